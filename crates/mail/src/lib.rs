@@ -1,0 +1,11 @@
+//! What mail is, apart from any wire, disk or clock: addresses, envelopes, replies, the fields a
+//! host adds to a message, and the reports that tell what became of one.
+
+pub mod address;
+pub mod envelope;
+pub mod lookup;
+pub mod reply;
+
+pub use address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
+pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
+pub use reply::{EnhancedStatus, Reply, ReplyCode, Severity, Topic};

@@ -1,0 +1,2 @@
+//! `postrider`: Internet mail in one binary.
+fn main() {}

@@ -1,0 +1,168 @@
+//! The client's side of a connection as a machine (RFC 5321 §4, RFC 2920).
+//!
+//! The caller repeats: one [`Session::handle`], then [`Session::poll`] until [`Output::Wait`],
+//! [`Output::Ready`], [`Output::WantContent`] or [`Output::Close`].
+
+use std::time::{Duration, Instant};
+
+use mail::{BodyType, ForwardPath, Reply, ReversePath};
+
+/// How long the client waits; the defaults are the least RFC 5321 §4.5.3.2 allows.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// For the greeting: 5 minutes.
+    pub greeting: Duration,
+    /// For the reply to EHLO or HELO: 5 minutes.
+    pub hello: Duration,
+    /// For the reply to MAIL: 5 minutes.
+    pub mail: Duration,
+    /// For the reply to RCPT: 5 minutes.
+    pub recipient: Duration,
+    /// For the reply to DATA: 2 minutes.
+    pub data: Duration,
+    /// For each block of content to be taken: 3 minutes.
+    pub block: Duration,
+    /// For the reply to the final dot: 10 minutes.
+    pub dot: Duration,
+    /// For the reply to QUIT and RSET: 1 minute.
+    pub quit: Duration,
+}
+
+/// What all sessions of one sender share.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The argument of EHLO: our name or address literal.
+    pub hostname: String,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// One message for the host at the other end.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// `MAIL FROM`.
+    pub reverse_path: ReversePath,
+    /// `RCPT TO`, at least one; the caller keeps to 100.
+    pub recipients: Vec<ForwardPath>,
+    /// Octets of content, for `SIZE=`.
+    pub size: u64,
+    /// What the content needs.
+    pub body: BodyType,
+}
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Octets as they came, cut anywhere.
+    Bytes(&'a [u8]),
+    /// A transaction to perform; only after [`Output::Ready`].
+    Begin(Transaction),
+    /// More content, after [`Output::WantContent`].
+    Content(&'a [u8]),
+    /// The content is complete, after [`Output::WantContent`].
+    ContentEnd,
+    /// The content cannot be completed: the connection must be cut, so that half a message is
+    /// never taken for a whole one.
+    Abort,
+    /// What was given by `Send` has gone out; restarts the clock of a content block.
+    Sent,
+    /// No more transactions; only after [`Output::Ready`].
+    Quit,
+    /// The moment of the last [`Output::Wait`] has passed.
+    Tick,
+    /// The peer is gone.
+    Closed,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Write these octets: commands.
+    Send(Vec<u8>),
+    /// Write these octets: content, stuffed.
+    SendContent(Vec<u8>),
+    /// The session takes a transaction or Quit.
+    Ready,
+    /// Give the next chunk of content.
+    WantContent,
+    /// The transaction is over.
+    Done(Outcome),
+    /// No session came about, or it ended outside a transaction.
+    Failed(SessionError),
+    /// Close the connection; nothing more comes.
+    Close,
+    /// Nothing left to do before more input or this moment.
+    Wait(Instant),
+}
+
+/// The step of the dialogue a reply belongs to, or during which the connection was lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// Before the greeting.
+    Greeting,
+    /// EHLO or HELO.
+    Hello,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Recipient,
+    /// DATA up to 354.
+    Data,
+    /// The content.
+    Content,
+    /// The reply to the final dot.
+    Dot,
+    /// RSET.
+    Reset,
+    /// QUIT.
+    Quit,
+    /// None: the session was idle.
+    Idle,
+}
+
+/// How a connection was lost.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Lost {
+    /// The peer closed it.
+    Closed,
+    /// No reply in time.
+    TimedOut,
+    /// A reply that is none (not three digits, endless, of mixed codes). Its beginning is kept.
+    Nonsense(String),
+    /// We cut it: our own content failed.
+    Aborted,
+}
+
+/// What became of one recipient.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RecipientResult {
+    /// The host at the other end has it: its reply to the final dot.
+    Taken(Reply),
+    /// It said no, now or for ever, to this step.
+    Refused(Step, Reply),
+    /// 452 (or 552) for too many recipients: try it in a further transaction (RFC 5321
+    /// §4.5.3.1.10).
+    Later(Reply),
+    /// The connection was lost at this step. At `Dot` the message may have been taken.
+    Lost(Step, Lost),
+    /// The host does not offer what the message needs (8BITMIME): nothing was sent.
+    Unsuitable(&'static str),
+    /// The message is larger than the SIZE the host announced: nothing was sent.
+    TooLarge(u64),
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// One for each recipient, in order.
+    pub recipients: Vec<RecipientResult>,
+}
+
+/// Why there is no session to speak in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SessionError {
+    /// The greeting, EHLO or HELO was answered with 4yz or 5yz.
+    Refused(Step, Reply),
+    /// The connection was lost.
+    Lost(Step, Lost),
+}

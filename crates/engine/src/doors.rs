@@ -102,9 +102,18 @@ pub trait Mailboxes: Send + Sync {
     fn deliver<'a>(&'a self, delivery: MailboxDelivery<'a>) -> Doing<'a, Result<(), MailboxError>>;
 }
 
+/// Runs tasks beside the caller. Production hands them to the runtime; the simulation keeps hold of
+/// them, so that a crash ends a host between two of its steps.
+pub trait Tasks: Send + Sync {
+    /// Starts `task`.
+    fn spawn(&self, task: Doing<'static, ()>);
+}
+
 /// All the doors.
 #[derive(Clone)]
 pub struct World {
+    /// Who runs tasks.
+    pub tasks: Arc<dyn Tasks>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -1,4 +1,210 @@
-//! The flows of mail: reception, delivery, reports. They act only through the [`doors`], which the
-//! binary opens on the real world and the simulation on a made one.
+//! The flows of mail: reception, admission to the spool, delivery, reports. They act only through
+//! the [`doors`], which the binary opens on the real world and the simulation on a made one, and
+//! contain no rule of their own: what is accepted, where it goes, when it is tried again and who is
+//! told are pure functions of `queue`, the dialogue is a machine of `smtp`.
+//!
+//! ```text
+//! receive ─> admit ─> spool ─> dispatch ─> deliver ─> connection ─> wire
+//!              ^                              ├─────> local ──────> mailbox
+//!              └────────── report <───────────┘
+//! ```
 
+mod admit;
+mod connection;
+mod content;
+mod deliver;
+mod dispatch;
 pub mod doors;
+mod ids;
+mod listing;
+mod local;
+mod masquerade;
+mod names;
+mod open;
+mod receive;
+mod relay;
+mod report;
+mod settle;
+mod submit;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mail::DomainName;
+use mail::content::HeaderScanner;
+use queue::access::Access;
+use queue::route::Routes;
+use queue::schedule::Schedule;
+use tokio::sync::Notify;
+
+pub use admit::{Accepted, Refusal};
+pub use listing::{Listed, ListedRecipient, State};
+pub use masquerade::Masquerade;
+pub use submit::Inlet;
+
+use dispatch::Dispatcher;
+use doors::{Listener, World};
+use ids::Ids;
+use names::NameCache;
+
+/// All that an engine is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Our name: greeting, EHLO, Received, reports.
+    pub hostname: DomainName,
+    /// Our number among the nodes of one spool; 0 on one machine.
+    pub node: u16,
+    /// Whose mail is taken.
+    pub access: Access,
+    /// Where it goes.
+    pub routes: Routes,
+    /// When it is tried again.
+    pub schedule: Schedule,
+    /// Which hosts are hidden behind this one.
+    pub masquerade: Option<Masquerade>,
+    /// Connections to one destination at most.
+    pub destination_connections: usize,
+    /// Port of exchangers: 25.
+    pub outbound_port: u16,
+    /// Local address of outgoing connections, for each family; none: the system's choice.
+    pub outbound_source: Vec<IpAddr>,
+    /// Addresses under which others see this host, besides those of its interfaces.
+    pub own_addresses: Vec<IpAddr>,
+    /// How long a connection may take to be made: 30 s.
+    pub connect_timeout: Duration,
+    /// How long the client waits for each step.
+    pub timeouts: smtp::client::Timeouts,
+    /// Accept and keep, try nothing.
+    pub paused: bool,
+    /// Sessions at once, over all listeners.
+    pub sessions: usize,
+    /// Octets of content kept in memory from reception to first attempt.
+    pub memory: u64,
+    /// `Received` fields at most (RFC 5321 §6.3: at least 100).
+    pub hops: u32,
+    /// Minutes east of Greenwich in the dates that we write.
+    pub zone: i32,
+}
+
+/// What all tasks of one engine share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) world: World,
+    pub(crate) ids: Ids,
+    pub(crate) names: NameCache,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) memory: Arc<AtomicU64>,
+    pub(crate) sessions: AtomicUsize,
+    /// Told when a session or a worker has ended.
+    pub(crate) session_ended: Notify,
+    client_options: Arc<smtp::client::SessionOptions>,
+    hello_only: Arc<smtp::client::SessionOptions>,
+    is_stopping: AtomicBool,
+    stop: Notify,
+}
+
+impl Shared {
+    /// Ends when the host begins to go down.
+    pub(crate) async fn stopping(&self) {
+        let notified = self.stop.notified();
+        tokio::pin!(notified);
+        notified.as_mut().enable();
+        if !self.is_stopping.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn scanner(&self) -> HeaderScanner {
+        HeaderScanner::new(self.options.masquerade.is_some())
+    }
+}
+
+/// The engine of one host.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// An engine that acts through `world`. Nothing moves before [`start`](Self::start).
+    pub fn new(options: Options, world: World) -> Self {
+        let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
+        let client = |hello_only| {
+            Arc::new(smtp::client::SessionOptions {
+                hostname: options.hostname.to_string(),
+                timeouts: options.timeouts.clone(),
+                hello_only,
+            })
+        };
+        let shared = Shared {
+            ids,
+            names: NameCache::default(),
+            dispatcher: Dispatcher::new(options.destination_connections),
+            memory: Arc::new(AtomicU64::new(options.memory)),
+            sessions: AtomicUsize::new(0),
+            session_ended: Notify::new(),
+            client_options: client(false),
+            hello_only: client(true),
+            is_stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+            options,
+            world,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Starts to deliver what is due.
+    pub fn start(&self) {
+        let tasks = &self.shared.world.tasks;
+        if !self.shared.options.paused {
+            tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
+        }
+        tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
+    }
+
+    /// Accepts connections on `listener` until the engine stops.
+    pub fn listen(
+        &self,
+        name: &str,
+        listener: Arc<dyn Listener>,
+        options: smtp::server::SessionOptions,
+    ) {
+        let gate = receive::Gate { name: name.to_owned(), options: Arc::new(options) };
+        let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
+        self.shared.world.tasks.spawn(Box::pin(accepting));
+    }
+
+    /// Begins to stop: no new connections, `421` to idle sessions, open transactions are finished,
+    /// no further attempts. What is not finished stays in the spool.
+    pub fn stop(&self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        self.shared.stop.notify_waiters();
+        self.shared.dispatcher.wake_all();
+    }
+
+    /// Sessions and workers still at work; after [`stop`](Self::stop) it falls to 0.
+    pub fn busy(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed) + self.shared.dispatcher.workers()
+    }
+
+    /// Ends when nothing is at work any more.
+    pub async fn stopped(&self) {
+        while self.busy() > 0 {
+            self.shared.session_ended.notified().await;
+        }
+    }
+
+    /// Lets every deferred job be tried now. Gives their number.
+    ///
+    /// # Errors
+    /// What the spool says.
+    pub async fn flush(&self) -> Result<u64, spool::SpoolError> {
+        deliver::release(&self.shared, None).await
+    }
+}

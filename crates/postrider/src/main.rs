@@ -1,2 +1,10 @@
-//! `postrider`: Internet mail in one binary.
-fn main() {}
+//! `postrider`: Internet mail in one binary. By its first argument, or by the name it is called with
+//! (`sendmail`, `mailq`, `newaliases`, `mail`, `mailx`), it is each of the programs of a mail system.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    postrider::cli::run(arguments)
+}

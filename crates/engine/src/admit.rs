@@ -1,0 +1,227 @@
+//! Admission: a complete message becomes one transaction of the spool, and the receipt of that
+//! becomes the reply. Every message enters here: from a session, a program's drop, or a report.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use mail::content::HeaderScanner;
+use mail::trace::Received;
+use mail::{Envelope, Reply, Topic};
+use queue::record::{Class, HeadEdits, Origin, Stored};
+use queue::route;
+use spool::{
+    Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError,
+    Txn,
+};
+use tracing::{info, warn};
+
+use crate::dispatch::{HotBody, Job};
+use crate::{Shared, deliver};
+
+/// A message that asks to be admitted; its content is in a sink.
+pub(crate) struct Admission {
+    pub(crate) envelope: Envelope,
+    pub(crate) origin: Origin,
+    pub(crate) scanner: HeaderScanner,
+}
+
+/// A message with its place in the spool still to come.
+pub(crate) struct Pending {
+    pub(crate) id: MessageId,
+    pub(crate) stored: Stored,
+    pub(crate) head: HeadEdits,
+    pub(crate) body: Body,
+}
+
+/// The commit has succeeded. Nothing else makes one, so that no promise comes before it is kept.
+pub(crate) struct Receipt(());
+
+/// A message that the spool holds: we have it now.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its name from here on.
+    pub id: MessageId,
+}
+
+impl Accepted {
+    fn from_receipt(id: MessageId, _: &Receipt) -> Self {
+        Self { id }
+    }
+
+    /// The promise (RFC 5321 §6.1).
+    pub fn reply(&self) -> Reply {
+        Reply::new(250, Topic(0, 0), format!("taken as {}", self.id))
+    }
+}
+
+/// Why a complete message was not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It has passed too many hosts (RFC 5321 §6.3).
+    #[error("too many hops, this message is looping")]
+    Hops,
+    /// The spool has no room.
+    #[error("the spool is full")]
+    Full(#[source] SpoolError),
+    /// The spool failed; nothing was taken.
+    #[error("the message could not be stored")]
+    NotStored(#[source] SpoolError),
+}
+
+impl From<SpoolError> for Refusal {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full(_) => Self::Full(error),
+            _ => Self::NotStored(error),
+        }
+    }
+}
+
+impl Refusal {
+    /// What the peer is told: no path, no local name.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Hops => Reply::new(554, Topic(4, 6), "too many hops, this message is looping"),
+            Self::Full(_) => Reply::new(452, Topic(3, 1), "not enough storage, try again later"),
+            Self::NotStored(_) => {
+                Reply::new(451, Topic(3, 0), "local error in processing, try again later")
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Makes the message durable, and starts its first attempt.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing is kept.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        admission: Admission,
+        sink: Box<dyn BodySink>,
+    ) -> Result<Accepted, Refusal> {
+        let Admission { mut envelope, origin, scanner } = admission;
+        if scanner.hops() > self.options.hops {
+            let client = origin.client;
+            info!(event = "message.looping", ?client, hops = scanner.hops());
+            return Err(Refusal::Hops);
+        }
+        let now = self.world.clock.wall();
+        let id = self.ids.next(now);
+        let mut head = HeadEdits { prepend: self.received(id, &envelope, &origin, now), ..HeadEdits::default() };
+        if let Some(masquerade) = &self.options.masquerade {
+            masquerade.apply(&mut envelope, scanner.header(), &mut head);
+        }
+        let stored = Stored {
+            expire: self.options.schedule.expires(now, envelope.reverse_path.is_null()),
+            reverse_path: envelope.reverse_path,
+            parameters: envelope.parameters,
+            recipients: envelope.recipients,
+            arrival: now,
+            eight_bit: scanner.has_eight_bit(),
+            origin,
+            class: Class::Ordinary,
+        };
+        let body = sink.finish().await?;
+        let pending = Pending { id, stored, head, body };
+        match self.insert(vec![pending], Vec::new()).await {
+            Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
+            Err(error @ SpoolError::Unknown(_)) => self.look_again(id, error).await,
+            Err(error) => {
+                warn!(event = "message.not-stored", %id, %error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Inserts messages together with what `ops` change, all or nothing, and starts their first
+    /// attempts.
+    pub(crate) async fn insert(
+        self: &Arc<Self>,
+        messages: Vec<Pending>,
+        mut ops: Vec<Op>,
+    ) -> Result<Receipt, SpoolError> {
+        let now = self.world.clock.wall();
+        let claim = !self.options.paused && !self.is_stopping() && self.dispatcher.has_room();
+        let mut kept = Vec::with_capacity(messages.len());
+        for Pending { id, stored, head, body } in messages {
+            let hot = match &body {
+                Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
+                _ => None,
+            };
+            ops.push(Op::Insert(NewMessage {
+                id,
+                envelope: stored.encode(),
+                head_edits: head.encode(),
+                body,
+                jobs: self.jobs(&stored, now),
+                claim,
+            }));
+            kept.push((id, Arc::new(stored), Arc::new(head), hot));
+        }
+        let committed = self.world.spool.commit(Txn { ops, durability: Durability::Durable }).await?;
+        for (id, stored, ..) in &kept {
+            info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
+        }
+        for claimed in committed.claimed {
+            let message = kept.iter().find(|(id, ..)| *id == claimed.job.message);
+            let Some((_, stored, head, hot)) = message else { continue };
+            let job = Job {
+                id: claimed.job,
+                fence: claimed.fence,
+                queue: claimed.queue.into(),
+                attempts: claimed.attempts,
+                stored: stored.clone(),
+                head: head.clone(),
+                body_len: claimed.body_len,
+                hot: hot.clone(),
+                open: claimed.open,
+            };
+            deliver::hand_over(self, job, now);
+        }
+        Ok(Receipt(()))
+    }
+
+    /// The outcome of the commit is not known: in doubt read again, still in doubt say 451.
+    async fn look_again(&self, id: MessageId, error: SpoolError) -> Result<Accepted, Refusal> {
+        match self.world.spool.get(JobId { message: id, n: 0 }).await {
+            Ok(Some(_)) => Ok(Accepted { id }),
+            Ok(None) | Err(_) => Err(Refusal::NotStored(error)),
+        }
+    }
+
+    /// The recipients by next hop: those of one next hop share transactions.
+    fn jobs(&self, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
+        let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (number, recipient) in (0..).zip(&stored.recipients) {
+            let routed = route::route(&self.options.routes, &self.options.access, &recipient.path);
+            queues.entry(routed.next_hop.queue_name()).or_default().push(number);
+        }
+        let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
+        queues.into_iter().map(job).collect()
+    }
+
+    /// Our own `Received` field.
+    fn received(&self, id: MessageId, envelope: &Envelope, origin: &Origin, now: SystemTime) -> Bytes {
+        let id = id.to_string();
+        let single = match envelope.recipients.as_slice() {
+            [recipient] => Some(&recipient.path),
+            _ => None,
+        };
+        Received {
+            hello: origin.hello.as_deref(),
+            client: origin.client,
+            reverse_name: None,
+            by: self.options.hostname.as_str(),
+            with: &origin.protocol,
+            uid: origin.uid,
+            id: &id,
+            recipient: single,
+            time: now,
+            zone: self.options.zone,
+        }
+        .to_bytes()
+    }
+}

@@ -1,0 +1,225 @@
+//! One outgoing connection: the client machine of `smtp` joined to a wire.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smtp::client::{
+    Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, SessionOptions, Step,
+    Transaction,
+};
+use spool::SpoolError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout_at;
+
+use crate::content::Content;
+use crate::doors::{Clock, Wire};
+
+/// Octets gathered before they are written.
+const WRITE: usize = 64 * 1024;
+/// Octets read at once: replies are short.
+const READ: usize = 4 * 1024;
+/// How long a write may stand still; the machine's own clock bounds the waits for replies.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// An open session with a next hop.
+pub(crate) struct Connection {
+    wire: Box<dyn Wire>,
+    session: Session,
+    clock: Arc<dyn Clock>,
+    buffer: Box<[u8]>,
+    out: Vec<u8>,
+    /// The host at the other end, as an operator knows it.
+    pub(crate) remote: String,
+    /// When it was opened.
+    pub(crate) opened: Instant,
+    /// Transactions so far.
+    pub(crate) served: u64,
+}
+
+/// What the machine is waiting for.
+enum Event {
+    Ready,
+    WantContent,
+    Done(Outcome),
+    Failed(SessionError),
+    Closed,
+}
+
+/// What became of the transaction, and whether our own side was at fault.
+pub(crate) struct Transacted {
+    pub(crate) outcome: Outcome,
+    pub(crate) fault: Option<SpoolError>,
+    /// The session takes another transaction.
+    pub(crate) usable: bool,
+}
+
+impl Connection {
+    /// Opens a session over `wire`: greeting and EHLO are done when this returns.
+    pub(crate) async fn open(
+        wire: Box<dyn Wire>,
+        options: Arc<SessionOptions>,
+        clock: Arc<dyn Clock>,
+        remote: String,
+    ) -> Result<Self, SessionError> {
+        let now = clock.now();
+        let session = Session::new(options, now);
+        let buffer = vec![0; READ].into_boxed_slice();
+        let out = Vec::with_capacity(8 * 1024);
+        let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, served: 0 };
+        match this.turn().await {
+            Event::Ready => Ok(this),
+            Event::Failed(error) => {
+                this.close().await;
+                Err(error)
+            }
+            Event::WantContent | Event::Done(_) | Event::Closed => {
+                Err(SessionError::Lost(Step::Greeting, Lost::Closed))
+            }
+        }
+    }
+
+    /// What the server announced.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Performs one transaction.
+    pub(crate) async fn transact(
+        &mut self,
+        transaction: Transaction,
+        content: &mut Content,
+    ) -> Transacted {
+        let count = transaction.recipients.len();
+        self.served += 1;
+        let mut fault = None;
+        self.handle(Input::Begin(transaction));
+        let mut outcome = None;
+        loop {
+            match self.turn().await {
+                Event::WantContent => match content.next().await {
+                    Ok(Some(chunk)) => self.handle(Input::Content(&chunk)),
+                    Ok(None) => self.handle(Input::ContentEnd),
+                    Err(error) => {
+                        fault = Some(error);
+                        self.handle(Input::Abort);
+                    }
+                },
+                Event::Done(done) => outcome = Some(done),
+                Event::Ready => {
+                    let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
+                    return Transacted { outcome, fault, usable: true };
+                }
+                Event::Failed(_) => {}
+                Event::Closed => {
+                    let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
+                    return Transacted { outcome, fault, usable: false };
+                }
+            }
+        }
+    }
+
+    /// Ends the session properly.
+    pub(crate) async fn quit(mut self) {
+        self.handle(Input::Quit);
+        self.close().await;
+    }
+
+    /// Runs the machine until it has closed.
+    async fn close(&mut self) {
+        while !matches!(self.turn().await, Event::Closed) {}
+        // The peer has what it needs; a shutdown that fails changes nothing.
+        let _ = self.wire.shutdown().await;
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.session.handle(input, self.clock.now());
+    }
+
+    /// Carries octets both ways until the machine has something to say.
+    async fn turn(&mut self) -> Event {
+        loop {
+            match self.session.poll() {
+                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::SendContent(octets) => {
+                    self.out.extend_from_slice(&octets);
+                    if self.out.len() >= WRITE && self.flush().await.is_ok() {
+                        self.handle(Input::Sent);
+                    }
+                }
+                Output::Wait(until) => match self.flush().await {
+                    Ok(()) => self.read(until).await,
+                    Err(_) => self.after_broken_write().await,
+                },
+                Output::WantContent => return Event::WantContent,
+                Output::Done(outcome) => return Event::Done(outcome),
+                Output::Failed(error) => return Event::Failed(error),
+                Output::Ready => return Event::Ready,
+                Output::Close => {
+                    // A last QUIT may be in the buffer; the connection ends either way.
+                    let _ = self.flush().await;
+                    return Event::Closed;
+                }
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let until = (self.clock.now() + WRITE_TIMEOUT).into();
+        let written = timeout_at(until, self.wire.write_all(&self.out)).await;
+        self.out.clear();
+        written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    async fn read(&mut self, until: Instant) {
+        let read = timeout_at(until.into(), self.wire.read(&mut self.buffer)).await;
+        let now = self.clock.now();
+        match read {
+            Err(_) => self.session.handle(Input::Tick, now),
+            Ok(Ok(0) | Err(_)) => self.session.handle(Input::Closed, now),
+            Ok(Ok(len)) => self.session.handle(Input::Bytes(&self.buffer[..len]), now),
+        }
+    }
+
+    /// A server that refuses and closes while we still write has said why: read that first.
+    async fn after_broken_write(&mut self) {
+        let until = self.clock.now() + Duration::from_secs(1);
+        let read = timeout_at(until.into(), self.wire.read(&mut self.buffer)).await;
+        let now = self.clock.now();
+        if let Ok(Ok(len @ 1..)) = read {
+            self.session.handle(Input::Bytes(&self.buffer[..len]), now);
+        }
+        self.session.handle(Input::Closed, now);
+    }
+}
+
+fn lost(count: usize, step: Step) -> Outcome {
+    Outcome { recipients: vec![RecipientResult::Lost(step, Lost::Closed); count] }
+}
+
+/// Connects within `limit`.
+pub(crate) async fn connect(
+    connecting: impl Future<Output = io::Result<Box<dyn Wire>>>,
+    until: Instant,
+) -> io::Result<Box<dyn Wire>> {
+    timeout_at(until.into(), connecting)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
+}
+
+/// `host [address]:port`, as records and reports name it.
+pub(crate) fn remote_name(host: &str, address: SocketAddr) -> String {
+    match (host, address.port()) {
+        ("", 25) => format!("[{}]", address.ip()),
+        ("", port) => format!("[{}]:{port}", address.ip()),
+        (host, 25) => format!("{host} [{}]", address.ip()),
+        (host, port) => format!("{host} [{}]:{port}", address.ip()),
+    }
+}
+

@@ -1,0 +1,242 @@
+//! The jobs in hand: which wait for which next hop, and who works for it.
+//!
+//! A destination is a queue of the spool that has work in memory or a failure to remember. While it
+//! is known to be dead, one worker probes it when its pause is over, and every other job that falls
+//! due meanwhile takes the failure that is known instead of dialling again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use queue::fate::Said;
+use queue::record::{HeadEdits, Stored};
+use queue::schedule::Destination as BackOff;
+use spool::{Fence, JobId};
+use tokio::sync::Notify;
+
+/// Jobs in memory at most, over all destinations.
+const JOBS: usize = 10_000;
+/// Jobs in memory at most for one destination, so that a big list leaves room for others.
+const JOBS_EACH: usize = 1_000;
+/// Destinations remembered without work, so that a spray of dead domains has a bound.
+const REMEMBERED: usize = 50_000;
+
+/// Content of a letter kept from reception to its first attempt, counted against a budget.
+pub(crate) struct HotBody {
+    pub(crate) octets: Bytes,
+    budget: Arc<AtomicU64>,
+}
+
+impl HotBody {
+    /// Keeps `octets` if the budget (octets) has room for them.
+    pub(crate) fn keep(octets: Bytes, budget: &Arc<AtomicU64>) -> Option<Arc<Self>> {
+        let len = octets.len() as u64;
+        let taken = budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(len));
+        taken.is_ok().then(|| Arc::new(Self { octets, budget: budget.clone() }))
+    }
+}
+
+impl Drop for HotBody {
+    fn drop(&mut self) {
+        self.budget.fetch_add(self.octets.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// A claimed job with all that an attempt needs.
+pub(crate) struct Job {
+    pub(crate) id: JobId,
+    pub(crate) fence: Fence,
+    pub(crate) queue: Arc<str>,
+    pub(crate) attempts: u32,
+    pub(crate) stored: Arc<Stored>,
+    pub(crate) head: Arc<HeadEdits>,
+    pub(crate) body_len: u64,
+    pub(crate) hot: Option<Arc<HotBody>>,
+    /// Recipients not finished yet, each with the record of its last attempt.
+    pub(crate) open: Vec<(u32, Bytes)>,
+}
+
+impl Job {
+    /// The same result for every open recipient.
+    pub(crate) fn everyone(&self, said: &Said) -> Vec<(u32, Said)> {
+        self.open.iter().map(|(number, _)| (*number, said.clone())).collect()
+    }
+}
+
+#[derive(Default)]
+struct Destination {
+    waiting: VecDeque<Job>,
+    workers: usize,
+    idle: usize,
+    wake: Arc<Notify>,
+    back_off: BackOff,
+    failure: Option<Said>,
+}
+
+impl Destination {
+    fn is_forgettable(&self) -> bool {
+        self.waiting.is_empty() && self.workers == 0
+    }
+}
+
+/// What a worker does next.
+pub(crate) enum Work {
+    /// Try this job.
+    Try(Job),
+    /// The destination is known to be dead until that moment: this job takes the failure as its own.
+    Adopt(Job, Said, SystemTime),
+    /// Nothing waits; this wakes when something does.
+    Idle(Arc<Notify>),
+}
+
+/// The jobs in hand.
+pub(crate) struct Dispatcher {
+    destinations: Mutex<BTreeMap<Arc<str>, Destination>>,
+    jobs: AtomicU64,
+    connections: usize,
+    /// Told when room for more jobs came about.
+    pub(crate) room: Notify,
+}
+
+impl Dispatcher {
+    /// A dispatcher with at most `connections` workers for each destination.
+    pub(crate) fn new(connections: usize) -> Self {
+        Self {
+            destinations: Mutex::default(),
+            jobs: AtomicU64::new(0),
+            connections: connections.max(1),
+            room: Notify::new(),
+        }
+    }
+
+    /// Whether new jobs may be kept in hand at all.
+    pub(crate) fn has_room(&self) -> bool {
+        (self.jobs.load(Ordering::Relaxed) as usize) < JOBS
+    }
+
+    /// How many jobs there is room for.
+    pub(crate) fn room_left(&self) -> usize {
+        JOBS.saturating_sub(self.jobs.load(Ordering::Relaxed) as usize)
+    }
+
+    /// How many more jobs of `queue` may be taken in hand.
+    pub(crate) fn quota(&self, queue: &str) -> usize {
+        let destinations = self.destinations.lock();
+        let waiting = destinations.get(queue).map_or(0, |destination| destination.waiting.len());
+        JOBS_EACH.saturating_sub(waiting)
+    }
+
+    /// Takes `job` in hand. True: the caller must start a worker for its queue.
+    pub(crate) fn push(&self, job: Job, now: SystemTime) -> bool {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        let mut destinations = self.destinations.lock();
+        if destinations.len() >= REMEMBERED && !destinations.contains_key(&job.queue) {
+            destinations.retain(|_, destination| !destination.is_forgettable());
+        }
+        let destination = destinations.entry(job.queue.clone()).or_default();
+        destination.waiting.push_back(job);
+        if destination.idle > 0 {
+            destination.wake.notify_one();
+        }
+        let most = if destination.back_off.is_healthy() { self.connections } else { 1 };
+        let dead = destination.back_off.is_blocked(now);
+        let busy = destination.workers - destination.idle.min(destination.workers);
+        let wanted = destination.waiting.len() > destination.idle && destination.workers < most;
+        if wanted && (busy == 0 || !dead) {
+            destination.workers += 1;
+            return true;
+        }
+        false
+    }
+
+    /// The next thing to do for `queue`, asked by one of its workers.
+    pub(crate) fn next(&self, queue: &str, now: SystemTime) -> Work {
+        let mut destinations = self.destinations.lock();
+        let Some(destination) = destinations.get_mut(queue) else {
+            return Work::Idle(Arc::new(Notify::new()));
+        };
+        let Some(job) = destination.waiting.pop_front() else {
+            destination.idle += 1;
+            return Work::Idle(destination.wake.clone());
+        };
+        self.left();
+        match (&destination.failure, destination.back_off.blocked_until()) {
+            (Some(failure), Some(until)) if until > now => Work::Adopt(job, failure.clone(), until),
+            _ => Work::Try(job),
+        }
+    }
+
+    fn left(&self) {
+        if self.jobs.fetch_sub(1, Ordering::Relaxed) as usize == JOBS / 2 {
+            self.room.notify_one();
+        }
+    }
+
+    /// A worker is no longer idle.
+    pub(crate) fn woke(&self, queue: &str) {
+        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+            destination.idle = destination.idle.saturating_sub(1);
+        }
+    }
+
+    /// An awake worker wants to end. False: there is work again, it must stay.
+    pub(crate) fn retire(&self, queue: &str) -> bool {
+        let mut destinations = self.destinations.lock();
+        let Some(destination) = destinations.get_mut(queue) else { return true };
+        if !destination.waiting.is_empty() {
+            return false;
+        }
+        destination.workers = destination.workers.saturating_sub(1);
+        if destination.is_forgettable() && destination.back_off.is_healthy() {
+            destinations.remove(queue);
+        }
+        true
+    }
+
+    /// A worker ends although work may wait: the host is going down.
+    pub(crate) fn abandon(&self, queue: &str) {
+        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+            destination.workers = destination.workers.saturating_sub(1);
+        }
+    }
+
+    /// The destination answered. True: it was thought dead, so its deferred jobs may go now.
+    pub(crate) fn alive(&self, queue: &str) -> bool {
+        let mut destinations = self.destinations.lock();
+        let Some(destination) = destinations.get_mut(queue) else { return false };
+        let was_dead = !destination.back_off.is_healthy();
+        if was_dead {
+            destination.back_off.success();
+            destination.failure = None;
+        }
+        was_dead
+    }
+
+    /// The destination did not answer; `failure` says how. Gives the moment of the next probe.
+    pub(crate) fn dead(
+        &self,
+        queue: &str,
+        failure: Said,
+        next: impl FnOnce(&mut BackOff) -> SystemTime,
+    ) -> SystemTime {
+        let mut destinations = self.destinations.lock();
+        let destination = destinations.entry(queue.into()).or_default();
+        destination.failure = Some(failure);
+        next(&mut destination.back_off)
+    }
+
+    /// Whether workers are at work.
+    pub(crate) fn workers(&self) -> usize {
+        self.destinations.lock().values().map(|destination| destination.workers).sum()
+    }
+
+    /// Wakes every idle worker, so that it sees that the host is going down.
+    pub(crate) fn wake_all(&self) {
+        for destination in self.destinations.lock().values() {
+            destination.wake.notify_waiters();
+        }
+    }
+}

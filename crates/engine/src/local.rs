@@ -1,0 +1,60 @@
+//! Local delivery: each open recipient's mailbox gets the message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mail::trace;
+use queue::access;
+use queue::fate::Said;
+
+use crate::Shared;
+use crate::content::Content;
+use crate::dispatch::Job;
+use crate::doors::{MailboxDelivery, MailboxError};
+
+/// Tries `job`. Every open recipient gets a result.
+pub(crate) async fn attempt(shared: &Arc<Shared>, job: &Job) -> Vec<(u32, Said)> {
+    let mut results = Vec::with_capacity(job.open.len());
+    for (number, _) in &job.open {
+        results.push((*number, deliver(shared, job, *number).await));
+    }
+    results
+}
+
+async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
+    let Some(recipient) = job.stored.recipients.get(number as usize) else {
+        return Said::Fault(format!("the envelope has no recipient {number}"));
+    };
+    let Some(user) = access::local_user(&shared.options.access, &recipient.path) else {
+        return Said::MailboxUnknown { mailbox: recipient.path.to_string() };
+    };
+    let body = match Content::open(&shared.world.spool, job).await {
+        Ok(body) => body,
+        Err(error) => return Said::Fault(format!("the content cannot be read: {error}")),
+    };
+    let mut head = Vec::new();
+    // The Return-Path stands above all else (RFC 5321 §4.4).
+    head.extend_from_slice(&trace::return_path(&job.stored.reverse_path));
+    head.extend_from_slice(&trace::delivered_to(&recipient.path));
+    let from = match job.stored.reverse_path.mailbox() {
+        Some(mailbox) => mailbox.to_string(),
+        None => "MAILER-DAEMON".to_owned(),
+    };
+    let delivery = MailboxDelivery {
+        user: &user,
+        head: Bytes::from(head),
+        body: Box::new(body),
+        from,
+        time: shared.world.clock.wall(),
+        unique: format!("{}.{number}", job.id.message),
+    };
+    match shared.world.mailboxes.deliver(delivery).await {
+        Ok(()) => Said::Delivered { mailbox: user },
+        Err(MailboxError::Unknown(mailbox)) => Said::MailboxUnknown { mailbox },
+        Err(MailboxError::Unavailable(why)) => Said::MailboxUnavailable(why),
+        Err(error @ (MailboxError::Broken(_) | MailboxError::Content(_))) => {
+            tracing::error!(event = "mailbox.broken", user, error = %error);
+            Said::Fault(error.to_string())
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Answers of the name system, kept for as long as they themselves allow.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use mail::lookup::{Answer, Question};
+use parking_lot::Mutex;
+
+use crate::doors::World;
+
+/// Answers kept at most; at 200 octets each about 4 MB.
+const ANSWERS: usize = 20_000;
+/// The longest an answer is kept, whatever its TTL says.
+const KEEP: Duration = Duration::from_secs(86_400);
+
+/// The cache in front of [`Names`](crate::doors::Names). Failures are never kept: a server that was
+/// down a second ago may be up.
+#[derive(Default)]
+pub(crate) struct NameCache {
+    answers: Mutex<BTreeMap<Question, (Answer, Instant)>>,
+}
+
+impl NameCache {
+    /// The answer to `question`, from here or from the name system.
+    pub(crate) async fn ask(&self, world: &World, question: &Question) -> Answer {
+        let now = world.clock.now();
+        if let Some((answer, until)) = self.answers.lock().get(question)
+            && *until > now
+        {
+            return answer.clone();
+        }
+        let answer = world.names.ask(question).await;
+        let ttl = match &answer {
+            Answer::Found { ttl, .. } | Answer::NoData { ttl } | Answer::NoName { ttl } => *ttl,
+            Answer::Failed(_) => Duration::ZERO,
+        };
+        if !ttl.is_zero() {
+            self.keep(question.clone(), answer.clone(), now + ttl.min(KEEP), now);
+        }
+        answer
+    }
+
+    fn keep(&self, question: Question, answer: Answer, until: Instant, now: Instant) {
+        let mut answers = self.answers.lock();
+        if answers.len() >= ANSWERS {
+            answers.retain(|_, (_, until)| *until > now);
+        }
+        if answers.len() >= ANSWERS {
+            answers.pop_first();
+        }
+        answers.insert(question, (answer, until));
+    }
+}

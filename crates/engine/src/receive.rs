@@ -1,0 +1,289 @@
+//! Reception: listeners, sessions, and the answers that the session machine asks for.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mail::content::HeaderScanner;
+use mail::{Reply, Topic};
+use queue::access::{self, Verdict};
+use queue::record::Origin;
+use smtp::server::{Input, Output, Question, Session, SessionOptions, Transaction};
+use spool::{BodySink, SpoolError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::Shared;
+use crate::admit::{Admission, Refusal};
+use crate::doors::{Listener, Wire};
+
+/// Octets read at once, at first and when content streams in.
+const READ: usize = 8 * 1024;
+const READ_MAX: usize = 64 * 1024;
+/// How long a client may refuse to take our replies.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// One listener as its sessions see it.
+pub(crate) struct Gate {
+    /// Its name in the configuration.
+    pub(crate) name: String,
+    pub(crate) options: Arc<SessionOptions>,
+}
+
+/// Accepts connections until the host goes down.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<dyn Listener>, gate: Arc<Gate>) {
+    let mut stop = pin!(shared.stopping());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(wire) => {
+                let session = serve(shared.clone(), wire, gate.clone());
+                shared.world.tasks.spawn(Box::pin(session));
+            }
+            Err(error) => {
+                warn!(event = "accept.failed", listener = gate.name, %error);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One connection from greeting to close.
+async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
+    let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
+    let now = shared.world.clock.now();
+    let options = gate.options.clone();
+    let session = if before >= shared.options.sessions {
+        let busy = Reply::new(421, Topic(4, 5), "too many connections, try again later");
+        Session::refused(options, busy, now)
+    } else {
+        Session::new(options, now)
+    };
+    let peer = wire.peer();
+    debug!(event = "session.opened", %peer, listener = gate.name);
+    let until = now + gate.options.command_timeout;
+    let mut conversation = Conversation {
+        client: peer.ip().to_canonical(),
+        buffer: vec![0; READ],
+        out: Vec::with_capacity(512),
+        alarm: Alarm::new(until),
+        incoming: None,
+        wire,
+        session,
+        gate,
+        shared: &shared,
+    };
+    if let Err(error) = conversation.run().await {
+        debug!(event = "session.broken", %peer, %error);
+    }
+    shared.sessions.fetch_sub(1, Ordering::Relaxed);
+    shared.session_ended.notify_one();
+    debug!(event = "session.closed", %peer);
+}
+
+/// Content on its way in.
+struct Incoming {
+    sink: Option<Box<dyn BodySink>>,
+    scanner: HeaderScanner,
+    /// The first failure of the spool; what comes after it is read and dropped.
+    failed: Option<SpoolError>,
+}
+
+struct Conversation<'a> {
+    shared: &'a Arc<Shared>,
+    wire: Box<dyn Wire>,
+    session: Session,
+    gate: Arc<Gate>,
+    client: IpAddr,
+    buffer: Vec<u8>,
+    out: Vec<u8>,
+    alarm: Alarm,
+    incoming: Option<Incoming>,
+}
+
+impl Conversation<'_> {
+    async fn run(&mut self) -> io::Result<()> {
+        let shared = self.shared;
+        let mut stop = pin!(shared.stopping());
+        let mut stopped = false;
+        loop {
+            match self.session.poll() {
+                Output::Send(octets) if self.out.is_empty() => self.out = octets,
+                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Content(octets) => self.take(octets).await,
+                Output::Discard => self.incoming = None,
+                Output::Ask(question) => {
+                    let reply = self.answer(question).await;
+                    self.handle(Input::Answer(reply));
+                }
+                Output::Close => {
+                    self.flush().await?;
+                    return self.wire.shutdown().await;
+                }
+                Output::Wait(until) => {
+                    self.flush().await?;
+                    tokio::select! {
+                        biased;
+                        () = &mut stop, if !stopped => {
+                            stopped = true;
+                            self.handle(Input::Shutdown);
+                        }
+                        read = self.wire.read(&mut self.buffer) => match read? {
+                            0 => self.handle(Input::Closed),
+                            len => self.received(len),
+                        },
+                        () = self.alarm.until(until) => self.handle(Input::Tick),
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.session.handle(input, self.shared.world.clock.now());
+    }
+
+    fn received(&mut self, len: usize) {
+        let now = self.shared.world.clock.now();
+        if let Some(octets) = self.buffer.get(..len) {
+            self.session.handle(Input::Bytes(octets), now);
+        }
+        // A full buffer means that more waits: content is streaming in.
+        if len == self.buffer.len() && len < READ_MAX {
+            self.buffer.resize(len * 2, 0);
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = tokio::time::timeout(WRITE_TIMEOUT, self.wire.write_all(&self.out)).await;
+        self.out.clear();
+        written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// Hands content on to the spool.
+    async fn take(&mut self, octets: Bytes) {
+        if self.incoming.is_none() {
+            let begun = self.shared.world.spool.begin_body(None).await;
+            let (sink, failed) = match begun {
+                Ok(sink) => (Some(sink), None),
+                Err(error) => (None, Some(error)),
+            };
+            self.incoming = Some(Incoming { sink, scanner: self.shared.scanner(), failed });
+        }
+        let Some(incoming) = &mut self.incoming else { return };
+        incoming.scanner.feed(&octets);
+        if let Some(sink) = &mut incoming.sink
+            && let Err(error) = sink.write(octets).await
+        {
+            incoming.failed = Some(error);
+            incoming.sink = None;
+        }
+    }
+
+    async fn answer(&mut self, question: Question) -> Reply {
+        let shared = self.shared;
+        match question {
+            Question::Sender { path, .. } => {
+                if let Err(error) = shared.world.spool.healthy() {
+                    return Refusal::from(error).reply();
+                }
+                let verdict = access::sender(&shared.options.access, Some(self.client), &path);
+                self.told(verdict, || format!("{path}"))
+            }
+            Question::Recipient { path, .. } => {
+                let verdict = access::recipient(&shared.options.access, Some(self.client), &path);
+                self.told(verdict, || format!("{path}"))
+            }
+            Question::Message(transaction) => self.message(*transaction).await,
+            Question::Verify(text) => access::verify(&shared.options.access, &text),
+            Question::Expand(text) => access::expand(&shared.options.access, &text),
+        }
+    }
+
+    /// The reply of a verdict; a refusal leaves a line for the operator.
+    fn told(&self, verdict: Verdict, path: impl Fn() -> String) -> Reply {
+        match verdict {
+            Verdict::Accept { reply, .. } => reply,
+            Verdict::Refuse { reply, reason } => {
+                let (path, client) = (path(), self.client);
+                info!(event = "envelope.refused", %client, path, %reply, %reason);
+                reply
+            }
+        }
+    }
+
+    /// The answer to a complete message: 250 only from the receipt of the spool.
+    async fn message(&mut self, transaction: Transaction) -> Reply {
+        let shared = self.shared;
+        // Content of no octets never reached `take`.
+        if self.incoming.is_none() {
+            self.take(Bytes::new()).await;
+        }
+        let Some(incoming) = self.incoming.take() else { return local_error() };
+        let sink = match (incoming.sink, incoming.failed) {
+            (Some(sink), None) => sink,
+            (_, failed) => {
+                let client = self.client;
+                warn!(event = "content.not-stored", %client, error = ?failed);
+                return failed.map_or_else(local_error, |error| Refusal::from(error).reply());
+            }
+        };
+        let protocol = if transaction.hello.extended { "ESMTP" } else { "SMTP" };
+        let origin = Origin {
+            client: Some(self.client),
+            hello: Some(transaction.hello.name),
+            protocol: protocol.to_owned(),
+            listener: self.gate.name.clone(),
+            uid: None,
+        };
+        let admission = Admission { envelope: transaction.envelope, origin, scanner: incoming.scanner };
+        match shared.admit(admission, sink).await {
+            Ok(accepted) => accepted.reply(),
+            Err(refusal) => refusal.reply(),
+        }
+    }
+}
+
+fn local_error() -> Reply {
+    Reply::new(451, Topic(3, 0), "local error in processing, try again later")
+}
+
+/// A timer that is moved only when it must be: deadlines of a session nearly always move later.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Alarm {
+    fn new(until: Instant) -> Self {
+        Self { sleep: Box::pin(sleep_until(until.into())) }
+    }
+
+    /// Waits until `until`.
+    async fn until(&mut self, until: Instant) {
+        let until = until.into();
+        loop {
+            if until < self.sleep.deadline() {
+                self.sleep.as_mut().reset(until);
+            }
+            self.sleep.as_mut().await;
+            if self.sleep.deadline() >= until {
+                return;
+            }
+            self.sleep.as_mut().reset(until);
+        }
+    }
+}

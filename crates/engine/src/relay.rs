@@ -1,0 +1,233 @@
+//! One attempt over SMTP: transactions with the next hop until every recipient has a result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{BodyType, ForwardPath};
+use queue::fate::Said;
+use queue::route::NextHop;
+use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
+use spool::SpoolError;
+use tracing::{info, warn};
+
+use crate::connection::{Connection, Transacted};
+use crate::content::{Content, content_len};
+use crate::dispatch::Job;
+use crate::open::Dialer;
+use crate::{Shared, deliver};
+
+/// How long a connection is used before the names are asked anew.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
+const RECIPIENTS: usize = 100;
+
+/// The way to one next hop, with the connection that stays open between jobs.
+pub(crate) struct Relay<'a> {
+    shared: &'a Arc<Shared>,
+    queue: Arc<str>,
+    connection: Option<Connection>,
+}
+
+impl<'a> Relay<'a> {
+    /// A way that is not open yet.
+    pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
+        Self { shared, queue, connection: None }
+    }
+
+    /// Ends the session properly, if there is one.
+    pub(crate) async fn quit(self) {
+        if let Some(connection) = self.connection {
+            connection.quit().await;
+        }
+    }
+
+    /// Tries `job`. Every open recipient gets a result.
+    pub(crate) async fn attempt(&mut self, hop: &NextHop, job: &Job) -> Vec<(u32, Said)> {
+        let mut left: Vec<u32> = job.open.iter().map(|(number, _)| *number).collect();
+        let mut results = Vec::with_capacity(left.len());
+        let mut dialer = None;
+        while !left.is_empty() {
+            let chunk: Vec<u32> = left.iter().copied().take(RECIPIENTS).collect();
+            let reused = self.is_open();
+            let (remote, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
+                Ok(transacted) => transacted,
+                Err(said) => {
+                    results.extend(left.drain(..).map(|number| (number, said.clone())));
+                    break;
+                }
+            };
+            if is_lost_early(&transacted.outcome) && transacted.fault.is_none() {
+                // A connection that stood open too long, or a host that fails: nothing was taken,
+                // so a fresh connection or the next address may take it now.
+                if let Some(dialer) = dialer.as_mut().filter(|_| !reused) {
+                    let first = transacted.outcome.recipients.into_iter().next();
+                    dialer.failed(first.map_or_else(nothing, |result| said(&remote, result)));
+                }
+                continue;
+            }
+            let put_off = settle_chunk(&mut left, &mut results, &chunk, &remote, transacted);
+            if put_off == chunk.len() {
+                // The server takes no recipient at all now: each was put off until later.
+                let reply = "the next hop takes no further recipients now".to_owned();
+                results.extend(left.drain(..).map(|number| (number, Said::Fault(reply.clone()))));
+            }
+        }
+        results
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    async fn transact(
+        &mut self,
+        hop: &NextHop,
+        dialer: &mut Option<Dialer>,
+        job: &Job,
+        chunk: &[u32],
+    ) -> Result<(String, Transacted), Said> {
+        let mut content = Content::open(&self.shared.world.spool, job).await.map_err(|e| fault(&e))?;
+        let mut connection = self.connect(hop, dialer).await?;
+        let transacted = connection.transact(transaction(job, chunk), &mut content).await;
+        let remote = connection.remote.clone();
+        if transacted.usable {
+            self.connection = Some(connection);
+        }
+        Ok((remote, transacted))
+    }
+
+    /// The open connection, or a new one.
+    async fn connect(
+        &mut self,
+        hop: &NextHop,
+        dialer: &mut Option<Dialer>,
+    ) -> Result<Connection, Said> {
+        if let Some(connection) = self.connection.take() {
+            let age = self.shared.world.clock.now().duration_since(connection.opened);
+            if age < LIFETIME {
+                return Ok(connection);
+            }
+            connection.quit().await;
+        }
+        let opened = match dialer {
+            Some(dialer) => dialer.open(self.shared).await,
+            None => match Dialer::search(self.shared, hop).await {
+                Ok(found) => dialer.insert(found).open(self.shared).await,
+                Err(said) => Err(said),
+            },
+        };
+        match opened {
+            Ok(connection) => {
+                self.alive().await;
+                Ok(connection)
+            }
+            Err(said) => {
+                self.dead(&said);
+                Err(said)
+            }
+        }
+    }
+
+    /// The next hop answered: what was deferred because it was dead may go now.
+    async fn alive(&self) {
+        if !self.shared.dispatcher.alive(&self.queue) {
+            return;
+        }
+        info!(event = "destination.alive", queue = %self.queue);
+        if let Err(error) = deliver::release(self.shared, Some(&self.queue)).await {
+            warn!(event = "destination.release", queue = %self.queue, %error);
+        }
+    }
+
+    /// The next hop did not answer: one probe for each pause from here on.
+    fn dead(&self, said: &Said) {
+        if said.is_permanent() {
+            return;
+        }
+        let now = self.shared.world.clock.wall();
+        let chance = self.shared.world.random.next();
+        let schedule = &self.shared.options.schedule;
+        let next = |back_off: &mut queue::schedule::Destination| back_off.failure(schedule, now, chance);
+        self.shared.dispatcher.dead(&self.queue, said.clone(), next);
+        info!(event = "destination.dead", queue = %self.queue, why = %said);
+    }
+}
+
+fn transaction(job: &Job, chunk: &[u32]) -> Transaction {
+    let path = |number: &u32| -> Option<ForwardPath> {
+        job.stored.recipients.get(*number as usize).map(|recipient| recipient.path.clone())
+    };
+    Transaction {
+        reverse_path: job.stored.reverse_path.clone(),
+        recipients: chunk.iter().filter_map(path).collect(),
+        size: content_len(job),
+        body: if job.stored.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit },
+    }
+}
+
+/// Books the results of one transaction. Gives the number of recipients put off until a further one.
+fn settle_chunk(
+    left: &mut Vec<u32>,
+    results: &mut Vec<(u32, Said)>,
+    chunk: &[u32],
+    remote: &str,
+    transacted: Transacted,
+) -> usize {
+    let fault = transacted.fault.as_ref().map(fault);
+    let mut put_off = 0;
+    let mut results_of = transacted.outcome.recipients.into_iter();
+    for number in chunk {
+        let result = results_of.next();
+        if let (Some(RecipientResult::Later(_)), true) = (&result, transacted.usable) {
+            put_off += 1;
+            continue;
+        }
+        left.retain(|other| other != number);
+        let said = match (&fault, result) {
+            (Some(fault), _) => fault.clone(),
+            (None, Some(result)) => said(remote, result),
+            (None, None) => nothing(),
+        };
+        results.push((*number, said));
+    }
+    put_off
+}
+
+/// Whether the connection was lost before the message was complete and no recipient was decided:
+/// then it can be sent over another one.
+fn is_lost_early(outcome: &Outcome) -> bool {
+    let early = |result: &RecipientResult| match result {
+        RecipientResult::Lost(Step::Dot, _) | RecipientResult::Lost(_, Lost::Aborted) => false,
+        RecipientResult::Lost(..) => true,
+        _ => false,
+    };
+    !outcome.recipients.is_empty() && outcome.recipients.iter().all(early)
+}
+
+/// Our own fault: never a reason to return the mail.
+fn fault(error: &SpoolError) -> Said {
+    Said::Fault(format!("the content cannot be read: {error}"))
+}
+
+fn nothing() -> Said {
+    Said::Fault("the session ended without a result".to_owned())
+}
+
+/// What the client machine reports, in the words of `queue`.
+fn said(remote: &str, result: RecipientResult) -> Said {
+    let remote = remote.to_owned();
+    match result {
+        RecipientResult::Taken(reply) => Said::Taken { remote, reply },
+        RecipientResult::Refused(step, reply) => {
+            Said::Refused { remote, step: step.to_string(), reply }
+        }
+        RecipientResult::Later(reply) => {
+            Said::Refused { remote, step: Step::Recipient.to_string(), reply }
+        }
+        RecipientResult::Lost(step, lost) => {
+            Said::Lost { remote, step: step.to_string(), what: lost.to_string() }
+        }
+        RecipientResult::Unsuitable(what) => Said::Unsuitable { remote, what: what.to_owned() },
+        RecipientResult::TooLarge(limit) => Said::TooLarge { remote, limit },
+    }
+}

@@ -1,0 +1,158 @@
+//! Reports: a delivery that failed for good, or that takes long, becomes mail to the sender. It goes
+//! into the spool in the same transaction that books the failure, and enters there like any mail.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+use mail::content::HeaderScanner;
+use mail::report::{FULL_MAX, Kind, Report, ReportedRecipient, Returned};
+use mail::{
+    Domain, Envelope, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient,
+    RecipientParameters, ReversePath,
+};
+use queue::record::{Attempt, Class, HeadEdits, Origin, Stored};
+use spool::{MessageId, SpoolError};
+use tracing::info;
+
+use crate::Shared;
+use crate::admit::Pending;
+use crate::content::{Content, content_len};
+use crate::dispatch::Job;
+
+/// Octets of the original header section that a report quotes at most.
+const HEADER_MAX: usize = 64 * 1024;
+
+/// A recipient of whom the sender is to be told.
+pub(crate) struct Told {
+    pub(crate) number: u32,
+    pub(crate) attempt: Attempt,
+    /// Tries go on until then; none when they have ended.
+    pub(crate) until: Option<SystemTime>,
+}
+
+/// Whom the sender is to be told of: one report for all that failed together, one for all that wait.
+pub(crate) struct Due {
+    pub(crate) failed: Vec<Told>,
+    pub(crate) delayed: Vec<Told>,
+}
+
+/// Writes the reports that are due.
+///
+/// # Errors
+/// What the spool says; then nothing is kept.
+pub(crate) async fn write(
+    shared: &Arc<Shared>,
+    job: &Job,
+    due: Due,
+    now: SystemTime,
+) -> Result<Vec<Pending>, SpoolError> {
+    let mut reports = Vec::new();
+    for (kind, told) in [(Kind::Failed, due.failed), (Kind::Delayed, due.delayed)] {
+        if told.is_empty() {
+            continue;
+        }
+        // A message from <> is never answered (RFC 5321 §4.5.5).
+        let ReversePath::Mailbox(sender) = &job.stored.reverse_path else {
+            info!(event = "report.none", id = %job.id.message, "the reverse-path is null");
+            continue;
+        };
+        reports.push(report(shared, job, kind, sender, told, now).await?);
+    }
+    Ok(reports)
+}
+
+async fn report(
+    shared: &Arc<Shared>,
+    job: &Job,
+    kind: Kind,
+    sender: &Mailbox,
+    told: Vec<Told>,
+    now: SystemTime,
+) -> Result<Pending, SpoolError> {
+    let id = shared.ids.next(now);
+    let host = &shared.options.hostname;
+    let whole = kind == Kind::Failed && content_len(job) <= FULL_MAX;
+    let report = Report {
+        kind,
+        reporting_mta: host.to_string(),
+        from: postmaster(host.clone()),
+        to: sender.clone(),
+        arrival: job.stored.arrival,
+        time: now,
+        zone: shared.options.zone,
+        id: id.to_string(),
+        recipients: told.into_iter().filter_map(|told| reported(job, told)).collect(),
+        returned: if whole { Returned::Full } else { Returned::Headers },
+        eight_bit: job.stored.eight_bit,
+    };
+    let mut sink = shared.world.spool.begin_body(None).await?;
+    sink.write(report.head()).await?;
+    original(shared, job, whole, sink.as_mut()).await?;
+    sink.write(report.tail()).await?;
+    let body = sink.finish().await?;
+    info!(event = "report.written", %id, about = %job.id.message, to = %sender);
+    Ok(Pending { id, stored: stored(shared, sender, job, now), head: HeadEdits::default(), body })
+}
+
+/// The message as it was sent on, or its header section only.
+async fn original(
+    shared: &Arc<Shared>,
+    job: &Job,
+    whole: bool,
+    sink: &mut dyn spool::BodySink,
+) -> Result<(), SpoolError> {
+    let mut content = Content::open(&shared.world.spool, job).await?;
+    if whole {
+        while let Some(chunk) = content.next().await? {
+            sink.write(chunk).await?;
+        }
+        return Ok(());
+    }
+    let mut header = BytesMut::new();
+    while header.len() < HEADER_MAX && mail::content::header_end(&header).is_none() {
+        match content.next().await? {
+            Some(chunk) => header.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    let end = mail::content::header_end(&header).unwrap_or(header.len()).min(HEADER_MAX);
+    header.truncate(end);
+    sink.write(header.freeze()).await
+}
+
+fn postmaster(host: mail::DomainName) -> Mailbox {
+    let local = LocalPart::from_unquoted("postmaster").expect("a constant");
+    Mailbox { local, domain: Domain::Name(host) }
+}
+
+fn reported(job: &Job, told: Told) -> Option<ReportedRecipient> {
+    let recipient = job.stored.recipients.get(told.number as usize)?;
+    Some(ReportedRecipient {
+        recipient: recipient.path.clone(),
+        status: told.attempt.status(),
+        remote_mta: told.attempt.remote.clone(),
+        diagnostic: told.attempt.diagnostic(),
+        last_attempt: told.attempt.at,
+        will_retry_until: told.until,
+        explanation: told.attempt.to_string(),
+    })
+}
+
+/// The envelope of a report: from nobody, so that it is never answered itself.
+fn stored(shared: &Shared, sender: &Mailbox, job: &Job, now: SystemTime) -> Stored {
+    let recipient = Recipient {
+        path: ForwardPath::Mailbox(sender.clone()),
+        parameters: RecipientParameters::default(),
+    };
+    Stored {
+        reverse_path: ReversePath::Null,
+        parameters: MailParameters::default(),
+        recipients: vec![recipient],
+        arrival: now,
+        expire: shared.options.schedule.expires(now, true),
+        eight_bit: job.stored.eight_bit,
+        origin: Origin::default(),
+        class: Class::Report,
+    }
+}

@@ -1,0 +1,52 @@
+//! Submission without a wire: a letter that a program on this host left in the drop directory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mail::Envelope;
+use mail::content::HeaderScanner;
+use queue::record::Origin;
+use spool::BodySink;
+
+use crate::admit::{Accepted, Admission, Refusal};
+use crate::{Engine, Shared};
+
+/// A letter on its way into the spool. Dropped before [`finish`](Self::finish), it is forgotten.
+pub struct Inlet {
+    shared: Arc<Shared>,
+    sink: Box<dyn BodySink>,
+    scanner: HeaderScanner,
+}
+
+impl Inlet {
+    /// Takes the next piece of content; its lines end with CR LF.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the spool does not take it.
+    pub async fn write(&mut self, octets: Bytes) -> Result<(), Refusal> {
+        self.scanner.feed(&octets);
+        Ok(self.sink.write(octets).await?)
+    }
+
+    /// The content is complete. `Ok`: it is durable.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing is kept.
+    pub async fn finish(self, envelope: Envelope, origin: Origin) -> Result<Accepted, Refusal> {
+        let admission = Admission { envelope, origin, scanner: self.scanner };
+        self.shared.admit(admission, self.sink).await
+    }
+}
+
+impl Engine {
+    /// Begins to take a letter from this host.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the spool takes no mail now.
+    pub async fn begin(&self) -> Result<Inlet, Refusal> {
+        let spool = &self.shared.world.spool;
+        spool.healthy()?;
+        let sink = spool.begin_body(None).await?;
+        Ok(Inlet { shared: self.shared.clone(), sink, scanner: self.shared.scanner() })
+    }
+}

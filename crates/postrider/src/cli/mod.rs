@@ -1,0 +1,194 @@
+//! The command line: which program is asked for, and with which configuration.
+
+mod serve;
+mod spool;
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::agent::sysexits::{EX_CONFIG, EX_NOINPUT, EX_USAGE};
+use crate::agent::{self, Site};
+use crate::config::{self, Config};
+
+/// Where the configuration is looked for when `--config` does not say.
+const SYSTEM_CONFIG: &str = "/etc/postrider/postrider.toml";
+/// The variable that names it instead.
+const CONFIG_VARIABLE: &str = "POSTRIDER_CONFIG";
+
+/// Names under which the binary acts as that program.
+const PROGRAMS: [&str; 5] = ["mail", "mailx", "sendmail", "mailq", "newaliases"];
+
+#[derive(Parser)]
+#[command(
+    name = "postrider",
+    version,
+    about = "Internet mail in one binary",
+    after_help = "Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.\n\n\
+        Examples:\n  \
+        postrider serve                          a safe local profile, no configuration needed\n  \
+        postrider check --config postrider.toml  is the configuration right?\n  \
+        echo hello | postrider mail -s hi ann@localhost\n  \
+        postrider mailq                          what waits, and why"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Clone)]
+struct ConfigArgument {
+    /// The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe
+    /// local profile
+    #[arg(long, short = 'C', value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the mail system: listeners, queue, delivery
+    Serve(ConfigArgument),
+    /// Is the configuration right? Names file, line, key, what was expected and what to do
+    Check(ConfigArgument),
+    /// Compose and send a letter (also as `mail`, `mailx`)
+    #[command(disable_help_flag = true)]
+    Mail(Passed),
+    /// Send a letter as programs do (also as `sendmail`)
+    #[command(disable_help_flag = true)]
+    Sendmail(Passed),
+    /// What waits in the queue, and why (also as `mailq`)
+    #[command(disable_help_flag = true)]
+    Mailq(Passed),
+    /// Kept for scripts: aliases need no rebuilding (also as `newaliases`)
+    #[command(disable_help_flag = true)]
+    Newaliases(Passed),
+    /// Look after the spool
+    #[command(subcommand)]
+    Spool(SpoolCommand),
+}
+
+#[derive(Args)]
+struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+#[derive(Subcommand)]
+enum SpoolCommand {
+    /// Read every segment and check every checksum; changes nothing
+    Verify {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The data directory, instead of the configuration's
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs what the arguments ask for; the first one is the name of the program.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let name = arguments.first().map(Path::new).and_then(Path::file_name);
+    let name = name.and_then(OsStr::to_str).unwrap_or_default();
+    if PROGRAMS.contains(&name) {
+        let rest = arguments.into_iter().skip(1).collect();
+        return program(name, rest);
+    }
+    // The programs read their own arguments: clap cannot spell `-oi` or `-bs`.
+    let second = arguments.get(1).and_then(|word| word.to_str()).map(str::to_owned);
+    if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
+        return program(program_name, arguments.into_iter().skip(2).collect());
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { EX_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Command::Serve(config) => with_config(&config, serve::run),
+        Command::Check(config) => check(&config),
+        Command::Mail(passed) => program("mail", passed.arguments),
+        Command::Sendmail(passed) => program("sendmail", passed.arguments),
+        Command::Mailq(passed) => program("mailq", passed.arguments),
+        Command::Newaliases(passed) => program("newaliases", passed.arguments),
+        Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
+            drop(config);
+            spool::verify(&dir, json)
+        }
+        Command::Spool(SpoolCommand::Verify { config, data_dir: None, json }) => {
+            with_config(&config, |config| spool::verify(&config.data_dir, json))
+        }
+    }
+}
+
+/// The complete command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The file that holds the configuration; `None`: the safe local profile.
+fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
+    let from_environment = || std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+    let from_system = || Some(PathBuf::from(SYSTEM_CONFIG)).filter(|path| path.exists());
+    argument.config.clone().or_else(from_environment).or_else(from_system)
+}
+
+fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
+    let Some(path) = config_file(argument) else { return Ok(Config::default()) };
+    Config::load(&path).map_err(|problems| {
+        eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
+        let missing = !path.exists();
+        if missing { EX_NOINPUT.into() } else { EX_CONFIG.into() }
+    })
+}
+
+fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match load(argument) {
+        Ok(config) => run(config),
+        Err(code) => code,
+    }
+}
+
+fn check(argument: &ConfigArgument) -> ExitCode {
+    with_config(argument, |config| {
+        let problems = config::check_environment(&config);
+        eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
+        let name = config_file(argument);
+        let name = name.map_or_else(|| "the local profile".to_owned(), |path| path.display().to_string());
+        if problems.iter().any(config::Problem::is_error) {
+            return EX_CONFIG.into();
+        }
+        println!("{name}: the configuration is right");
+        ExitCode::SUCCESS
+    })
+}
+
+/// Acts as one of the classic programs. These have no `--config`: they find it as `serve` does.
+fn program(name: &str, arguments: Vec<OsString>) -> ExitCode {
+    with_config(&ConfigArgument { config: None }, |config| {
+        let site = site(&config);
+        match name {
+            "sendmail" => agent::run_sendmail(arguments, &site),
+            "mailq" => agent::run_mailq(arguments, &site),
+            "newaliases" => agent::run_newaliases(arguments, &site),
+            _ => agent::run_mail(arguments, &site),
+        }
+    })
+}
+
+fn site(config: &Config) -> Site {
+    Site {
+        hostname: config.hostname.to_string(),
+        data_dir: config.data_dir.clone(),
+        submission: config.submission_addresses(),
+        ..Site::of_this_user()
+    }
+}

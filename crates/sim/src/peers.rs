@@ -1,0 +1,272 @@
+//! The other ends of a world: programs that send letters, and foreign servers that take them, refuse
+//! them, or fail in each phase of the dialogue.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::doors::{Clock, Listener, Network, Wire};
+use mail::{BodyType, ForwardPath, ReversePath};
+use parking_lot::Mutex;
+use smtp::client::{Input, Output, RecipientResult, Session, SessionOptions, Timeouts, Transaction};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::time::timeout_at;
+
+use crate::net::Net;
+use crate::world::{Chance, SimClock};
+
+/// What a sender knows about one letter for one recipient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sent {
+    /// It was answered 250: the host has it.
+    Taken,
+    /// It was refused, or lost before the end: the host does not have it.
+    NotTaken,
+    /// The connection was lost while the reply to the final dot was awaited: who knows.
+    Unknown,
+}
+
+/// Sends one letter and gives what the sender knows of each recipient.
+pub async fn send(
+    net: &Net,
+    clock: &SimClock,
+    from: IpAddr,
+    to: SocketAddr,
+    letter: Transaction,
+    content: &[u8],
+) -> Vec<Sent> {
+    let count = letter.recipients.len();
+    let network = net.at(vec![from]);
+    let dialling = tokio::time::timeout(Duration::from_secs(30), network.connect(to, None));
+    let Ok(Ok(mut wire)) = dialling.await else { return vec![Sent::NotTaken; count] };
+    let options = SessionOptions {
+        hostname: "sender.example".to_owned(),
+        timeouts: Timeouts::default(),
+        hello_only: false,
+    };
+    let mut session = Session::new(Arc::new(options), clock.now());
+    let mut buffer = vec![0; 4096];
+    let (mut letter, mut content, mut sent) = (Some(letter), Some(content), vec![Sent::NotTaken; count]);
+    loop {
+        match session.poll() {
+            Output::Send(octets) | Output::SendContent(octets) => {
+                let failed = wire.write_all(&octets).await.is_err();
+                session.handle(if failed { Input::Closed } else { Input::Sent }, clock.now());
+            }
+            Output::Ready => {
+                let input = letter.take().map_or(Input::Quit, Input::Begin);
+                session.handle(input, clock.now());
+            }
+            Output::WantContent => {
+                let input = content.take().map_or(Input::ContentEnd, Input::Content);
+                session.handle(input, clock.now());
+            }
+            Output::Done(outcome) => sent = outcome.recipients.iter().map(known).collect(),
+            Output::Failed(_) => {}
+            Output::Close => return sent,
+            Output::Wait(until) => match timeout_at(until.into(), wire.read(&mut buffer)).await {
+                Err(_) => session.handle(Input::Tick, clock.now()),
+                Ok(Ok(0) | Err(_)) => session.handle(Input::Closed, clock.now()),
+                Ok(Ok(len)) => {
+                    let octets = buffer.get(..len).unwrap_or_default();
+                    session.handle(Input::Bytes(octets), clock.now());
+                }
+            },
+        }
+    }
+}
+
+fn known(result: &RecipientResult) -> Sent {
+    match result {
+        RecipientResult::Taken(_) => Sent::Taken,
+        RecipientResult::Lost(smtp::client::Step::Dot, _) => Sent::Unknown,
+        _ => Sent::NotTaken,
+    }
+}
+
+/// A letter for [`send`].
+pub fn letter(from: ReversePath, to: Vec<ForwardPath>, content: &[u8]) -> Transaction {
+    Transaction {
+        reverse_path: from,
+        recipients: to,
+        size: content.len() as u64,
+        body: BodyType::SevenBit,
+    }
+}
+
+/// How a foreign server behaves towards one session, drawn anew for each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mood {
+    Good,
+    GreetsWith(u16),
+    HangsUpOn(&'static str),
+    Refuses(&'static str, u16),
+    /// Takes the letter and closes before it says so.
+    TakesAndDies,
+    Stalls(&'static str),
+}
+
+/// What a foreign server has taken: each letter's content by its first recipient line.
+#[derive(Clone, Default)]
+pub struct Taken {
+    letters: Arc<Mutex<Vec<(Vec<String>, String)>>>,
+    lost_replies: Arc<Mutex<u64>>,
+}
+
+impl Taken {
+    /// Recipients and content of each letter.
+    pub fn letters(&self) -> Vec<(Vec<String>, String)> {
+        self.letters.lock().clone()
+    }
+
+    /// Letters taken whose reply was never given.
+    pub fn lost_replies(&self) -> u64 {
+        *self.lost_replies.lock()
+    }
+}
+
+/// A foreign server at `at`. One session in `trouble_one_in` is trouble (0: none).
+pub fn foreign(net: &Net, at: SocketAddr, chance: Chance, trouble_one_in: u64) -> Taken {
+    let taken = Taken::default();
+    let listener = net.listen(at);
+    let (kept, chance) = (taken.clone(), chance);
+    tokio::spawn(serve_all(listener, kept, chance, trouble_one_in));
+    taken
+}
+
+async fn serve_all(listener: Arc<dyn Listener>, taken: Taken, chance: Chance, trouble_one_in: u64) {
+    while let Ok(wire) = listener.accept().await {
+        let mood = if chance.once_in(trouble_one_in) { mood(&chance) } else { Mood::Good };
+        tokio::spawn(serve(wire, taken.clone(), mood));
+    }
+}
+
+fn mood(chance: &Chance) -> Mood {
+    const STEPS: [&str; 5] = ["EHLO", "MAIL", "RCPT", "DATA", "."];
+    let step = STEPS.get(chance.below(5) as usize).copied().unwrap_or("MAIL");
+    match chance.below(6) {
+        0 => Mood::GreetsWith(if chance.once_in(3) { 554 } else { 421 }),
+        1 => Mood::HangsUpOn(step),
+        2 => Mood::Refuses(step, 451),
+        3 => Mood::Refuses(step, 550),
+        4 => Mood::TakesAndDies,
+        _ => Mood::Stalls(step),
+    }
+}
+
+async fn serve(wire: Box<dyn Wire>, taken: Taken, mood: Mood) {
+    let mut wire = BufReader::new(wire);
+    // A session that breaks off is what these peers are for.
+    let _ = dialogue(&mut wire, &taken, mood).await;
+}
+
+async fn dialogue(wire: &mut BufReader<Box<dyn Wire>>, taken: &Taken, mood: Mood) -> std::io::Result<()> {
+    if let Mood::GreetsWith(code) = mood {
+        return wire.write_all(format!("{code} not now\r\n").as_bytes()).await;
+    }
+    wire.write_all(b"220 foreign.example ESMTP\r\n").await?;
+    let mut recipients = Vec::new();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if wire.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let verb = line.split([' ', '\r']).next().unwrap_or_default().to_ascii_uppercase();
+        if mood == Mood::HangsUpOn(step_of(&verb)) {
+            return Ok(());
+        }
+        if mood == Mood::Stalls(step_of(&verb)) {
+            std::future::pending::<()>().await;
+        }
+        if let Mood::Refuses(step, code) = mood
+            && step == step_of(&verb)
+        {
+            wire.write_all(format!("{code} {}.0.0 refused\r\n", code / 100).as_bytes()).await?;
+            continue;
+        }
+        let reply: &[u8] = match verb.as_str() {
+            "EHLO" => b"250-foreign.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000000\r\n",
+            "MAIL" => {
+                recipients.clear();
+                b"250 2.1.0 ok\r\n"
+            }
+            "RCPT" => {
+                recipients.push(line.trim().to_owned());
+                b"250 2.1.5 ok\r\n"
+            }
+            "DATA" if recipients.is_empty() => b"503 5.5.1 no recipients\r\n",
+            "DATA" => {
+                wire.write_all(b"354 go on\r\n").await?;
+                if !content(wire, taken, &recipients, mood).await? {
+                    return Ok(());
+                }
+                recipients.clear();
+                continue;
+            }
+            "QUIT" => {
+                wire.write_all(b"221 2.0.0 bye\r\n").await?;
+                return wire.shutdown().await;
+            }
+            _ => b"250 2.0.0 ok\r\n",
+        };
+        wire.write_all(reply).await?;
+    }
+}
+
+fn step_of(verb: &str) -> &'static str {
+    match verb {
+        "EHLO" | "HELO" => "EHLO",
+        "MAIL" => "MAIL",
+        "RCPT" => "RCPT",
+        "DATA" => "DATA",
+        _ => "",
+    }
+}
+
+/// Reads content to its end. False: the session is over.
+async fn content(
+    wire: &mut BufReader<Box<dyn Wire>>,
+    taken: &Taken,
+    recipients: &[String],
+    mood: Mood,
+) -> std::io::Result<bool> {
+    let (mut text, mut line) = (String::new(), String::new());
+    loop {
+        line.clear();
+        if wire.read_line(&mut line).await? == 0 {
+            return Ok(false);
+        }
+        if line == ".\r\n" {
+            break;
+        }
+        text.push_str(line.strip_prefix('.').unwrap_or(&line));
+    }
+    match mood {
+        Mood::HangsUpOn(".") => return Ok(false),
+        Mood::Stalls(".") => std::future::pending::<()>().await,
+        Mood::Refuses(".", code) => {
+            wire.write_all(format!("{code} {}.0.0 refused\r\n", code / 100).as_bytes()).await?;
+            return Ok(true);
+        }
+        _ => {}
+    }
+    taken.letters.lock().push((recipients.to_vec(), text));
+    if mood == Mood::TakesAndDies {
+        *taken.lost_replies.lock() += 1;
+        return Ok(false);
+    }
+    // The reply itself may be lost on the way.
+    wire.write_all(b"250 2.0.0 taken\r\n").await?;
+    Ok(true)
+}
+
+/// How often each key occurs.
+pub fn counts<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, u64> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,176 @@
+//! Rules of the house that a compiler does not see: who may lean on whom, no ambient effects below
+//! the binary, citations that exist, no unfinished words.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::Done;
+
+/// Each room, its floor, and the rooms it may lean on.
+const ROOMS: [(&str, u8, &[&str]); 8] = [
+    ("mail", 0, &[]),
+    ("spool", 0, &[]),
+    ("smtp", 1, &["mail"]),
+    ("queue", 1, &["mail", "spool"]),
+    ("engine", 2, &["smtp", "queue", "mail", "spool"]),
+    ("spool-log", 2, &["spool"]),
+    ("sim", 3, &["engine", "spool-log", "smtp", "queue", "mail", "spool", "scene"]),
+    ("postrider", 3, &["engine", "spool-log", "smtp", "queue", "mail", "spool"]),
+];
+
+/// Effects that may only come through a door.
+const AMBIENT: [&str; 11] = [
+    "SystemTime::now", "Instant::now", "thread_rng", "rand::rng(", "std::fs::", "use std::fs", "tokio::fs",
+    "std::net::Tcp", "std::net::Udp", "tokio::net", "std::env::",
+];
+
+/// The one place below the binary that opens real files: the disk of the log, handed in as a value.
+const DOORS: [&str; 1] = ["crates/spool-log/src/os.rs"];
+
+const UNFINISHED: [&str; 5] = ["todo!(", "unimplemented!(", "dbg!(", "FIXME", "#[ignore"];
+
+/// Checks the tree below `root`.
+pub fn run(root: &Path) -> Done {
+    let mut problems = Vec::new();
+    floors(root, &mut problems);
+    let register = register(root).map_err(|error| format!("conformance/requirements.tsv: {error}"))?;
+    let mut files = Vec::new();
+    for top in ["crates", "bench", "interop", "scenes", "xtask"] {
+        sources(&root.join(top), &mut files);
+    }
+    let mut cited = BTreeSet::new();
+    for file in &files {
+        let Ok(text) = std::fs::read_to_string(file) else { continue };
+        let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
+        ambient(&name, &text, &mut problems);
+        unfinished(&name, &text, &mut problems);
+        citations(&name, &text, &register, &mut cited, &mut problems);
+    }
+    if problems.is_empty() {
+        eprintln!("{} source files tidy, {} rows of the register cited", files.len(), cited.len());
+        return Ok(());
+    }
+    Err(problems.join("\n"))
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                sources(&path, files);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn floors(root: &Path, problems: &mut Vec<String>) {
+    for (room, floor, allowed) in ROOMS {
+        for other in allowed {
+            let below = ROOMS.iter().find(|(name, ..)| name == other).is_none_or(|(_, low, _)| *low < floor);
+            // Two rooms of one floor never lean on each other, and none leans upward.
+            if !below {
+                problems.push(format!("{room} may not lean on {other}: it is not on a lower floor"));
+            }
+        }
+        let manifest = root.join("crates").join(room).join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else {
+            problems.push(format!("{} is missing", manifest.display()));
+            continue;
+        };
+        let Ok(table) = text.parse::<toml::Table>() else {
+            problems.push(format!("{} does not parse", manifest.display()));
+            continue;
+        };
+        let leans = table.get("dependencies").and_then(toml::Value::as_table);
+        for name in leans.into_iter().flat_map(toml::Table::keys) {
+            let is_room = ROOMS.iter().any(|(room, ..)| room == name);
+            if is_room && !allowed.contains(&name.as_str()) {
+                problems.push(format!("crates/{room}: an arrow to {name} crosses the floors"));
+            }
+        }
+    }
+}
+
+fn ambient(name: &str, text: &str, problems: &mut Vec<String>) {
+    let below = ROOMS.iter().any(|(room, floor, _)| *floor < 3 && name.starts_with(&format!("crates/{room}/src/")));
+    let test = name.contains("/tests") || name.ends_with("tests.rs");
+    if !below || test || DOORS.contains(&name) {
+        return;
+    }
+    // What stands after the test module's head is for tests.
+    let code = text.split("#[cfg(test)]").next().unwrap_or(text);
+    for (number, line) in (1..).zip(code.lines()) {
+        let is_comment = line.trim_start().starts_with("//");
+        if let Some(effect) = AMBIENT.iter().find(|effect| !is_comment && line.contains(**effect)) {
+            problems.push(format!("{name}:{number}: {effect} below the binary; take it through a door"));
+        }
+    }
+}
+
+fn unfinished(name: &str, text: &str, problems: &mut Vec<String>) {
+    if name.starts_with("xtask/") {
+        return;
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(word) = UNFINISHED.iter().find(|word| line.contains(**word)) {
+            problems.push(format!("{name}:{number}: {word} is unfinished work"));
+        }
+    }
+}
+
+fn register(root: &Path) -> std::io::Result<BTreeSet<String>> {
+    let text = std::fs::read_to_string(root.join("conformance/requirements.tsv"))?;
+    Ok(text.lines().skip(1).filter_map(|line| line.split('\t').next()).map(str::to_owned).collect())
+}
+
+/// The ids after `Register:`, which may go on over further comment lines.
+fn citations(
+    name: &str,
+    text: &str,
+    register: &BTreeSet<String>,
+    cited: &mut BTreeSet<String>,
+    problems: &mut Vec<String>,
+) {
+    let mut open = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let comment = line.trim_start().trim_start_matches(['/', '!']).trim();
+        let ids = match line.split_once("Register:") {
+            Some((_, ids)) => ids,
+            None if open && line.trim_start().starts_with("//") => comment,
+            None => {
+                open = false;
+                continue;
+            }
+        };
+        open = false;
+        for id in ids.split([',', ' ', '"', '`', ';']).map(|id| id.trim().trim_end_matches('.')) {
+            if !is_id(id) {
+                continue;
+            }
+            open = true;
+            if register.contains(id) {
+                cited.insert(id.to_owned());
+            } else {
+                problems.push(format!("{name}:{number}: the register has no row {id}"));
+            }
+        }
+    }
+}
+
+/// `5321-4.1.1.4-f`: number, section, letters.
+fn is_id(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let (Some(rfc), Some(section), Some(letter), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    rfc.len() >= 3
+        && rfc.bytes().all(|byte| byte.is_ascii_digit())
+        && !section.is_empty()
+        && section.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+        && !letter.is_empty()
+        && letter.bytes().all(|byte| byte.is_ascii_lowercase())
+}

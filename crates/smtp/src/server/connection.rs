@@ -1,0 +1,121 @@
+//! What lives as long as the socket: octets not yet read, octets not yet written, the clock.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use mail::Reply;
+
+use super::Output;
+use crate::line::{LineError, Lines};
+
+/// Octets of a MAIL or RCPT line at most: 512, and what all extensions add to it
+/// (RFC 5321 §4.5.3.1.4; 1036 for RCPT with DSN alone, RFC 3461 §5.1).
+const ENVELOPE_LINE_MAX: usize = 2048;
+/// Octets of any other command line at most; RFC 5321 §4.5.3.1.4 wants 512.
+const LINE_MAX: usize = 1024;
+/// Octets that wait behind a question before the caller leaves them in the socket.
+pub(super) const INBOX_MAX: usize = 64 * 1024;
+
+/// The wire, seen from the session.
+pub(super) struct Connection {
+    pub(super) inbox: BytesMut,
+    lines: Lines,
+    outputs: VecDeque<Output>,
+    replies: Vec<u8>,
+    /// Whether a reply waits that must not wait for others (RFC 2920 §3.2).
+    prompt: bool,
+    /// Until when the peer may take its time.
+    pub(super) deadline: Instant,
+    /// Whether this host is going down.
+    pub(super) stopping: bool,
+    closed: bool,
+}
+
+impl Connection {
+    pub(super) fn new(deadline: Instant) -> Self {
+        Self {
+            inbox: BytesMut::new(),
+            lines: Lines::default(),
+            outputs: VecDeque::new(),
+            replies: Vec::new(),
+            prompt: false,
+            deadline,
+            stopping: false,
+            closed: false,
+        }
+    }
+
+    /// The next command line.
+    pub(super) fn next_line(&mut self) -> Option<Result<BytesMut, LineError>> {
+        self.lines.next(&mut self.inbox, |line| match line.get(..4) {
+            Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => ENVELOPE_LINE_MAX,
+            Some(verb) if verb.eq_ignore_ascii_case(b"RCPT") => ENVELOPE_LINE_MAX,
+            _ => LINE_MAX,
+        })
+    }
+
+    /// Says one line of ours: code, status and text, without CR LF.
+    pub(super) fn say(&mut self, line: &str) {
+        self.replies.extend_from_slice(line.as_bytes());
+        self.replies.extend_from_slice(b"\r\n");
+    }
+
+    /// Says what the engine answered.
+    pub(super) fn say_reply(&mut self, reply: &Reply) {
+        reply.write_to(&mut self.replies);
+    }
+
+    /// The last reply may not be held back behind a question.
+    pub(super) fn promptly(&mut self) {
+        self.prompt = true;
+    }
+
+    /// Gives `output` after all that was given before.
+    pub(super) fn give(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Lets the replies go before what is given next.
+    pub(super) fn flush(&mut self) {
+        self.prompt = false;
+        if !self.replies.is_empty() {
+            let replies = std::mem::take(&mut self.replies);
+            self.outputs.push_back(Output::Send(replies));
+        }
+    }
+
+    /// Lets the replies go if one of them is not to wait.
+    pub(super) fn flush_prompt(&mut self) {
+        if self.prompt {
+            self.flush();
+        }
+    }
+
+    /// Reads no more; what was said still goes out.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.inbox = BytesMut::new();
+    }
+
+    /// Nobody is there to hear what was said.
+    pub(super) fn forget_replies(&mut self) {
+        self.replies = Vec::new();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The next thing to do.
+    pub(super) fn poll(&mut self) -> Output {
+        if self.outputs.is_empty() {
+            self.flush();
+        }
+        match self.outputs.pop_front() {
+            Some(output) => output,
+            None if self.closed => Output::Close,
+            None => Output::Wait(self.deadline),
+        }
+    }
+}

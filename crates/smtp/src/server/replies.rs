@@ -1,0 +1,92 @@
+//! What the session says by itself, each with its enhanced status (RFC 2034, RFC 5321 §4.2.3).
+
+use mail::address::AddressError;
+
+use crate::grammar::Fault;
+
+pub(super) const RESET: &str = "250 2.0.0 Transaction dropped";
+pub(super) const NOOP: &str = "250 2.0.0 Nothing done";
+pub(super) const BYE: &str = "221 2.0.0 Goodbye";
+/// A 3yz carries no status (RFC 2034 §4).
+pub(super) const GO_ON: &str = "354 Send the message, end with a dot on a line of its own";
+pub(super) const HELP: [&str; 3] = [
+    "214-2.0.0 This is Postrider. It speaks RFC 5321; the commands are",
+    "214-2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP",
+    "214 2.0.0 People are reached at <postmaster>",
+];
+
+pub(super) const UNKNOWN: &str = "500 5.5.2 No such command";
+pub(super) const LINE_TOO_LONG: &str = "500 5.5.2 The command line is too long";
+pub(super) const BARE: &str =
+    "500 5.5.2 Lines end with CR LF; a bare CR or LF may not stand in one";
+pub(super) const NOT_IMPLEMENTED: &str = "502 5.5.1 This command is not implemented here";
+pub(super) const HELLO_FIRST: &str = "503 5.5.1 EHLO or HELO comes first";
+pub(super) const MAIL_TWICE: &str = "503 5.5.1 A transaction is open; RSET ends it";
+pub(super) const MAIL_FIRST: &str = "503 5.5.1 MAIL comes before RCPT and DATA";
+pub(super) const RECIPIENT_FIRST: &str =
+    "503 5.5.1 No recipient was accepted; RCPT comes before DATA";
+pub(super) const NO_SERVICE: &str = "503 5.5.1 No mail is taken from this host; only QUIT is left";
+pub(super) const SIZE: &str = "552 5.3.4 The message is larger than SIZE allows";
+pub(super) const TOO_MANY_RECIPIENTS: &str =
+    "452 4.5.3 Too many recipients; send the others in a further transaction";
+pub(super) const CONTENT_BARE: &str =
+    "554 5.5.2 Message refused: a bare CR or LF stands in it, lines end with CR LF";
+pub(super) const CONTENT_SIZE: &str = "552 5.3.4 Message refused: it is larger than SIZE allows";
+
+pub(super) const IDLE: &str = "421 4.4.2 Waited too long for a command; closing";
+pub(super) const CONTENT_IDLE: &str = "421 4.4.2 The message came too slowly; closing";
+pub(super) const STOPPING: &str = "421 4.3.2 This host is going down; come again later";
+pub(super) const TOO_MANY_ERRORS: &str = "421 4.7.0 Too many errors; closing";
+
+/// Which command a fault was found in, as far as the reply differs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Of {
+    /// EHLO or HELO.
+    Hello,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Recipient,
+    /// VRFY or EXPN.
+    Lookup,
+    /// Any other.
+    Other,
+}
+
+/// What is said to a command that cannot be read.
+pub(super) fn fault(of: Of, fault: Fault) -> &'static str {
+    match (fault, of) {
+        (Fault::Octets, _) => "501 5.5.2 A command is printable ASCII",
+        (Fault::Parameter, _) => "501 5.5.4 A parameter is malformed or stands there twice",
+        (Fault::UnknownParameter, _) => "555 5.5.4 This parameter belongs to no extension offered",
+        (Fault::Argument, Of::Hello) => "501 5.5.4 Say EHLO with your domain or address literal",
+        (Fault::Argument, Of::Mail) => "501 5.5.4 Say MAIL FROM:<address>",
+        (Fault::Argument, Of::Recipient) => "501 5.5.4 Say RCPT TO:<address>",
+        (Fault::Argument, Of::Lookup) => "501 5.5.4 An argument is missing",
+        (Fault::Argument, Of::Other) => "501 5.5.4 This command takes no argument",
+        (Fault::Path(error), Of::Recipient) => recipient(error),
+        (Fault::Path(error), _) => sender(error),
+    }
+}
+
+fn sender(error: AddressError) -> &'static str {
+    match error {
+        AddressError::Brackets => "501 5.1.7 The sender stands in angle brackets",
+        AddressError::NoDomain => "501 5.1.7 The sender's domain is missing",
+        AddressError::Domain => "501 5.1.7 The sender's domain is malformed",
+        AddressError::LocalPart => "501 5.1.7 The sender's local-part is malformed",
+        AddressError::TooLong => "501 5.1.7 The sender's address is too long",
+        AddressError::NotAscii => "501 5.1.7 The sender's address is not in ASCII",
+    }
+}
+
+fn recipient(error: AddressError) -> &'static str {
+    match error {
+        AddressError::Brackets => "501 5.1.3 The recipient stands in angle brackets",
+        AddressError::NoDomain => "501 5.1.3 The recipient's domain is missing",
+        AddressError::Domain => "501 5.1.3 The recipient's domain is malformed",
+        AddressError::LocalPart => "501 5.1.3 The recipient's local-part is malformed",
+        AddressError::TooLong => "501 5.1.3 The recipient's address is too long",
+        AddressError::NotAscii => "501 5.1.3 The recipient's address is not in ASCII",
+    }
+}

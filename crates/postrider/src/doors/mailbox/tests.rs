@@ -1,0 +1,241 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use spool::{BodyReader, BoxFut, SpoolError};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Chunks, then the end or a failure.
+struct Chunks {
+    chunks: std::vec::IntoIter<Bytes>,
+    fails: bool,
+}
+
+impl BodyReader for Chunks {
+    fn next(&mut self) -> BoxFut<'_, Option<Bytes>> {
+        let next = self.chunks.next();
+        let fails = self.fails && next.is_none();
+        let result = if fails { Err(SpoolError::Corrupt("sum".into())) } else { Ok(next) };
+        Box::pin(async move { result })
+    }
+}
+
+fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a> {
+    let chunks: Vec<_> = content.chunks(60_000).map(Bytes::copy_from_slice).collect();
+    MailboxDelivery {
+        user,
+        head: Bytes::from_static(b"Return-Path: <a@x.example>\r\n"),
+        body: Box::new(Chunks { chunks: chunks.into_iter(), fails: false }),
+        from: "a@x.example".into(),
+        time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_544_568),
+        unique: unique.into(),
+    }
+}
+
+fn open(form: &str, dir: &TempDir) -> FileMailboxes {
+    let template = format!("{form}:{{data-dir}}/mail/{{user}}");
+    let template = MailboxTemplate::parse(&template, dir.path()).unwrap();
+    FileMailboxes::with_lock_wait(template, "mx.example", Duration::ZERO)
+}
+
+fn names_in(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Register: 5321-4.1.1.3-j, 5321-4.4-l.
+#[tokio::test]
+async fn a_maildir_is_made_and_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailboxes = open("maildir", &dir);
+    mailboxes.deliver(letter("ann", b"Subject: 1\r\n\r\nFrom me\r\n", "7/x")).await.unwrap();
+    let maildir = dir.path().join("mail/ann");
+    assert_eq!(fs::metadata(&maildir).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(names_in(&maildir), ["cur", "new", "tmp"]);
+    assert!(names_in(&maildir.join("tmp")).is_empty());
+    let names = names_in(&maildir.join("new"));
+    let want = format!("1795544568.M0P{}Q7_x.mx.example,S=47", std::process::id());
+    assert_eq!(names, [want]);
+    let text = fs::read(maildir.join("new").join(&names[0])).unwrap();
+    assert_eq!(text, b"Return-Path: <a@x.example>\nSubject: 1\n\nFrom me\n");
+}
+
+#[tokio::test]
+async fn a_mbox_is_made_and_grows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailboxes = open("mbox", &dir);
+    mailboxes.deliver(letter("ann", b"S: 1\r\n\r\nFrom me\r\n", "1")).await.unwrap();
+    mailboxes.deliver(letter("ann", b"S: 2\r\n\r\nend", "2")).await.unwrap();
+    let path = dir.path().join("mail/ann");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let line = "From a@x.example Tue Nov 24 18:22:48 2026\nReturn-Path: <a@x.example>\n";
+    let want = format!("{line}S: 1\n\n>From me\n\n{line}S: 2\n\nend\n\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), want);
+    assert_eq!(names_in(&dir.path().join("mail")), ["ann"], "no lock is left");
+}
+
+/// A part of a letter left by a crash ends before the next one starts.
+#[tokio::test]
+async fn a_torn_mbox_is_closed_first() {
+    for (torn, gap) in [("From x\nS: 1", "\n\n"), ("From x\n", "\n"), ("x", "\n\n"), ("x\n\n", "")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mail/ann");
+        fs::create_dir(dir.path().join("mail")).unwrap();
+        fs::write(&path, torn).unwrap();
+        open("mbox", &dir).deliver(letter("ann", b"S: 2\r\n", "2")).await.unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&format!("{torn}{gap}From a@x")), "{torn:?}: {text:?}");
+    }
+}
+
+#[tokio::test]
+async fn large_letters_are_streamed() {
+    let content = b"0123456789abcdef\r\n".repeat(200_000);
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        open(form, &dir).deliver(letter("ann", &content, "1")).await.unwrap();
+        let mut path = dir.path().join("mail/ann");
+        if form == "maildir" {
+            path = path.join("new");
+            path = path.join(&names_in(&path)[0]);
+        }
+        let lines =
+            fs::read_to_string(path).unwrap().lines().filter(|line| line.len() == 16).count();
+        assert_eq!(lines, 200_000, "{form}");
+    }
+}
+
+/// What cannot be read to its end leaves nothing behind, however much was written before.
+#[tokio::test]
+async fn unreadable_content_leaves_nothing() {
+    for size in [10, 1_000_000] {
+        for form in ["maildir", "mbox"] {
+            let dir = tempfile::tempdir().unwrap();
+            let mailboxes = open(form, &dir);
+            let mut delivery = letter("ann", b"", "1");
+            let chunks: Vec<_> = vec![Bytes::from(vec![b'x'; 10]); size / 10];
+            delivery.body = Box::new(Chunks { chunks: chunks.into_iter(), fails: true });
+            let error = mailboxes.deliver(delivery).await.unwrap_err();
+            assert!(matches!(error, MailboxError::Content(_)), "{error}");
+            let path = dir.path().join("mail/ann");
+            match form {
+                _ if !path.exists() => {}
+                "mbox" => assert_eq!(fs::read(&path).unwrap(), b""),
+                _ => {
+                    assert!(["new", "tmp"].iter().all(|name| names_in(&path.join(name)).is_empty()))
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mail = dir.path().join("mail");
+    fs::create_dir(&mail).unwrap();
+    let outside = dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    for user in ["link", "dirlink"] {
+        let target = if user == "link" { outside.join("file") } else { outside.clone() };
+        std::os::unix::fs::symlink(target, mail.join(user)).unwrap();
+    }
+    fs::write(mail.join("held"), "").unwrap();
+    fs::write(mail.join("held.lock"), "1").unwrap();
+    fs::write(mail.join("two"), "").unwrap();
+    fs::hard_link(mail.join("two"), mail.join("names")).unwrap();
+    let rows = [
+        ("mbox", "../ann", "there is no mailbox ../ann"),
+        ("maildir", "a/b", "there is no mailbox a/b"),
+        ("mbox", "link", "symbolic links"),
+        ("maildir", "dirlink", "cannot be written"),
+        ("mbox", "held", "locked by another program"),
+        ("mbox", "two", "not a plain file with one name"),
+        ("mbox", "dirlink", "cannot be written"),
+        ("maildir", "held", "cannot be written"),
+    ];
+    for (form, user, want) in rows {
+        let error = open(form, &dir).deliver(letter(user, b"x\r\n", "1")).await.unwrap_err();
+        assert!(error.to_string().contains(want), "{form} {user}: {error}");
+    }
+    assert!(names_in(&outside).is_empty());
+}
+
+/// Where the mailbox lies outside our directory, a missing parent means "not mounted".
+#[tokio::test]
+async fn a_missing_parent_elsewhere_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = format!("maildir:{}/home/{{user}}/Maildir", dir.path().display());
+    let template = MailboxTemplate::parse(&template, Path::new("/nowhere")).unwrap();
+    let mailboxes = FileMailboxes::new(template, "mx.example");
+    let error = mailboxes.deliver(letter("ann", b"x\r\n", "1")).await.unwrap_err();
+    assert!(matches!(error, MailboxError::Unavailable(_)), "{error}");
+    fs::create_dir_all(dir.path().join("home/ann")).unwrap();
+    mailboxes.deliver(letter("ann", b"x\r\n", "1")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once() {
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mailboxes = Arc::new(open(form, &dir));
+        let tasks: Vec<_> = (0..100)
+            .map(|number| {
+                let mailboxes = Arc::clone(&mailboxes);
+                tokio::spawn(async move {
+                    let content = format!("N: {number}\r\n\r\n");
+                    let delivery = letter("ann", content.as_bytes(), &number.to_string());
+                    mailboxes.deliver(delivery).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        let path = dir.path().join("mail/ann");
+        let count = match form {
+            "mbox" => fs::read_to_string(path).unwrap().matches("From a@x.example ").count(),
+            _ => names_in(&path.join("new")).len(),
+        };
+        assert_eq!(count, 100, "{form}");
+    }
+}
+
+/// A body whose end never comes.
+struct Endless(usize);
+
+impl BodyReader for Endless {
+    fn next(&mut self) -> BoxFut<'_, Option<Bytes>> {
+        let Some(left) = self.0.checked_sub(1) else { return Box::pin(std::future::pending()) };
+        self.0 = left;
+        Box::pin(async { Ok(Some(Bytes::from_static(&[b'x'; 60_000]))) })
+    }
+}
+
+/// Who no longer waits for a delivery does not make half of it a whole one.
+#[test]
+fn a_delivery_broken_off_leaves_nothing() {
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mailboxes = open(form, &dir);
+            let mut delivery = letter("ann", b"", "1");
+            delivery.body = Box::new(Endless(20));
+            let delivering = mailboxes.deliver(delivery);
+            tokio::time::timeout(Duration::from_millis(20), delivering).await.unwrap_err();
+        });
+        drop(runtime); // waits for the writer
+        let path = dir.path().join("mail/ann");
+        match form {
+            "mbox" => assert_eq!(fs::read(&path).unwrap_or_default(), b""),
+            _ => assert!(!path.exists() || names_in(&path.join("new")).is_empty()),
+        }
+    }
+}

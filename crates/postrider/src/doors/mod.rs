@@ -1,0 +1,17 @@
+//! The doors of `engine`, opened on the real world: the host's clock and chance, its sockets, the
+//! name servers it is told of, and mailboxes in its file system.
+//!
+//! Nothing here decides anything about mail. Each door turns one kind of call into system calls,
+//! bounds it, and says plainly what went wrong. Rules, retries and caches are left to the engine.
+
+mod chance;
+mod clock;
+pub mod mailbox;
+pub mod names;
+pub mod net;
+
+pub use chance::SystemRandom;
+pub use clock::SystemClock;
+pub use mailbox::{FileMailboxes, MailboxTemplate};
+pub use names::{NameServers, Stub};
+pub use net::{TcpNetwork, listen};

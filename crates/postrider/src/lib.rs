@@ -1,0 +1,7 @@
+//! The parts of the `postrider` binary, as a library so that tests and tools can reach them.
+//!
+//! What is here touches the real world: sockets, files, the clock, the configuration. The rules of
+//! mail are in the crates below, which act through the doors this crate opens.
+
+pub mod config;
+pub mod doors;

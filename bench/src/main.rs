@@ -1,0 +1,214 @@
+//! `bench`: prints what a mail server costs.
+//!
+//!     cargo run --release -p bench -- --scenario accept --sessions 100
+//!     cargo run --release -p bench -- --peer postfix --scenario relay
+//!     cargo run --release -p bench -- --server 127.0.0.1:2525 --pid 1234 --sink 127.0.0.1:2600
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bench::generator::Mode;
+use bench::postfix::Postfix;
+use bench::report::{self, Row};
+use bench::scenario::{Bench, Drive};
+use bench::server::{Postrider, Starter, can_trace};
+use bench::sink::Sink;
+use clap::{Parser, ValueEnum};
+
+#[derive(Parser)]
+#[command(about = "Measures a mail server over loopback", version)]
+struct Options {
+    /// What to measure; default: all.
+    #[arg(long, value_enum)]
+    scenario: Vec<Kind>,
+    /// Connections kept open; default: 1, 20 and 100.
+    #[arg(long)]
+    sessions: Vec<usize>,
+    /// Letters in a run; default by the number of sessions.
+    #[arg(long)]
+    letters: Option<u32>,
+    /// Octets of a letter.
+    #[arg(long, default_value_t = 4096)]
+    size: usize,
+    /// How to talk; default: both.
+    #[arg(long, value_enum)]
+    mode: Vec<Talk>,
+    /// Letters in the deep queue.
+    #[arg(long, default_value_t = 1_000_000)]
+    deep: u32,
+    /// Octets of each of them.
+    #[arg(long, default_value_t = 1024)]
+    deep_size: usize,
+    /// The program that is started with `serve --config FILE`.
+    #[arg(long, default_value = "target/release/postrider")]
+    program: PathBuf,
+    /// Measure this one instead.
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
+    /// Where peers are unpacked.
+    #[arg(long, default_value = "target/interop/peers")]
+    peers: PathBuf,
+    /// Drive a server that already runs here; needs --pid for its costs.
+    #[arg(long, value_name = "HOST:PORT")]
+    server: Option<SocketAddr>,
+    /// Its process.
+    #[arg(long, default_value_t = 0)]
+    pid: u32,
+    /// Where the sink listens; default: any free port of 127.0.0.1.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    sink: SocketAddr,
+    /// Folder of the servers' data, on a real disk.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// Do not count fsyncs, which takes a second pass.
+    #[arg(long)]
+    no_fsyncs: bool,
+    /// Keep the servers' folders.
+    #[arg(long)]
+    keep: bool,
+    /// JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Kind {
+    Accept,
+    Relay,
+    Lone,
+    Deep,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Talk {
+    LockStep,
+    Pipelined,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Peer {
+    Postfix,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let mut rows = Vec::new();
+    let outcome = run(&options, &mut rows);
+    match options.json {
+        true => println!("{}", report::json(&rows)),
+        false => print!("{}", report::table(&rows)),
+    }
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options, rows: &mut Vec<Row>) -> io::Result<()> {
+    let sink = Sink::start(options.sink)?;
+    if let Some(target) = options.server {
+        return drive(options, target, &sink, rows);
+    }
+    let starter = starter(options)?;
+    std::fs::create_dir_all(&options.folder)?;
+    let bench = Bench {
+        starter: starter.as_ref(),
+        // Programs that change their folder, as Postfix does, need the whole path.
+        folder: options.folder.canonicalize()?.join(starter.name()),
+        sink,
+        size: options.size,
+        trace: !options.no_fsyncs && options.peer.is_none() && can_trace(),
+        keep: options.keep,
+    };
+    for (kind, sessions, mode) in runs(options) {
+        let letters = options.letters.unwrap_or_else(|| usual_letters(kind, sessions));
+        eprintln!("{kind:?}, {sessions} sessions, {}", mode.name());
+        rows.push(match kind {
+            Kind::Accept => bench.acceptance(sessions, letters, mode)?,
+            Kind::Relay => bench.relay(sessions, letters, mode)?,
+            Kind::Lone => bench.lone()?,
+            Kind::Deep => bench.deep(options.deep, options.deep_size)?,
+        });
+    }
+    Ok(())
+}
+
+/// A server that runs already: whether it relays to the sink is known by the scenario asked for.
+fn drive(
+    options: &Options,
+    target: SocketAddr,
+    sink: &Sink,
+    rows: &mut Vec<Row>,
+) -> io::Result<()> {
+    let drive = Drive { target, pid: options.pid, sink };
+    for (kind, sessions, mode) in runs(options) {
+        let letters = options.letters.unwrap_or_else(|| usual_letters(kind, sessions));
+        eprintln!("{kind:?}, {sessions} sessions, {}", mode.name());
+        rows.push(match kind {
+            Kind::Accept => drive.run("accept", false, sessions, letters, options.size, mode)?,
+            Kind::Relay => drive.run("relay", true, sessions, letters, options.size, mode)?,
+            Kind::Lone => drive.lone(options.size)?,
+            // Needs a server that can be killed and started again.
+            Kind::Deep => continue,
+        });
+    }
+    Ok(())
+}
+
+fn starter(options: &Options) -> io::Result<Box<dyn Starter>> {
+    match options.peer {
+        None => Ok(Box::new(Postrider { program: options.program.clone() })),
+        Some(Peer::Postfix) => {
+            let root = Postfix::find(&options.peers).and_then(|root| root.canonicalize().ok());
+            let root =
+                root.ok_or_else(|| io::Error::other("no Postfix: run interop/install.sh"))?;
+            Ok(Box::new(Postfix { root, hostname: "postfix.bench.example".into(), local: None }))
+        }
+    }
+}
+
+/// Every combination that was asked for.
+fn runs(options: &Options) -> Vec<(Kind, usize, Mode)> {
+    let or = |given: &[usize]| if given.is_empty() { vec![1, 20, 100] } else { given.to_vec() };
+    let kinds = match options.scenario.is_empty() {
+        true => vec![Kind::Accept, Kind::Relay, Kind::Lone, Kind::Deep],
+        false => options.scenario.clone(),
+    };
+    let modes = match options.mode.is_empty() {
+        true => vec![Talk::LockStep, Talk::Pipelined],
+        false => options.mode.clone(),
+    };
+    let mut runs = Vec::new();
+    for kind in kinds {
+        if matches!(kind, Kind::Lone | Kind::Deep) {
+            runs.push((kind, if kind == Kind::Lone { 1 } else { 100 }, Mode::Pipelined));
+            continue;
+        }
+        for sessions in or(&options.sessions) {
+            runs.extend(modes.iter().map(|talk| (kind, sessions, mode(*talk))));
+        }
+    }
+    runs
+}
+
+fn mode(talk: Talk) -> Mode {
+    match talk {
+        Talk::LockStep => Mode::LockStep,
+        Talk::Pipelined => Mode::Pipelined,
+    }
+}
+
+/// Some seconds of work at the figures that are aimed at.
+fn usual_letters(kind: Kind, sessions: usize) -> u32 {
+    match (kind, sessions) {
+        (Kind::Accept, ..=4) => 10_000,
+        (Kind::Accept, _) => 100_000,
+        (_, ..=4) => 5_000,
+        (_, _) => 50_000,
+    }
+}

@@ -1,0 +1,83 @@
+#!/bin/sh
+# Unpacks the peers of the interoperation tests from Debian's packages, each with the libraries that
+# are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
+# only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
+#
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd
+set -eu
+
+folder=${1:-target/interop/peers}
+[ $# -gt 0 ] && shift
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd
+mkdir -p "$folder/debs"
+folder=$(cd "$folder" && pwd)
+
+package_of() {
+    case $1 in
+    exim) echo exim4-daemon-light ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# The package, and what it needs and this machine lacks.
+closure() {
+    apt-get install -s --no-install-recommends "$1" | awk '$1 == "Inst" { print $2 }'
+    echo "$1"
+}
+
+updated=
+update() {
+    [ -n "$updated" ] || apt-get update -q >&2
+    updated=yes
+}
+
+failed=0
+for name in "$@"; do
+    if [ -e "$folder/$name/.complete" ]; then
+        echo "$name: there already"
+        continue
+    fi
+    package=$(package_of "$name")
+    apt-cache show "$package" >/dev/null 2>&1 || update
+    rm -rf "${folder:?}/$name"
+    mkdir -p "$folder/$name"
+    if ! packages=$(closure "$package" | sort -u); then
+        echo "$name: the packages it needs cannot be found out" >&2
+        failed=1
+        continue
+    fi
+    # A list of packages that has grown old names versions that are gone: then renew it, once.
+    # shellcheck disable=SC2086
+    if ! (cd "$folder/debs" && apt-get download -q $packages >&2); then
+        update
+        # shellcheck disable=SC2086
+        if ! (cd "$folder/debs" && apt-get download -q $packages >&2); then
+            echo "$name: cannot be downloaded" >&2
+            failed=1
+            continue
+        fi
+    fi
+    for one in $packages; do
+        for deb in "$folder/debs/${one%%:*}"_*.deb; do
+            dpkg -x "$deb" "$folder/$name"
+        done
+    done
+    : >"$folder/$name/.complete"
+    echo "$name: unpacked" $packages
+done
+
+if [ "$(id -u)" = 0 ]; then
+    for name in "$@"; do
+        case $name in
+        exim) users=Debian-exim ;;
+        opensmtpd) users="opensmtpd opensmtpq" ;;
+        *) users= ;;
+        esac
+        for user in $users; do
+            id "$user" >/dev/null 2>&1 ||
+                useradd --system --user-group --no-create-home --home-dir /nonexistent \
+                    --shell /usr/sbin/nologin "$user"
+        done
+    done
+fi
+exit $failed

@@ -62,15 +62,15 @@ async fn serve(config: Config) -> Result<(), Stop> {
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config)?;
     let world = World {
-        tasks: Arc::new(doors::Runtime::current()),
+        tasks: Arc::new(doors::Runtime),
         clock: Arc::new(doors::SystemClock),
-        random: Arc::new(doors::Chance::from_system()),
-        network: Arc::new(doors::Sockets),
-        names: Arc::new(doors::Resolver::new(&config.name_servers())),
+        random: Arc::new(doors::SystemRandom),
+        network: Arc::new(doors::TcpNetwork),
+        names: Arc::new(doors::Stub::new(config.name_servers())),
         mailboxes: Arc::new(config.mailboxes()),
         spool: spool.clone(),
     };
-    let listeners = bind(&config).await?;
+    let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
     let mut places = Vec::new();
@@ -117,8 +117,7 @@ fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
         );
         Stop(why, EX_CANTCREAT)
     })?;
-    let chance = doors::Chance::from_system();
-    let random = Arc::new(move || engine::doors::Random::next(&chance));
+    let random = Arc::new(|| engine::doors::Random::next(&doors::SystemRandom));
     let opened = Log::open(Arc::new(disk), config.spool_options(random), Drive::Thread);
     match opened {
         Ok((log, recovery)) => {
@@ -138,11 +137,11 @@ fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
 
 type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);
 
-async fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
+fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
     for (name, listener) in &config.listen {
         for address in &listener.address {
-            let opened = doors::bind(*address).await.map_err(|error| {
+            let opened = doors::listen(*address).map_err(|error| {
                 let what = match error.kind() {
                     std::io::ErrorKind::PermissionDenied => "; ports below 1024 need root or CAP_NET_BIND_SERVICE",
                     std::io::ErrorKind::AddrInUse => "; another program listens there",
@@ -150,7 +149,7 @@ async fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
                 };
                 Stop(format!("[listen.{name}] {address}: {error}{what}"), EX_UNAVAILABLE)
             })?;
-            bound.push((name.clone(), opened, config.session_options(listener)));
+            bound.push((name.clone(), opened.into(), config.session_options(listener)));
         }
     }
     Ok(bound)

@@ -9,9 +9,11 @@ mod clock;
 pub mod mailbox;
 pub mod names;
 pub mod net;
+mod tasks;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{NameServers, Stub};
+pub use tasks::Runtime;
 pub use net::{TcpNetwork, listen};

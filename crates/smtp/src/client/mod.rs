@@ -2,10 +2,26 @@
 //!
 //! The caller repeats: one [`Session::handle`], then [`Session::poll`] until [`Output::Wait`],
 //! [`Output::Ready`], [`Output::WantContent`] or [`Output::Close`].
+//!
+//! Connection, session and transaction are three values: `connection` is as long as the socket,
+//! what the server offered as long as the session, `Progress` as the transaction. Where to
+//! connect, what to try again and when is the caller's to decide.
+
+mod connection;
+mod extensions;
+mod progress;
+mod replies;
+mod session;
+mod stuffing;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
 use mail::{BodyType, ForwardPath, Reply, ReversePath};
+
+pub use extensions::Extensions;
+pub use session::Session;
 
 /// How long the client waits; the defaults are the least RFC 5321 §4.5.3.2 allows.
 #[derive(Clone, Debug)]
@@ -26,6 +42,22 @@ pub struct Timeouts {
     pub dot: Duration,
     /// For the reply to QUIT and RSET: 1 minute.
     pub quit: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            greeting: minutes(5),
+            hello: minutes(5),
+            mail: minutes(5),
+            recipient: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            dot: minutes(10),
+            quit: minutes(1),
+        }
+    }
 }
 
 /// What all sessions of one sender share.
@@ -55,7 +87,8 @@ pub struct Transaction {
 pub enum Input<'a> {
     /// Octets as they came, cut anywhere.
     Bytes(&'a [u8]),
-    /// A transaction to perform; only after [`Output::Ready`].
+    /// A transaction to perform; only after [`Output::Ready`]. On a session that has ended
+    /// meanwhile, or is at something else, its recipients are [`Lost`] at [`Step::Idle`].
     Begin(Transaction),
     /// More content, after [`Output::WantContent`].
     Content(&'a [u8]),
@@ -64,7 +97,8 @@ pub enum Input<'a> {
     /// The content cannot be completed: the connection must be cut, so that half a message is
     /// never taken for a whole one.
     Abort,
-    /// What was given by `Send` has gone out; restarts the clock of a content block.
+    /// What was given by `Send` or `SendContent` has gone out; restarts the clock of the reply or
+    /// of the content block that is waited for.
     Sent,
     /// No more transactions; only after [`Output::Ready`].
     Quit,
@@ -79,7 +113,7 @@ pub enum Input<'a> {
 pub enum Output {
     /// Write these octets: commands.
     Send(Vec<u8>),
-    /// Write these octets: content, stuffed.
+    /// Write these octets: content, stuffed; at most 64 KiB.
     SendContent(Vec<u8>),
     /// The session takes a transaction or Quit.
     Ready,
@@ -87,7 +121,8 @@ pub enum Output {
     WantContent,
     /// The transaction is over.
     Done(Outcome),
-    /// No session came about, or it ended outside a transaction.
+    /// No session came about, or it ended outside a transaction; [`Output::Close`] follows, after
+    /// a QUIT where the peer can still hear it.
     Failed(SessionError),
     /// Close the connection; nothing more comes.
     Close,
@@ -141,7 +176,7 @@ pub enum RecipientResult {
     /// It said no, now or for ever, to this step.
     Refused(Step, Reply),
     /// 452 (or 552) for too many recipients: try it in a further transaction (RFC 5321
-    /// §4.5.3.1.10).
+    /// §4.5.3.1.10); at once only if this one had recipients taken.
     Later(Reply),
     /// The connection was lost at this step. At `Dot` the message may have been taken.
     Lost(Step, Lost),
@@ -159,9 +194,12 @@ pub struct Outcome {
 }
 
 /// Why there is no session to speak in.
+///
+/// `Lost(Step::Hello, Lost::Closed)`: some servers close the connection after an EHLO they do not
+/// know; a new one may be opened with [`Session::hello_only`], once (RFC 5321 §3.2).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SessionError {
-    /// The greeting, EHLO or HELO was answered with 4yz or 5yz.
+    /// The greeting, EHLO, HELO or RSET was answered with 4yz or 5yz, or 421 came unasked.
     Refused(Step, Reply),
     /// The connection was lost.
     Lost(Step, Lost),

@@ -3,12 +3,12 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim nsd
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd
+[ $# -gt 0 ] || set -- postfix exim nsd
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
@@ -66,18 +66,14 @@ for name in "$@"; do
     echo "$name: unpacked" $packages
 done
 
-if [ "$(id -u)" = 0 ]; then
-    for name in "$@"; do
-        case $name in
-        exim) users=Debian-exim ;;
-        opensmtpd) users="opensmtpd opensmtpq" ;;
-        *) users= ;;
-        esac
-        for user in $users; do
-            id "$user" >/dev/null 2>&1 ||
-                useradd --system --user-group --no-create-home --home-dir /nonexistent \
-                    --shell /usr/sbin/nologin "$user"
-        done
-    done
-fi
+case " $* " in
+*" exim "*)
+    # Exim runs as this user from the beginning, and so needs no set-user-ID.
+    if [ "$(id -u)" = 0 ] && ! id Debian-exim >/dev/null 2>&1; then
+        useradd --system --user-group --no-create-home --home-dir /nonexistent \
+            --shell /usr/sbin/nologin Debian-exim
+    fi
+    [ ! -e "$folder/exim/usr/sbin/exim4" ] || chmod u-s "$folder/exim/usr/sbin/exim4"
+    ;;
+esac
 exit $failed

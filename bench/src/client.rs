@@ -55,7 +55,7 @@ impl Client {
         self.reply(class)
     }
 
-    /// A transaction. `content` has CR LF line ends; its dots are stuffed here. Returns the moment
+    /// A transaction. `parameters` follow the reverse-path as they are. `content` has CR LF line ends; its dots are stuffed here. Returns the moment
     /// of the end of data, and the reply.
     ///
     /// # Errors
@@ -63,10 +63,11 @@ impl Client {
     pub fn send(
         &mut self,
         sender: &str,
+        parameters: &str,
         recipients: &[&str],
         content: &[u8],
     ) -> io::Result<(Instant, String)> {
-        self.command(&format!("MAIL FROM:<{sender}>"), b'2')?;
+        self.command(format!("MAIL FROM:<{sender}> {parameters}").trim_end(), b'2')?;
         for recipient in recipients {
             self.command(&format!("RCPT TO:<{recipient}>"), b'2')?;
         }

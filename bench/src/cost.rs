@@ -16,10 +16,13 @@ pub struct Cost {
     pub peak_kib: u64,
 }
 
-/// Costs of the process `pid` and its descendants; zero for what is gone.
+/// Costs of the process `pid` and its descendants; zero for what is gone, and for `pid` 0.
 #[must_use]
 pub fn of_tree(pid: u32) -> Cost {
     let mut cost = Cost::default();
+    if pid == 0 {
+        return cost;
+    }
     let parents = parents();
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {

@@ -120,7 +120,7 @@ impl Bench<'_> {
         let running = Running::start(self.starter, &plan)?;
         let mut client = Client::connect(plan.listen)?;
         client.command("EHLO bench.example", b'2')?;
-        client.send(SENDER, &[RECIPIENT], b"Subject: after the crash\r\n\r\nHere.\r\n")?;
+        client.send(SENDER, "", &[RECIPIENT], b"Subject: after the crash\r\n\r\nHere.\r\n")?;
         let (greeted, ready) = (running.greeted, begin.elapsed());
         let after = cost::of_tree(running.pid());
         row.notes.push(format!(
@@ -213,7 +213,7 @@ impl Drive<'_> {
             template.write(ledger.number(sequence), &mut content);
             content.truncate(content.len().saturating_sub(3));
             ledger.sent(sequence);
-            client.send(SENDER, &[RECIPIENT], &content)?;
+            client.send(SENDER, "", &[RECIPIENT], &content)?;
             ledger.accepted(sequence);
             std::thread::sleep(LONE_PAUSE);
         }
@@ -242,7 +242,7 @@ impl Drive<'_> {
 }
 
 /// Waits until everything accepted is at the sink, or nothing moves any more.
-fn settle(ledger: &Ledger) {
+pub fn settle(ledger: &Ledger) {
     let (mut seen, mut moved) = (ledger.arrivals(), Instant::now());
     while moved.elapsed() < STILL {
         let now = ledger.arrivals();

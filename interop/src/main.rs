@@ -1,2 +1,145 @@
-//! Interop.
-fn main() {}
+//! `interop`: Postrider among real servers, real DNS and real crashes, all of it on loopback.
+//!
+//!     interop/install.sh
+//!     cargo build --release -p postrider
+//!     cargo run --release -p interop -- all
+//!
+//! The last line says how many checks passed and failed; the exit code is 0 when none failed.
+
+mod checks;
+mod exim;
+mod kill9;
+mod mailbox;
+mod nsd;
+mod pairs;
+mod play;
+mod postrider;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bench::server::Postrider;
+use checks::{Checks, that};
+use clap::{Parser, ValueEnum};
+use pairs::Kind;
+use scene::Scene;
+
+#[derive(Parser)]
+#[command(about = "Plays Postrider against real servers on loopback", version)]
+struct Options {
+    /// What to play; default: all.
+    #[arg(value_enum)]
+    plays: Vec<Play>,
+    /// The program under test.
+    #[arg(long, default_value = "target/release/postrider")]
+    program: PathBuf,
+    /// Where interop/install.sh unpacked the peers.
+    #[arg(long, default_value = "target/interop/peers")]
+    peers: PathBuf,
+    /// Scratch. Peers run as other users, who must be able to enter it.
+    #[arg(long, default_value = "target/interop")]
+    folder: PathBuf,
+    /// The scene of `scene`.
+    #[arg(long, default_value = "scenes/classic.toml")]
+    scene: PathBuf,
+    /// Kills in `kill9`.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Makes the moments of the kills; default: from the clock, and printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A peer that is not unpacked is no failure.
+    #[arg(long)]
+    skip_missing: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Play {
+    /// The scene, with real DNS.
+    Scene,
+    /// To and from a real Postfix.
+    Postfix,
+    /// To and from a real Exim.
+    Exim,
+    /// Crashes under load.
+    Kill9,
+    /// The peers among themselves: proves this program, not ours.
+    Peers,
+    /// Everything but `peers`.
+    All,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let mut checks = Checks::default();
+    if let Err(error) = reachable(&options.folder) {
+        checks.check("other users can enter the scratch folder", Err(error.to_string()));
+    } else {
+        for play in plays(&options.plays) {
+            if let Err(error) = run(&mut checks, play, &options) {
+                checks.check(&format!("{play:?} can be played"), Err(error.to_string()));
+            }
+        }
+    }
+    println!("{}", checks.summary());
+    if checks.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn plays(asked: &[Play]) -> Vec<Play> {
+    let all = [Play::Scene, Play::Postfix, Play::Exim, Play::Kill9];
+    match asked.is_empty() || asked.contains(&Play::All) {
+        true => all.to_vec(),
+        false => asked.to_vec(),
+    }
+}
+
+fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
+    // Servers change their folder, so they get whole paths.
+    let folder = options.folder.canonicalize()?;
+    let peers = options.peers.canonicalize().unwrap_or_else(|_| options.peers.clone());
+    let program = options.program.canonicalize().unwrap_or_else(|_| options.program.clone());
+    let pair = |checks: &mut Checks, one, other| {
+        pairs::play(checks, (one, other), &program, &peers, &folder, options.skip_missing)
+    };
+    match play {
+        Play::Postfix => return pair(checks, Kind::Postrider, Kind::Postfix),
+        Play::Exim => return pair(checks, Kind::Postrider, Kind::Exim),
+        Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim),
+        Play::Scene | Play::Kill9 | Play::All => {}
+    }
+    if !program.exists() {
+        let outcome = that(options.skip_missing, || format!("no {}", program.display()));
+        checks.check("the program is built", outcome);
+        return Ok(());
+    }
+    if play == Play::Kill9 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seed = options.seed.unwrap_or(now.as_micros() as u64);
+        let starter = Postrider { program };
+        return kill9::play(checks, &starter, &folder, options.rounds, seed);
+    }
+    if nsd::Nsd::find(&peers).is_none() {
+        let outcome = that(options.skip_missing, || "run interop/install.sh".into());
+        checks.check("a name server is here", outcome);
+        return Ok(());
+    }
+    let scene = Scene::load(&options.scene).map_err(io::Error::other)?;
+    let stage = play::Stage { program: &program, peers: &peers, folder: &folder };
+    play::play(checks, &scene, &stage)
+}
+
+/// Makes the scratch folder and sees that every user can enter it.
+fn reachable(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for part in folder.canonicalize()?.ancestors() {
+        if fs::metadata(part)?.permissions().mode() & 0o001 == 0 {
+            let text = format!("{} is closed to them; give another --folder", part.display());
+            return Err(io::Error::other(text));
+        }
+    }
+    Ok(())
+}

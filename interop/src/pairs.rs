@@ -1,0 +1,351 @@
+//! Two servers of different make, and letters in both directions.
+//!
+//! Each party takes mail for one domain and sends all other mail to its partner. Letters are handed
+//! to one by SMTP and must lie in a Maildir of the other as they were written.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench::client::Client;
+use bench::postfix::Postfix;
+use bench::server::{Plan, Running, Starter, tail};
+use toml::Table;
+
+use crate::checks::{Checks, that};
+use crate::exim::Exim;
+use crate::mailbox::{Found, await_letter, letters};
+use crate::postrider::{Postrider, set};
+
+/// All of them listen here.
+const PORT: u16 = 2525;
+/// Until a letter must have arrived.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Who has a mailbox, at each party.
+const USERS: [&str; 2] = ["ann", "bob"];
+
+/// A kind of server that can be a party.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Ours.
+    Postrider,
+    /// From Debian.
+    Postfix,
+    /// From Debian.
+    Exim,
+}
+
+impl Kind {
+    fn domain(self) -> &'static str {
+        match self {
+            Self::Postrider => "postrider.example",
+            Self::Postfix => "postfix.example",
+            Self::Exim => "exim.example",
+        }
+    }
+
+    fn address(self) -> SocketAddr {
+        let last = match self {
+            Self::Postrider => 1,
+            Self::Postfix => 2,
+            Self::Exim => 3,
+        };
+        SocketAddr::from((Ipv4Addr::new(127, 0, 11, last), PORT))
+    }
+
+    /// `None`: it is not there.
+    fn starter(self, program: &Path, peers: &Path) -> Option<Box<dyn Starter>> {
+        let users = USERS.map(str::to_owned).to_vec();
+        let domain = self.domain().to_owned();
+        match self {
+            Self::Postrider => {
+                program.exists().then(|| Box::new(ours(program, &users)) as Box<dyn Starter>)
+            }
+            Self::Postfix => {
+                let root = Postfix::find(peers)?;
+                let hostname = format!("mx.{domain}");
+                Some(Box::new(Postfix { root, hostname, local: Some((domain, users)) }))
+            }
+            Self::Exim => {
+                let root = Exim::find(peers)?;
+                Some(Box::new(Exim { root, domain, users }))
+            }
+        }
+    }
+}
+
+fn ours(program: &Path, users: &[String]) -> Postrider {
+    let mut config = Table::new();
+    let users = users.iter().map(|user| toml::Value::from(user.as_str())).collect();
+    set(&mut config, "local", "domains", toml::Value::Array(vec!["postrider.example".into()]));
+    set(&mut config, "local", "users", toml::Value::Array(users));
+    set(&mut config, "relay", "networks", toml::Value::Array(vec!["127.0.0.0/8".into()]));
+    Postrider {
+        program: program.to_owned(),
+        hostname: "postrider.example".into(),
+        config,
+        name_server: None,
+        more_addresses: Vec::new(),
+    }
+}
+
+struct Party {
+    kind: Kind,
+    folder: PathBuf,
+    running: Running,
+}
+
+impl Party {
+    fn start(
+        starter: &mut dyn Starter,
+        kind: Kind,
+        partner: Kind,
+        folder: &Path,
+    ) -> io::Result<Self> {
+        let folder = folder.join(kind.domain());
+        let plan = Plan {
+            folder: folder.clone(),
+            listen: kind.address(),
+            next_hop: partner.address(),
+            paused: false,
+            connections: 10,
+            traced: false,
+        };
+        Ok(Self { kind, folder, running: Running::start(starter, &plan)? })
+    }
+
+    fn maildir(&self, user: &str) -> PathBuf {
+        match self.kind {
+            Kind::Postrider => Postrider::maildir(&self.folder, user),
+            Kind::Postfix | Kind::Exim => self.folder.join("mail").join(user),
+        }
+    }
+
+    fn mailbox(&self, user: &str) -> String {
+        format!("{user}@{}", self.kind.domain())
+    }
+}
+
+/// A letter of the trial.
+struct Letter {
+    name: &'static str,
+    /// After the reverse-path of `MAIL`.
+    parameters: &'static str,
+    /// True: its reverse-path is null.
+    null: bool,
+    recipients: &'static [&'static str],
+    /// Lines end with LF here, with CR LF on the wire.
+    body: fn() -> String,
+}
+
+const LETTERS: &[Letter] = &[
+    Letter {
+        name: "plain",
+        parameters: "",
+        null: false,
+        recipients: &["ann"],
+        body: || "Hello,\nthis is a letter.\n".into(),
+    },
+    Letter {
+        name: "two recipients",
+        parameters: "",
+        null: false,
+        recipients: &["ann", "bob"],
+        body: || "To both of you.\n".into(),
+    },
+    Letter {
+        name: "dots",
+        parameters: "",
+        null: false,
+        recipients: &["bob"],
+        body: || ".\n..\n.a\na.\n \n.\n\n. \nend\n".into(),
+    },
+    Letter {
+        name: "empty lines and a From line",
+        parameters: "",
+        null: false,
+        recipients: &["ann"],
+        body: || "\n\nFrom here on\n>From there\n\n\n".into(),
+    },
+    Letter {
+        name: "8-bit",
+        parameters: "BODY=8BITMIME",
+        null: false,
+        recipients: &["ann"],
+        body: || "Grüße aus Zürich, 東京, Ωμέγα\n".into(),
+    },
+    Letter {
+        name: "longest lines",
+        parameters: "",
+        null: false,
+        recipients: &["ann"],
+        body: || format!("{}\n.{}\n", "x".repeat(998), "y".repeat(997)),
+    },
+    Letter {
+        name: "null reverse-path",
+        parameters: "",
+        null: true,
+        recipients: &["ann"],
+        body: || "A report, say.\n".into(),
+    },
+    Letter {
+        name: "two megabytes",
+        parameters: "SIZE=2200000",
+        null: false,
+        recipients: &["bob"],
+        body: || {
+            let line = |number| format!("{number:08} {}\n", "abcdefghij".repeat(6));
+            (0..30_000).map(line).collect()
+        },
+    },
+];
+
+/// Plays both directions between `one` and `other`.
+pub fn play(
+    checks: &mut Checks,
+    kinds: (Kind, Kind),
+    program: &Path,
+    peers: &Path,
+    folder: &Path,
+    skip_missing: bool,
+) -> io::Result<()> {
+    let (one, other) = kinds;
+    println!("{} and {}", one.domain(), other.domain());
+    let starters = (one.starter(program, peers), other.starter(program, peers));
+    let (Some(first), Some(second)) = starters else {
+        let outcome = that(skip_missing, || "not here: run interop/install.sh, or build it".into());
+        checks.check(&format!("{one:?} and {other:?} are here"), outcome);
+        return Ok(());
+    };
+    let folder = folder.join(format!("{one:?}-{other:?}").to_lowercase());
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut first = routed(first, one, other, program);
+    let mut second = routed(second, other, one, program);
+    let one = Party::start(first.as_mut(), one, other, &folder)?;
+    let other = Party::start(second.as_mut(), other, one.kind, &folder)?;
+    let before = checks.good();
+    for (from, to) in [(&one, &other), (&other, &one)] {
+        for letter in LETTERS {
+            let name = format!("{:?} to {:?}: {}", from.kind, to.kind, letter.name);
+            checks.check(&name, deliver(from, to, letter));
+        }
+        let name = format!("{:?} to {:?}: nobody, and back", from.kind, to.kind);
+        checks.check(&name, comes_back(from, to));
+    }
+    if before && !checks.good() {
+        for party in [&one, &other] {
+            for log in ["stderr.log", "stdout.log", "mail.log", "mainlog"] {
+                println!("--- {} {log}\n{}", party.kind.domain(), tail(&party.folder.join(log)));
+            }
+        }
+    }
+    for party in [one, other] {
+        let name = format!("{:?} stops when asked", party.kind);
+        checks.check(&name, party.running.stop().map(|_| ()).map_err(|error| error.to_string()));
+    }
+    Ok(())
+}
+
+/// Ours learns its way by the configuration; peers by the plan.
+fn routed(
+    starter: Box<dyn Starter>,
+    kind: Kind,
+    partner: Kind,
+    program: &Path,
+) -> Box<dyn Starter> {
+    if kind != Kind::Postrider {
+        return starter;
+    }
+    let mut ours = ours(program, &USERS.map(str::to_owned));
+    let hop = partner.address();
+    let route = format!("smtp:[{}]:{}", hop.ip(), hop.port());
+    set(&mut ours.config, "route", "default", route.into());
+    Box::new(ours)
+}
+
+/// Hands `letter` to `from` and finds it, unharmed, at `to`.
+fn deliver(from: &Party, to: &Party, letter: &Letter) -> Result<(), String> {
+    let subject = format!("{} from {:?}", letter.name, from.kind);
+    let sender = if letter.null { String::new() } else { from.mailbox("ann") };
+    let recipients: Vec<_> = letter.recipients.iter().map(|user| to.mailbox(user)).collect();
+    let body = (letter.body)();
+    hand_in(from, &sender, letter.parameters, &recipients, &subject, &body)?;
+    for user in letter.recipients {
+        let folder = to.maildir(user);
+        let ours = |found: &Found| found.values("Subject").contains(&subject.as_str());
+        let found = await_letter(&folder, PATIENCE, ours)
+            .ok_or_else(|| format!("nothing in {} after {PATIENCE:?}", folder.display()))?;
+        unharmed(from, to, &found, &sender, body.as_bytes())?;
+        let count = letters(&folder).iter().filter(|found| ours(found)).count();
+        that(count == 1, || format!("{user} has it {count} times"))?;
+    }
+    Ok(())
+}
+
+fn unharmed(
+    from: &Party,
+    to: &Party,
+    found: &Found,
+    sender: &str,
+    body: &[u8],
+) -> Result<(), String> {
+    that(found.body == body, || format!("body differs, see {}", found.path.display()))?;
+    let path = format!("<{sender}>");
+    let paths = found.values("Return-Path");
+    that(paths == [path.as_str()], || format!("Return-Path is {paths:?}, not {path}"))?;
+    let hosts = found.received_by();
+    let domains = [to.kind.domain(), from.kind.domain()];
+    let signed = hosts.len() == 2 && hosts.iter().zip(domains).all(|(h, d)| h.ends_with(d));
+    that(signed, || format!("Received by {hosts:?}, expected {domains:?}"))
+}
+
+/// A letter to nobody at `to` must come back to its author at `from` as a report.
+fn comes_back(from: &Party, to: &Party) -> Result<(), String> {
+    let (sender, nobody) = (from.mailbox("bob"), to.mailbox("nobody"));
+    let subject = format!("nobody by {:?}", from.kind);
+    hand_in(from, &sender, "", std::slice::from_ref(&nobody), &subject, "Anyone?\n")?;
+    let report = |found: &Found| {
+        found.values("Return-Path") == ["<>"]
+            && String::from_utf8_lossy(&found.body).contains(&nobody)
+    };
+    let found = await_letter(&from.maildir("bob"), PATIENCE, report)
+        .ok_or_else(|| format!("no report in the mailbox of {sender}"))?;
+    let kind = found.values("Content-Type").join(" ");
+    let body = String::from_utf8_lossy(&found.body);
+    that(kind.contains("multipart/report"), || format!("it is {kind}"))?;
+    that(body.contains("Action: failed"), || "it has no `Action: failed`".into())?;
+    that(body.contains("Status: 5."), || "it has no `Status: 5.`".into())
+}
+
+fn hand_in(
+    from: &Party,
+    sender: &str,
+    parameters: &str,
+    recipients: &[String],
+    subject: &str,
+    body: &str,
+) -> Result<(), String> {
+    let head = format!(
+        "From: <{}>\nTo: {}\nSubject: {subject}\nDate: Mon, 23 Nov 2026 12:00:00 +0000\n\
+         Message-ID: <{}@interop.example>\nMIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
+        from.mailbox("ann"),
+        recipients.join(", "),
+        subject.replace(' ', "."),
+    );
+    let content = format!("{head}{body}").replace('\n', "\r\n");
+    let recipients: Vec<_> = recipients.iter().map(String::as_str).collect();
+    let mut said = Vec::new();
+    let outcome = Client::connect(from.kind.address()).and_then(|mut client| {
+        client.command("EHLO client.interop.example", b'2')?;
+        let sent = client.send(sender, parameters, &recipients, content.as_bytes());
+        said = client.dialogue().to_vec();
+        sent?;
+        client.command("QUIT", b'2')
+    });
+    outcome.map(|_| ()).map_err(|error| format!("{error}\n{}", said.join("\n")))
+}

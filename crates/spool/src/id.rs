@@ -124,7 +124,9 @@ mod tests {
             let id = MessageId(id);
             assert_eq!(id.to_string().parse(), Ok(id), "{id}");
         }
-        for text in ["", "0123456789", "zzzzzzzzzzz", "0000000000u", "00000000001-", "00000000001-zzzz"] {
+        for text in
+            ["", "0123456789", "zzzzzzzzzzz", "0000000000u", "00000000001-", "00000000001-zzzz"]
+        {
             assert_eq!(text.parse::<MessageId>(), Err(ParseIdError), "{text}");
         }
     }

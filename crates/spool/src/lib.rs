@@ -4,7 +4,9 @@
 //! Nothing here knows a file, an offset or a table: one machine's log and a shared database stand
 //! behind the same interface. Times are values handed in (`SystemTime`), never read here.
 
+pub mod contract;
 mod id;
+pub mod model;
 mod txn;
 
 use std::future::Future;
@@ -20,6 +22,9 @@ pub use txn::{
     RecipientUpdate, Spilled, Txn,
 };
 
+/// The most octets that a [`RecipientUpdate::record`] may have.
+pub const MAX_RECORD: usize = 4096;
+
 /// The answer of a spool, when it comes.
 pub type BoxFut<'a, T> = Pin<Box<dyn Future<Output = Result<T, SpoolError>> + Send + 'a>>;
 
@@ -32,9 +37,12 @@ pub enum SpoolError {
     /// No such message or job: finished, removed, or never there.
     #[error("no such message or job")]
     NotFound,
-    /// A message with this id is in the spool already.
+    /// A message with this id is in the spool already, or was and left something there.
     #[error("a message with this id exists")]
     Exists,
+    /// The transaction asks for what cannot be, whatever the spool holds: a fault of the caller.
+    #[error("the transaction is not valid: {0}")]
+    Invalid(&'static str),
     /// A limit of [`Spool::healthy`] is reached: refuse new mail (452), go on with the old.
     #[error("the spool is full: {0}")]
     Full(String),
@@ -83,7 +91,7 @@ pub struct ClaimRequest<'a> {
     pub max: usize,
     /// Jobs of one queue.
     pub per_queue: usize,
-    /// Jobs that this queue may have now; 0 skips it without cost.
+    /// Jobs that this queue may have now; 0 skips it without cost. It must not call the spool.
     pub quota: &'a (dyn Fn(&str) -> usize + Sync),
     /// The present: jobs due at or before it are handed out.
     pub now: SystemTime,
@@ -147,7 +155,7 @@ pub struct QueueStat {
     pub next_due: Option<SystemTime>,
 }
 
-/// What every store of mail in flight promises; [`contract`](crate) tests it.
+/// What every store of mail in flight promises; [`contract`] tests it.
 pub trait Spool: Send + Sync + 'static {
     /// A sink for the content of a message still to be inserted. `size_hint` in octets.
     fn begin_body(&self, size_hint: Option<u64>) -> BoxFut<'_, Box<dyn BodySink>>;
@@ -161,11 +169,12 @@ pub trait Spool: Send + Sync + 'static {
     /// Jobs that are due, each claimed for the caller.
     fn claim_due<'a>(&'a self, request: ClaimRequest<'a>) -> BoxFut<'a, Vec<Claimed>>;
 
-    /// The moment the earliest unclaimed job is due, `None` without one. Changes of the queue wake
-    /// [`changed`](Self::changed).
+    /// The moment the earliest job that is neither claimed nor held is due, `None` without one.
     fn next_due(&self) -> Option<SystemTime>;
 
-    /// Waits until a job may be due earlier than [`next_due`](Self::next_due) last said.
+    /// Waits until a job may be due earlier than [`next_due`](Self::next_due) last said: the front of
+    /// some queue has moved to an earlier moment since then. For one scheduler: the next call of
+    /// `next_due` takes the sign away.
     fn changed(&self) -> BoxFut<'_, ()>;
 
     /// The octets `range` of the body of `message`.

@@ -1,5 +1,6 @@
 //! What changes a spool: operations that become true together or not at all.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -13,12 +14,12 @@ pub enum Body {
     Inline(Bytes),
     /// Octets that the spool has put aside already; only the sink of the same spool makes this.
     Spilled(Spilled),
-    /// The stored body of another message, shared and never copied.
+    /// The stored body of another message, shared and never copied. That message is in the spool,
+    /// or stands earlier in the same transaction; it may end before its body does.
     Of(MessageId),
 }
 
 /// A body that a sink has put aside. Dropped before a commit adopts it, it is discarded.
-#[derive(Debug)]
 pub struct Spilled {
     /// The spool's own name for it.
     pub token: u64,
@@ -26,6 +27,38 @@ pub struct Spilled {
     pub len: u64,
     /// CRC-32C of the octets.
     pub crc: u32,
+    discard: Option<Box<dyn FnOnce(u64) + Send + Sync>>,
+}
+
+impl Spilled {
+    /// The body that a spool knows as `token`; `discard` is called with it when nobody adopts it.
+    pub fn new(
+        token: u64,
+        len: u64,
+        crc: u32,
+        discard: impl FnOnce(u64) + Send + Sync + 'static,
+    ) -> Self {
+        Self { token, len, crc, discard: Some(Box::new(discard)) }
+    }
+
+    /// From now on the octets belong to the message that the spool stores; only a spool calls this.
+    pub fn adopt(mut self) {
+        self.discard = None;
+    }
+}
+
+impl Drop for Spilled {
+    fn drop(&mut self) {
+        if let Some(discard) = self.discard.take() {
+            discard(self.token);
+        }
+    }
+}
+
+impl fmt::Debug for Spilled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spilled").field("token", &self.token).field("len", &self.len).finish()
+    }
 }
 
 /// Proof of a claim: it changes with every claim and every take-over, and a write that carries an
@@ -64,9 +97,11 @@ pub struct NewMessage {
     pub head_edits: Bytes,
     /// The content as it was received.
     pub body: Body,
-    /// At least one; `n` of the [`JobId`] is the place in this list.
+    /// At least one, each with at least one recipient; `n` of the [`JobId`] is the place in this
+    /// list.
     pub jobs: Vec<NewJob>,
-    /// The inserting node keeps the jobs claimed, so that the first attempt needs no claim.
+    /// The inserting node keeps the jobs that are not held claimed, so that the first attempt needs
+    /// no claim.
     pub claim: bool,
 }
 
@@ -88,14 +123,15 @@ pub struct RecipientUpdate {
     pub recipient: u32,
     /// What became of it.
     pub outcome: RecipientOutcome,
-    /// The caller's record of the attempt, kept and given back as it is. At most 4 KiB.
+    /// The caller's record of the attempt, kept and given back as it is. At most
+    /// [`MAX_RECORD`](crate::MAX_RECORD).
     pub record: Bytes,
 }
 
 /// What becomes of a job after an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Next {
-    /// Finished, whatever its recipients say.
+    /// Finished, whatever its recipients say: they are not looked at.
     Done,
     /// One more attempt counted, the claim given back, due again at this moment.
     Retry(SystemTime),
@@ -103,7 +139,8 @@ pub enum Next {
     Release,
 }
 
-/// One step of a [`Txn`].
+/// One step of a [`Txn`]. A job named by several steps sees them in order; a message inserted by
+/// the transaction cannot be changed by it as well ([`Invalid`](crate::SpoolError::Invalid)).
 #[derive(Debug)]
 pub enum Op {
     /// Hold a new message.

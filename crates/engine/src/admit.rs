@@ -103,7 +103,7 @@ impl Shared {
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
         let Admission { mut envelope, origin, scanner } = admission;
-        if scanner.hops() > self.options.hops {
+        if scanner.hops() > self.options.access.max_hops {
             let client = origin.client;
             info!(event = "message.looping", ?client, hops = scanner.hops());
             return Err(Refusal::Hops);
@@ -115,7 +115,7 @@ impl Shared {
             masquerade.apply(&mut envelope, scanner.header(), &mut head);
         }
         let stored = Stored {
-            expire: self.options.schedule.expires(now, envelope.reverse_path.is_null()),
+            expire: self.options.schedule.expiry(now, envelope.reverse_path.is_null()),
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
@@ -179,7 +179,7 @@ impl Shared {
                 hot: hot.clone(),
                 open: claimed.open,
             };
-            deliver::hand_over(self, job, now);
+            deliver::hand_over(self, job);
         }
         Ok(Receipt(()))
     }
@@ -196,7 +196,7 @@ impl Shared {
     fn jobs(&self, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
         let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for (number, recipient) in (0..).zip(&stored.recipients) {
-            let routed = route::route(&self.options.routes, &self.options.access, &recipient.path);
+            let routed = route::route_path(&self.options.routes, &self.options.access, &recipient.path);
             queues.entry(routed.next_hop.queue_name()).or_default().push(number);
         }
         let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use smtp::client::{
-    Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, SessionOptions, Step,
-    Transaction,
+    Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step, Transaction,
 };
 use spool::SpoolError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,15 +57,15 @@ pub(crate) struct Transacted {
 }
 
 impl Connection {
-    /// Opens a session over `wire`: greeting and EHLO are done when this returns.
+    /// Opens a session over `wire`, `session` being a machine at its beginning: greeting and EHLO
+    /// are done when this returns.
     pub(crate) async fn open(
         wire: Box<dyn Wire>,
-        options: Arc<SessionOptions>,
+        session: Session,
         clock: Arc<dyn Clock>,
         remote: String,
     ) -> Result<Self, SessionError> {
         let now = clock.now();
-        let session = Session::new(options, now);
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
         let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, served: 0 };
@@ -80,11 +79,6 @@ impl Connection {
                 Err(SessionError::Lost(Step::Greeting, Lost::Closed))
             }
         }
-    }
-
-    /// What the server announced.
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
     }
 
     /// Performs one transaction.

@@ -29,9 +29,9 @@ const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 const MAINTAIN: Duration = Duration::from_millis(100);
 
 /// Hands `job` to the workers of its queue.
-pub(crate) fn hand_over(shared: &Arc<Shared>, job: Job, now: SystemTime) {
+pub(crate) fn hand_over(shared: &Arc<Shared>, job: Job) {
     let queue = job.queue.clone();
-    if shared.dispatcher.push(job, now) {
+    if shared.dispatcher.push(job) {
         shared.world.tasks.spawn(Box::pin(work(shared.clone(), queue)));
     }
 }
@@ -68,7 +68,7 @@ pub(crate) async fn claim(shared: Arc<Shared>) {
         };
         if !claimed.is_empty() {
             for claimed in claimed {
-                take_up(&shared, claimed, now).await;
+                take_up(&shared, claimed).await;
             }
             continue;
         }
@@ -93,9 +93,9 @@ async fn sleep_for(shared: &Shared, pause: Option<Duration>) {
 }
 
 /// Makes a claimed job ready for a worker.
-async fn take_up(shared: &Arc<Shared>, claimed: Claimed, now: SystemTime) {
+async fn take_up(shared: &Arc<Shared>, claimed: Claimed) {
     match ready(claimed) {
-        Ok(job) => hand_over(shared, job, now),
+        Ok(job) => hand_over(shared, job),
         Err((job, error)) => {
             // Our own record does not read: an operator must look, nobody is told a fate.
             error!(event = "record.unreadable", %job, error);
@@ -173,7 +173,7 @@ async fn is_rerouted(shared: &Arc<Shared>, job: &Job) -> bool {
     let mut queues = job.open.iter().filter_map(|(number, _)| {
         let recipient = job.stored.recipients.get(*number as usize)?;
         let options = &shared.options;
-        let routed = route::route(&options.routes, &options.access, &recipient.path);
+        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
         Some(routed.next_hop.queue_name())
     });
     let Some(first) = queues.next() else { return false };

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use queue::fate::Said;
 use queue::record::{HeadEdits, Stored};
-use queue::schedule::Destination as BackOff;
+use queue::schedule::{Destination as BackOff, Gate, Schedule};
 use spool::{Fence, JobId};
 use tokio::sync::Notify;
 
@@ -77,6 +77,10 @@ struct Destination {
 }
 
 impl Destination {
+    fn is_healthy(&self) -> bool {
+        self.back_off.fails() == 0
+    }
+
     fn is_forgettable(&self) -> bool {
         self.waiting.is_empty() && self.workers == 0
     }
@@ -130,7 +134,7 @@ impl Dispatcher {
     }
 
     /// Takes `job` in hand. True: the caller must start a worker for its queue.
-    pub(crate) fn push(&self, job: Job, now: SystemTime) -> bool {
+    pub(crate) fn push(&self, job: Job) -> bool {
         self.jobs.fetch_add(1, Ordering::Relaxed);
         let mut destinations = self.destinations.lock();
         if destinations.len() >= REMEMBERED && !destinations.contains_key(&job.queue) {
@@ -141,15 +145,12 @@ impl Dispatcher {
         if destination.idle > 0 {
             destination.wake.notify_one();
         }
-        let most = if destination.back_off.is_healthy() { self.connections } else { 1 };
-        let dead = destination.back_off.is_blocked(now);
-        let busy = destination.workers - destination.idle.min(destination.workers);
+        let most = if destination.is_healthy() { self.connections } else { 1 };
         let wanted = destination.waiting.len() > destination.idle && destination.workers < most;
-        if wanted && (busy == 0 || !dead) {
+        if wanted {
             destination.workers += 1;
-            return true;
         }
-        false
+        wanted
     }
 
     /// The next thing to do for `queue`, asked by one of its workers.
@@ -163,9 +164,13 @@ impl Dispatcher {
             return Work::Idle(destination.wake.clone());
         };
         self.left();
-        match (&destination.failure, destination.back_off.blocked_until()) {
-            (Some(failure), Some(until)) if until > now => Work::Adopt(job, failure.clone(), until),
-            _ => Work::Try(job),
+        match (destination.back_off.gate(now), &destination.failure) {
+            (Gate::Closed { until, .. }, Some(failure)) => Work::Adopt(job, failure.clone(), until),
+            (Gate::Probe, _) => {
+                destination.back_off.probe(now);
+                Work::Try(job)
+            }
+            (Gate::Open | Gate::Closed { .. }, _) => Work::Try(job),
         }
     }
 
@@ -190,7 +195,7 @@ impl Dispatcher {
             return false;
         }
         destination.workers = destination.workers.saturating_sub(1);
-        if destination.is_forgettable() && destination.back_off.is_healthy() {
+        if destination.is_forgettable() && destination.is_healthy() {
             destinations.remove(queue);
         }
         true
@@ -207,7 +212,7 @@ impl Dispatcher {
     pub(crate) fn alive(&self, queue: &str) -> bool {
         let mut destinations = self.destinations.lock();
         let Some(destination) = destinations.get_mut(queue) else { return false };
-        let was_dead = !destination.back_off.is_healthy();
+        let was_dead = !destination.is_healthy();
         if was_dead {
             destination.back_off.success();
             destination.failure = None;
@@ -215,17 +220,19 @@ impl Dispatcher {
         was_dead
     }
 
-    /// The destination did not answer; `failure` says how. Gives the moment of the next probe.
+    /// The destination did not answer; `failure` says how.
     pub(crate) fn dead(
         &self,
         queue: &str,
         failure: Said,
-        next: impl FnOnce(&mut BackOff) -> SystemTime,
-    ) -> SystemTime {
+        schedule: &Schedule,
+        now: SystemTime,
+        chance: u64,
+    ) {
         let mut destinations = self.destinations.lock();
         let destination = destinations.entry(queue.into()).or_default();
+        destination.back_off.failure(schedule, &failure.to_string(), now, chance);
         destination.failure = Some(failure);
-        next(&mut destination.back_off)
     }
 
     /// Whether workers are at work.

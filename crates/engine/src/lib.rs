@@ -82,8 +82,6 @@ pub struct Options {
     pub sessions: usize,
     /// Octets of content kept in memory from reception to first attempt.
     pub memory: u64,
-    /// `Received` fields at most (RFC 5321 §6.3: at least 100).
-    pub hops: u32,
     /// Minutes east of Greenwich in the dates that we write.
     pub zone: i32,
 }
@@ -100,7 +98,6 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) session_ended: Notify,
     client_options: Arc<smtp::client::SessionOptions>,
-    hello_only: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -135,13 +132,10 @@ impl Engine {
     /// An engine that acts through `world`. Nothing moves before [`start`](Self::start).
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
-        let client = |hello_only| {
-            Arc::new(smtp::client::SessionOptions {
-                hostname: options.hostname.to_string(),
-                timeouts: options.timeouts.clone(),
-                hello_only,
-            })
-        };
+        let client_options = Arc::new(smtp::client::SessionOptions {
+            hostname: options.hostname.to_string(),
+            timeouts: options.timeouts.clone(),
+        });
         let shared = Shared {
             ids,
             names: NameCache::default(),
@@ -149,8 +143,7 @@ impl Engine {
             memory: Arc::new(AtomicU64::new(options.memory)),
             sessions: AtomicUsize::new(0),
             session_ended: Notify::new(),
-            client_options: client(false),
-            hello_only: client(true),
+            client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             options,

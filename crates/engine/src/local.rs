@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::trace;
-use queue::access;
 use queue::fate::Said;
 
 use crate::Shared;
@@ -25,7 +24,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     let Some(recipient) = job.stored.recipients.get(number as usize) else {
         return Said::Fault(format!("the envelope has no recipient {number}"));
     };
-    let Some(user) = access::local_user(&shared.options.access, &recipient.path) else {
+    let Some(user) = shared.options.access.user(&recipient.path) else {
         return Said::MailboxUnknown { mailbox: recipient.path.to_string() };
     };
     let body = match Content::open(&shared.world.spool, job).await {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use queue::fate::Said;
 use queue::route::NextHop;
 use queue::search::{Facts, Search, Step};
-use smtp::client::{Lost, SessionError};
+use smtp::client::{Lost, Session, SessionError, Step as Phase};
 use tracing::{debug, info};
 
 use crate::Shared;
@@ -98,7 +98,7 @@ impl Dialer {
 
 /// Connects and says EHLO; a host that hangs up on EHLO is asked once more with HELO.
 async fn session(shared: &Arc<Shared>, to: SocketAddr, remote: &str) -> Result<Connection, Said> {
-    let mut options = shared.client_options.clone();
+    let mut hello_only = false;
     loop {
         let until = shared.world.clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
@@ -107,15 +107,17 @@ async fn session(shared: &Arc<Shared>, to: SocketAddr, remote: &str) -> Result<C
             error: error.to_string(),
         })?;
         let clock = shared.world.clock.clone();
-        let opened = Connection::open(wire, options.clone(), clock, remote.to_owned()).await;
+        let begin = if hello_only { Session::hello_only } else { Session::new };
+        let machine = begin(shared.client_options.clone(), clock.now());
+        let opened = Connection::open(wire, machine, clock, remote.to_owned()).await;
         match opened {
             Ok(connection) => {
                 debug!(event = "connection.opened", remote);
                 return Ok(connection);
             }
-            Err(SessionError::Lost(smtp::client::Step::Hello, Lost::Closed)) if !options.hello_only => {
+            Err(SessionError::Lost(Phase::Hello, Lost::Closed)) if !hello_only => {
                 info!(event = "connection.hello", remote);
-                options = shared.hello_only.clone();
+                hello_only = true;
             }
             Err(SessionError::Refused(step, reply)) => {
                 return Err(Said::Refused { remote: remote.to_owned(), step: step.to_string(), reply });

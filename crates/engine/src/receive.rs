@@ -202,22 +202,29 @@ impl Conversation<'_> {
                     return Refusal::from(error).reply();
                 }
                 let verdict = access::sender(&shared.options.access, Some(self.client), &path);
-                self.told(verdict, || format!("{path}"))
+                let sender_ok = || Reply::new(250, Topic(1, 0), "sender ok");
+                self.told(verdict, sender_ok, || path.to_string())
             }
             Question::Recipient { path, .. } => {
                 let verdict = access::recipient(&shared.options.access, Some(self.client), &path);
-                self.told(verdict, || format!("{path}"))
+                let recipient_ok = || Reply::new(250, Topic(1, 5), "recipient ok");
+                self.told(verdict, recipient_ok, || path.to_string())
             }
             Question::Message(transaction) => self.message(*transaction).await,
-            Question::Verify(text) => access::verify(&shared.options.access, &text),
-            Question::Expand(text) => access::expand(&shared.options.access, &text),
+            Question::Verify(text) => access::verify(&text),
+            Question::Expand(text) => access::expand(&text),
         }
     }
 
     /// The reply of a verdict; a refusal leaves a line for the operator.
-    fn told(&self, verdict: Verdict, path: impl Fn() -> String) -> Reply {
+    fn told<T>(
+        &self,
+        verdict: Verdict<T>,
+        accepted: impl Fn() -> Reply,
+        path: impl Fn() -> String,
+    ) -> Reply {
         match verdict {
-            Verdict::Accept { reply, .. } => reply,
+            Verdict::Accept { .. } => accepted(),
             Verdict::Refuse { reply, reason } => {
                 let (path, client) = (path(), self.client);
                 info!(event = "envelope.refused", %client, path, %reply, %reason);

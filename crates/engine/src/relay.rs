@@ -144,11 +144,9 @@ impl<'a> Relay<'a> {
         if said.is_permanent() {
             return;
         }
-        let now = self.shared.world.clock.wall();
-        let chance = self.shared.world.random.next();
+        let (now, chance) = (self.shared.world.clock.wall(), self.shared.world.random.next());
         let schedule = &self.shared.options.schedule;
-        let next = |back_off: &mut queue::schedule::Destination| back_off.failure(schedule, now, chance);
-        self.shared.dispatcher.dead(&self.queue, said.clone(), next);
+        self.shared.dispatcher.dead(&self.queue, said.clone(), schedule, now, chance);
         info!(event = "destination.dead", queue = %self.queue, why = %said);
     }
 }

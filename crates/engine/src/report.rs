@@ -150,7 +150,7 @@ fn stored(shared: &Shared, sender: &Mailbox, job: &Job, now: SystemTime) -> Stor
         parameters: MailParameters::default(),
         recipients: vec![recipient],
         arrival: now,
-        expire: shared.options.schedule.expires(now, true),
+        expire: shared.options.schedule.expiry(now, true),
         eight_bit: job.stored.eight_bit,
         origin: Origin::default(),
         class: Class::Report,

@@ -2,6 +2,7 @@
 //! host adds to a message, and the reports that tell what became of one.
 
 pub mod address;
+pub mod content;
 pub mod envelope;
 pub mod lookup;
 pub mod reply;

@@ -134,7 +134,7 @@ impl Chaos {
             let boxes = Boxes::new(&users, chance.branch(), lock_one_in);
             let plan = Plan {
                 addresses: vec![address],
-                options: setup::options(name, &[domain], &users, "192.0.2.100/30"),
+                options: setup::options(name, &[domain], &users, &["192.0.2.100/30".parse().unwrap_or_else(|_| ipnet::IpNet::from(ip(101)))]),
                 listeners: vec![(SocketAddr::new(address, 25), setup::session(name))],
             };
             Host::new(plan, &net, &names, &clock, chance.branch(), boxes)

@@ -43,7 +43,6 @@ pub async fn send(
     let options = SessionOptions {
         hostname: "sender.example".to_owned(),
         timeouts: Timeouts::default(),
-        hello_only: false,
     };
     let mut session = Session::new(Arc::new(options), clock.now());
     let mut buffer = vec![0; 4096];

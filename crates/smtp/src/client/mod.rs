@@ -13,6 +13,7 @@ mod progress;
 mod replies;
 mod session;
 mod stuffing;
+mod words;
 #[cfg(test)]
 mod tests;
 

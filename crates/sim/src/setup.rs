@@ -1,0 +1,63 @@
+//! Options for the hosts of a world.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use engine::Options;
+use ipnet::IpNet;
+use mail::DomainName;
+use queue::access::{Access, Users};
+use queue::route::Routes;
+use queue::schedule::Schedule;
+use smtp::client::Timeouts;
+use smtp::server::{Kind, SessionOptions};
+
+/// A name that is a constant of a scenario.
+///
+/// # Panics
+/// When it is none: the scenario is wrong.
+pub fn name(text: &str) -> DomainName {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Options of a host called `hostname` that takes mail for `users` of `domains` and relays for the
+/// clients of `networks`.
+pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpNet]) -> Options {
+    let access = Access {
+        local_domains: domains.iter().map(|domain| name(domain)).collect::<BTreeSet<_>>(),
+        users: Users::listed(users),
+        relay_networks: networks.to_vec(),
+        ..Access::new(name(hostname))
+    };
+    Options {
+        hostname: name(hostname),
+        node: 0,
+        access,
+        routes: Routes::default(),
+        schedule: Schedule::default(),
+        masquerade: None,
+        destination_connections: 5,
+        outbound_port: 25,
+        outbound_source: Vec::new(),
+        own_addresses: Vec::new(),
+        connect_timeout: Duration::from_secs(30),
+        timeouts: Timeouts::default(),
+        paused: false,
+        sessions: 100,
+        memory: 1024 * 1024,
+        zone: 0,
+    }
+}
+
+/// Options of the sessions of that host's listener.
+pub fn session(hostname: &str) -> SessionOptions {
+    SessionOptions {
+        hostname: hostname.to_owned(),
+        kind: Kind::Mx,
+        message_size: 1_000_000,
+        recipients: 100,
+        command_timeout: Duration::from_secs(300),
+        data_timeout: Duration::from_secs(180),
+        errors: 20,
+    }
+}

@@ -1,0 +1,33 @@
+//! How steps and losses are named to people: in records, reports and logs.
+
+use std::fmt;
+
+use super::{Lost, Step};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "the greeting",
+            Self::Hello => "EHLO",
+            Self::Mail => "MAIL",
+            Self::Recipient => "RCPT",
+            Self::Data => "DATA",
+            Self::Content => "the content",
+            Self::Dot => "the end of data",
+            Self::Reset => "RSET",
+            Self::Quit => "QUIT",
+            Self::Idle => "no command",
+        })
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the connection was closed"),
+            Self::TimedOut => f.write_str("no reply in time"),
+            Self::Nonsense(text) => write!(f, "the reply is none: {text:?}"),
+            Self::Aborted => f.write_str("we cut the connection"),
+        }
+    }
+}

@@ -37,7 +37,7 @@ impl Dns {
 pub(super) fn read(section: &Section<'_>) -> Dns {
     section.only(&DOC, &[]);
     let Some(value) = section.get("servers") else { return Dns { servers: None } };
-    if !value.is_list() && value.text() == Some("system") {
+    if !value.is_list() && value.text_quietly() == Some("system") {
         return Dns { servers: None };
     }
     let expected = "an address, like \"192.0.2.53\", \"127.0.0.1:5353\" or \"[::1]:5353\"";

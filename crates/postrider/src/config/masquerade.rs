@@ -70,7 +70,7 @@ impl fmt::Display for DomainPattern {
 pub struct Masquerade {
     /// What is shown.
     pub domain: Sourced<DomainName>,
-    /// What is hidden, at least one.
+    /// What is hidden.
     pub hosts: Vec<Sourced<DomainPattern>>,
 }
 

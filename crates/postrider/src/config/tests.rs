@@ -269,7 +269,7 @@ fn problems() {
         (
             "[listen.a]\naddress = \"127.0.0.1:25\"\n[listen.b]\naddress = [\"127.0.0.1:26\", \"0.0.0.0:25\"]",
             &[
-                "4:29: two listeners would share 0.0.0.0:25: expected another address or port, found \"0.0.0.0:25\"; the first is at /etc/postrider.toml:2",
+                "4:28: two listeners would share 0.0.0.0:25: expected another address or port, found \"0.0.0.0:25\"; the first is at /etc/postrider.toml:2",
             ],
         ),
         ("[listen.a]\naddress = [\"127.0.0.1:0\", \"127.0.0.1:0\"]", &[]),
@@ -347,6 +347,7 @@ fn problems() {
             &["2:10: `outbound.source` has two addresses of one family"],
         ),
         ("[dns]\nservers = [\"dns.example\"]", &["2:12: `dns.servers` has a value it cannot have"]),
+        ("[dns]\nservers = true", &["2:11: `dns.servers` has a value of the wrong kind"]),
         ("[dns]\nservers = []", &["2:11: `dns.servers` is empty"]),
         ("x = ", &["1:5: this is not TOML: "]),
         (

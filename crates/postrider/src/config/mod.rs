@@ -1,1 +1,246 @@
-//! The configuration.
+//! The configuration: TOML, read once into types that cannot hold nonsense.
+//!
+//! An empty file, no file and [`Config::default`] are one: a safe local profile, which listens on
+//! loopback only, takes mail for this host's users, keeps everything below `./postrider-data`, and
+//! needs no privilege. Every problem of a file is told at once, each with its line, what was
+//! expected, what was found and what to do. What can only be seen in the world (ports, rights) is
+//! left to [`Config::check`]; what a route or an alias means, to the engine.
+
+mod accounts;
+mod check;
+mod dns;
+mod host;
+mod limits;
+mod listen;
+mod local;
+mod masquerade;
+mod options;
+mod outbound;
+mod problem;
+mod queue;
+mod reader;
+mod relay;
+mod route;
+mod spool;
+mod surroundings;
+mod units;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mail::address::DomainName;
+use toml::de::DeTable;
+
+pub use accounts::Accounts;
+pub use dns::Dns;
+pub use limits::Limits;
+pub use listen::{Listen, ListenKind};
+pub use local::{Local, Users};
+pub use masquerade::{DomainPattern, Masquerade};
+pub use options::sample;
+pub use outbound::Outbound;
+pub use problem::{Problem, Severity, Source, Sourced, render};
+pub use queue::Queue;
+pub use relay::Relay;
+pub use route::{Route, RoutePattern};
+pub use spool::SpoolLimits;
+pub use surroundings::Surroundings;
+pub use units::{Share, parse_duration, parse_size};
+
+use options::SectionDoc;
+use problem::Text;
+use reader::Reader;
+
+/// Octets of a configuration file.
+const FILE_MAX: u64 = 1 << 20;
+
+/// All tables in the order of the sample file.
+const SECTIONS: &[&SectionDoc] = &[
+    &host::DOC,
+    &listen::MX,
+    &listen::SUBMISSION,
+    &local::DOC,
+    &masquerade::DOC,
+    &relay::DOC,
+    &route::DOC,
+    &outbound::DOC,
+    &dns::DOC,
+    &queue::DOC,
+    &limits::DOC,
+    &spool::DOC,
+];
+
+/// Everything that can be said in a configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our name: greeting, EHLO, trace fields, Message-ID.
+    pub hostname: DomainName,
+    /// Where everything we keep is.
+    pub data_dir: PathBuf,
+    /// Where mail comes in.
+    pub listeners: Vec<Listen>,
+    /// Mail that ends here.
+    pub local: Local,
+    /// Hosts whose name is hidden behind ours.
+    pub masquerade: Option<Masquerade>,
+    /// For whom mail is passed on.
+    pub relay: Relay,
+    /// How mail goes on, the default apart.
+    pub routes: Vec<Route>,
+    /// How mail goes on where no route fits.
+    pub default_route: Sourced<String>,
+    /// How other hosts are reached.
+    pub outbound: Outbound,
+    /// Whom to ask for names.
+    pub dns: Dns,
+    /// How long and how often mail is tried.
+    pub queue: Queue,
+    /// What one peer may ask of us.
+    pub limits: Limits,
+    /// How much is held.
+    pub spool: SpoolLimits,
+    text: Text,
+    spans: BTreeMap<String, Range<usize>>,
+}
+
+impl Default for Config {
+    /// The safe local profile in the surroundings of this process.
+    fn default() -> Self {
+        read("", "", &Surroundings::of_process()).0
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in its order.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = read_file(path).map_err(|why| {
+            let title = format!("the configuration {} cannot be read: {why}", path.display());
+            vec![Problem::new(Severity::Error, "", title).remedy("name another with --config")]
+        })?;
+        Self::parse(&text, &path.to_string_lossy())
+    }
+
+    /// Reads the text of a file named `file`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in its order.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
+        Self::parse_in(text, file, &Surroundings::of_process())
+    }
+
+    /// The same, with defaults that depend on the host taken from `surroundings`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in its order.
+    pub fn parse_in(
+        text: &str,
+        file: &str,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Vec<Problem>> {
+        let (config, problems) = read(text, file, surroundings);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Where the value of `key` (`queue.expire`, `route."example.org"`) came from.
+    pub fn source_of(&self, key: &str) -> Source {
+        self.spans.get(key).map_or(Source::Default, |span| self.text.source_at(span))
+    }
+
+    /// A problem with the value of `key` that only shows later, with its place in the file.
+    pub fn problem(
+        &self,
+        severity: Severity,
+        key: &str,
+        title: impl Into<String>,
+        remedy: &str,
+    ) -> Problem {
+        let problem = Problem::new(severity, key, title).remedy(remedy);
+        match self.spans.get(key) {
+            Some(span) => problem.at(&self.text, span.clone()),
+            None => problem,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut octets = Vec::new();
+    let read =
+        file.take(FILE_MAX + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    if u64::try_from(read).is_ok_and(|read| read > FILE_MAX) {
+        return Err("it is larger than 1 MiB".into());
+    }
+    String::from_utf8(octets).map_err(|_| "it is not UTF-8 text".into())
+}
+
+/// Reads as much as can be read: with problems, only they count.
+fn read(text: &str, file: &str, surroundings: &Surroundings) -> (Config, Vec<Problem>) {
+    let text = Text { file: file.into(), text: text.into() };
+    let shared = Arc::clone(&text.text);
+    let (table, errors) = DeTable::parse_recoverable(&shared);
+    let syntax = errors.iter().map(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let title = format!("this is not TOML: {}", error.message());
+        Problem::new(Severity::Error, "", title).at(&text, span)
+    });
+    let syntax: Vec<Problem> = syntax.collect();
+    // After a syntax error tables may be cut short: what they lack would be told as well.
+    let empty = DeTable::default();
+    let table = if syntax.is_empty() { table.get_ref() } else { &empty };
+    let reader = Reader::new(text.clone(), surroundings.base_of(file));
+    let mut config = read_tables(&reader, table, surroundings);
+    let gathered = reader.finish();
+    config.text = text;
+    config.spans = gathered.spans;
+    (config, syntax.into_iter().chain(gathered.problems).collect())
+}
+
+fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings) -> Config {
+    let top = reader.top(table);
+    let tables = [
+        "listen",
+        "local",
+        "masquerade",
+        "relay",
+        "route",
+        "outbound",
+        "dns",
+        "queue",
+        "limits",
+        "spool",
+        "tls",
+    ];
+    top.only(&host::DOC, &tables);
+    if let Some(tls) = top.get("tls") {
+        tls.tell(listen::NO_TLS, "no [tls] table", "remove it, and say tls = \"none\"");
+    }
+    let host = host::read(&top, surroundings);
+    let (routes, default_route) = route::read(&top.table("route"));
+    Config {
+        listeners: listen::read(&top),
+        local: local::read(&top.table("local"), &host, surroundings),
+        masquerade: masquerade::read(&top.table("masquerade")),
+        relay: relay::read(&top.table("relay")),
+        routes,
+        default_route,
+        outbound: outbound::read(&top.table("outbound")),
+        dns: dns::read(&top.table("dns")),
+        queue: queue::read(&top.table("queue")),
+        limits: limits::read(&top.table("limits")),
+        spool: spool::read(&top.table("spool")),
+        hostname: host.hostname,
+        data_dir: host.data_dir,
+        text: Text::default(),
+        spans: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ fn socket_towards(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpSocket>
     Ok(socket)
 }
 
-/// Listens on `address`; port 0 takes any free port.
+/// Listens on `address`; port 0 takes any free port. Called within the runtime that will accept.
 ///
 /// # Errors
 /// What the system says: the address is in use, not ours, or the port needs a privilege.

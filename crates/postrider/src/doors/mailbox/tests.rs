@@ -239,3 +239,23 @@ fn a_delivery_broken_off_leaves_nothing() {
         }
     }
 }
+
+/// Run as root, what is made for an account of the system belongs to it.
+#[tokio::test]
+async fn files_belong_to_the_user() {
+    use std::os::unix::fs::MetadataExt;
+
+    let account = nix::unistd::User::from_name("nobody").unwrap();
+    let Some(account) = account.filter(|_| nix::unistd::geteuid().is_root()) else { return };
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        open(form, &dir).deliver(letter("nobody", b"x\r\n", "1")).await.unwrap();
+        let mut path = dir.path().join("mail/nobody");
+        assert_eq!(fs::metadata(&path).unwrap().uid(), account.uid.as_raw(), "{form}");
+        if form == "maildir" {
+            path = path.join("new");
+            path = path.join(&names_in(&path)[0]);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().uid(), account.uid.as_raw(), "{form}");
+    }
+}

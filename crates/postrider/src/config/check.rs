@@ -1,0 +1,101 @@
+//! What only shows in the world: rights, ports, files. `postrider check` tells it, and changes
+//! nothing but for a file it makes and removes again.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use super::{Accounts, Config, Problem, Severity};
+
+impl Config {
+    /// Looks whether this host can do what the configuration says, now: errors keep the server from
+    /// starting, warnings do not.
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_name(&mut problems);
+        self.check_directory(&mut problems);
+        self.check_ports(&mut problems);
+        self.check_files(&mut problems);
+        problems
+    }
+
+    fn check_name(&self, problems: &mut Vec<Problem>) {
+        let name = self.hostname.as_str();
+        let local = !name.contains('.') || name.ends_with(".localdomain");
+        let public = self.addresses().any(|(_, address)| !address.ip().is_loopback());
+        if local && public {
+            let title = format!("other hosts cannot find {name}, the name we greet with");
+            let remedy = "say hostname = \"…\" with a name that leads to this host in DNS";
+            problems.push(self.problem(Severity::Warning, "hostname", title, remedy));
+        }
+    }
+
+    fn check_directory(&self, problems: &mut Vec<Problem>) {
+        if let Err(error) = probe(&self.data_dir) {
+            let title = format!("we cannot write to {}: {error}", self.data_dir.display());
+            let remedy = "give it to the user who runs the server, or name another data-dir";
+            problems.push(self.problem(Severity::Error, "data-dir", title, remedy));
+        }
+    }
+
+    fn check_ports(&self, problems: &mut Vec<Problem>) {
+        for (key, address) in self.addresses() {
+            let Err(error) = TcpListener::bind(address) else { continue };
+            let title = format!("we cannot listen on {address}: {error}");
+            let (severity, remedy) = match error.kind() {
+                io::ErrorKind::AddrInUse => (
+                    Severity::Warning,
+                    "fine if that is the running server; else stop the other program",
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    (Severity::Error, "ports below 1024 need a privilege: CAP_NET_BIND_SERVICE")
+                }
+                _ => (Severity::Error, "name an address of this host"),
+            };
+            problems.push(self.problem(severity, &key, title, remedy));
+        }
+        for source in &self.outbound.source {
+            if let Err(error) = TcpListener::bind(SocketAddr::new(source.value, 0)) {
+                let title = format!("we cannot connect from {}: {error}", source.value);
+                let remedy = "name an address of this host, or none";
+                problems.push(self.problem(Severity::Error, "outbound.source", title, remedy));
+            }
+        }
+    }
+
+    fn check_files(&self, problems: &mut Vec<Problem>) {
+        match Accounts::read(self) {
+            Ok(accounts) if accounts.names().next().is_none() => {
+                let title = "nobody has a mailbox here";
+                problems.push(self.problem(Severity::Warning, "local.users", title, ""));
+            }
+            Ok(_) => {}
+            Err(errors) => problems.extend(errors),
+        }
+        if let Some(aliases) = &self.local.aliases
+            && let Err(error) = std::fs::File::open(&aliases.value)
+        {
+            let title = format!("the aliases in {} cannot be read: {error}", aliases.display());
+            let remedy = "make the file, or remove the key";
+            problems.push(self.problem(Severity::Error, "local.aliases", title, remedy));
+        }
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = (String, SocketAddr)> {
+        self.listeners.iter().flat_map(|listen| {
+            let key = format!("listen.{}.address", listen.name);
+            listen.addresses.iter().map(move |address| (key.clone(), address.value))
+        })
+    }
+}
+
+/// Writes a file where the data would be, or in the nearest directory that is there.
+fn probe(directory: &Path) -> io::Result<()> {
+    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory));
+    }
+    let file = there.join(format!(".postrider-check-{}", std::process::id()));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&file)?;
+    std::fs::remove_file(&file)
+}

@@ -1,0 +1,47 @@
+//! The keys at the top of the file: who we are and where our things are.
+
+use std::path::PathBuf;
+
+use mail::address::DomainName;
+
+use super::Surroundings;
+use super::options::{OptionDoc, SectionDoc, Shown};
+use super::reader::Section;
+
+pub(super) const DOC: SectionDoc = SectionDoc {
+    name: "",
+    text: "This host.",
+    options: &[
+        OptionDoc {
+            key: "hostname",
+            default: Shown::Example("\"mx.example.net\""),
+            text: "Our name in the greeting, in EHLO, in trace fields and in the Message-ID: a name that leads\n\
+                   to this host in DNS, for others check it. Default: the system's name for this host.",
+        },
+        OptionDoc {
+            key: "data-dir",
+            default: Shown::Value("\"postrider-data\""),
+            text: "Where everything we keep is: mail in flight, the control socket and, unless said otherwise,\n\
+                   mailboxes. It belongs to one running server.",
+        },
+    ],
+};
+
+/// The values.
+pub(super) struct Host {
+    pub(super) hostname: DomainName,
+    pub(super) data_dir: PathBuf,
+}
+
+pub(super) fn read(top: &Section<'_>, surroundings: &Surroundings) -> Host {
+    let hostname = top.parsed(
+        "hostname",
+        "a domain name, like \"mx.example.net\"",
+        "letters, digits and hyphens, the labels separated by dots, no final dot",
+    );
+    let data_dir = top.path("data-dir").map(|path| path.value);
+    Host {
+        hostname: hostname.map_or_else(|| surroundings.hostname.clone(), |name| name.value),
+        data_dir: data_dir.unwrap_or_else(|| top.base().join("postrider-data")),
+    }
+}

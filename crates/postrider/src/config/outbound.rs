@@ -1,0 +1,66 @@
+//! `[outbound]`: how other hosts are reached.
+
+use std::net::IpAddr;
+
+use super::options::{OptionDoc, SectionDoc, Shown};
+use super::problem::Sourced;
+use super::reader::Section;
+
+pub(super) const DOC: SectionDoc = SectionDoc {
+    name: "outbound",
+    text: "How other hosts are reached.",
+    options: &[
+        OptionDoc {
+            key: "port",
+            default: Shown::Value("25"),
+            text: "The port of exchangers. Another one than 25 only in a world of your own.",
+        },
+        OptionDoc {
+            key: "source",
+            default: Shown::Value("[]"),
+            text: "Our addresses to connect from, at most one of each family: [\"192.0.2.1\", \"2001:db8::1\"].\n\
+                   Empty: the system chooses.",
+        },
+        OptionDoc {
+            key: "own-addresses",
+            default: Shown::Value("[]"),
+            text: "Addresses outside this host that lead here (address translation, a balancer), so that we\n\
+                   know ourselves among the exchangers of a domain. Those of our interfaces are known.",
+        },
+    ],
+};
+
+/// `[outbound]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outbound {
+    /// The port of exchangers.
+    pub port: u16,
+    /// The addresses to connect from, at most one of each family.
+    pub source: Vec<Sourced<IpAddr>>,
+    /// Outside addresses that are us.
+    pub own_addresses: Vec<Sourced<IpAddr>>,
+}
+
+impl Outbound {
+    /// The address to connect from when going to `to`.
+    pub fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
+        self.source.iter().map(|source| source.value).find(|own| own.is_ipv4() == to.is_ipv4())
+    }
+}
+
+pub(super) fn read(section: &Section<'_>) -> Outbound {
+    section.only(&DOC, &[]);
+    let expected = "an address without port, like \"192.0.2.1\" or \"2001:db8::1\"";
+    let port = section.number("port", 1..=u64::from(u16::MAX));
+    let source: Vec<Sourced<IpAddr>> = section.list("source", expected, "").unwrap_or_default();
+    let v4 = source.iter().filter(|address| address.is_ipv4()).count();
+    if let Some(value) = section.get("source").filter(|_| v4 > 1 || source.len() - v4 > 1) {
+        let title = "`outbound.source` has two addresses of one family";
+        value.tell(title, "at most one IPv4 and one IPv6 address", "keep the one others know");
+    }
+    Outbound {
+        port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
+        source,
+        own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),
+    }
+}

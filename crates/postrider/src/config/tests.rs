@@ -1,0 +1,507 @@
+use super::*;
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        hostname: "host.example".parse().unwrap(),
+        user: "ann".into(),
+        directory: "/cwd".into(),
+    }
+}
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    Config::parse_in(text, "/etc/postrider.toml", &surroundings())
+}
+
+/// Everything but where it came from.
+fn values(mut config: Config) -> String {
+    config.text = Text::default();
+    config.spans = BTreeMap::new();
+    let text = format!("{config:#?}");
+    let mut lines: Vec<&str> = Vec::new();
+    let mut skip = 0_usize;
+    for line in text.lines() {
+        if line.trim_start().starts_with("source: File") {
+            skip = 1;
+        } else if skip > 0 {
+            skip = if line.trim() == "}," { 0 } else { 1 };
+        } else if !line.trim_start().starts_with("source: Default") {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn an_empty_file_is_a_safe_local_profile() {
+    let config = parse("").unwrap();
+    assert_eq!(config.hostname.as_str(), "host.example");
+    assert_eq!(config.data_dir, Path::new("/etc/postrider-data"));
+    assert!(
+        config
+            .listeners
+            .iter()
+            .flat_map(|listen| &listen.addresses)
+            .all(|at| at.ip().is_loopback())
+    );
+    assert!(config.relay.networks.iter().all(|network| network.addr().is_loopback()));
+    let domains: Vec<_> = config.local.domains.iter().map(|domain| domain.to_string()).collect();
+    assert_eq!(domains, ["host.example", "localhost"]);
+    let path = config.local.mailbox.path_of("ann").unwrap();
+    assert_eq!(path, Path::new("/etc/postrider-data/mail/ann"));
+    let accounts = Accounts::read(&config).unwrap();
+    assert_eq!(accounts.find("Postmaster"), Some("ann"));
+    assert_eq!(config.source_of("hostname"), Source::Default);
+    // Without a file, everything is below the working directory.
+    let config = Config::parse_in("", "", &surroundings()).unwrap();
+    assert_eq!(config.data_dir, Path::new("/cwd/postrider-data"));
+}
+
+/// The whole of the outside contract is understood.
+#[test]
+fn a_full_file() {
+    let text = r#"
+hostname = "mx.example.net"
+data-dir = "/var/lib/postrider"
+
+[listen.mx]
+address = ["127.0.0.1:2525", "[::1]:2525"]
+kind = "mx"
+tls = "none"
+
+[listen.authors]
+address = "127.0.0.1:2587"
+kind = "submission"
+
+[local]
+domains = ["example.net"]
+mailbox = "mbox:/var/mail/{user}"
+users = ["ann", "bob"]
+postmaster = "bob"
+aliases = "aliases"
+
+[masquerade]
+domain = "noao.example"
+hosts = ["sun.noao.example", ".ws.noao.example"]
+
+[relay]
+networks = ["127.0.0.0/8", "::1", "192.0.2.0/24"]
+domains = ["backup.example"]
+
+[route]
+default = "smtp:mailhost"
+"example.org" = "smtp:[127.0.0.2]:2525"
+".example.org" = "mx"
+
+[outbound]
+port = 2525
+source = ["127.0.0.3"]
+own-addresses = ["192.0.2.9"]
+
+[dns]
+servers = ["127.0.0.1:5353", "::1"]
+
+[queue]
+expire = "4d12h"
+retry = ["30m", "1h"]
+delay-notice = "never"
+destination-connections = 2
+paused = true
+
+[limits]
+message-size = "1MiB"
+recipients = 100
+sessions = 10
+command-timeout = "10m"
+data-timeout = "1m"
+
+[spool]
+messages = 1_000_000
+size = "10GB"
+"#;
+    let config = parse(text).unwrap();
+    assert_eq!(config.data_dir, Path::new("/var/lib/postrider"));
+    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.listeners[1].kind, ListenKind::Submission);
+    assert_eq!(config.local.mailbox.path_of("ann").unwrap(), Path::new("/var/mail/ann"));
+    assert_eq!(config.local.aliases.as_ref().unwrap().value, Path::new("/etc/aliases"));
+    assert_eq!(config.default_route.value, "smtp:mailhost");
+    assert_eq!(config.routes.len(), 2);
+    assert_eq!(config.routes[0].target.source.to_string(), "/etc/postrider.toml:31");
+    assert!(config.masquerade.unwrap().hosts[1].matches(&"a.ws.noao.example".parse().unwrap()));
+    let trusted = config.relay.trusts("192.0.2.77".parse().unwrap()).unwrap();
+    assert_eq!(trusted.source.to_string(), "/etc/postrider.toml:26");
+    assert!(config.relay.trusts("192.0.3.1".parse().unwrap()).is_none());
+    assert_eq!(config.outbound.port, 2525);
+    assert_eq!(config.outbound.source_for("127.0.0.9".parse().unwrap()), "127.0.0.3".parse().ok());
+    assert_eq!(config.outbound.source_for("::1".parse().unwrap()), None);
+    assert_eq!(config.dns.servers.unwrap()[1].to_string(), "[::1]:53");
+    assert_eq!(config.queue.delay_notice, None);
+    assert_eq!(config.queue.expire.as_secs(), 4 * 86_400 + 12 * 3600);
+    assert!(config.queue.paused);
+    assert_eq!(config.limits.message_size, 1 << 20);
+    assert_eq!(config.spool.size, Share::Octets(10_000_000_000));
+}
+
+/// A file, and what is said of it on one line for each problem.
+#[test]
+fn problems() {
+    let rows: &[(&str, &[&str])] = &[
+        (
+            "hostnam = \"x\"",
+            &["1:1: unknown key `hostnam`: found `hostnam`; did you mean `hostname`?"],
+        ),
+        (
+            "[queue]\nexpires = \"5d\"",
+            &["2:1: unknown key `queue.expires`: found `expires`; did you mean `expire`?"],
+        ),
+        ("[quue]\nx = 1", &["1:2: unknown table `quue`: found `quue`; did you mean `queue`?"]),
+        (
+            "[dns]\ncolour = 1",
+            &["2:1: unknown key `dns.colour`: found `colour`; remove it; known here: servers"],
+        ),
+        ("[listen.a]\naddress = \"[::1]:25\"\nport = 25", &["3:1: unknown key `listen.a.port`"]),
+        (
+            "hostname = 5",
+            &[
+                "1:12: `hostname` has a value of the wrong kind: expected a domain name, like \"mx.example.net\", found the number 5;",
+            ],
+        ),
+        (
+            "hostname = \"mx.example.net.\"",
+            &["1:12: `hostname` has a value it cannot have: expected a domain name"],
+        ),
+        (
+            "queue = 5",
+            &[
+                "1:9: `queue` has a value of the wrong kind: expected a table, found the number 5; write its keys under [queue]",
+            ],
+        ),
+        (
+            "[queue]\npaused = \"yes\"",
+            &[
+                "2:10: `queue.paused` has a value it cannot have: expected true or false, found \"yes\"",
+            ],
+        ),
+        (
+            "[queue]\nexpire = \"5x\"",
+            &[
+                "2:10: `queue.expire` has a value it cannot have: expected a duration with its unit, like \"30s\", \"5m\", \"4h\" or \"5d\", found \"5x\"; units: ms, s, m, h, d, w",
+            ],
+        ),
+        (
+            "[queue]\nexpire = 5",
+            &[
+                "2:10: `queue.expire` has a value of the wrong kind: expected a duration with its unit, like \"30s\", \"5m\", \"4h\" or \"5d\", found the number 5; write \"5s\" for seconds",
+            ],
+        ),
+        ("[queue]\nretry = []", &["2:9: `queue.retry` is empty"]),
+        (
+            "[queue]\nretry = [\"1h\", \"30m\", \"0s\"]",
+            &["2:16: a pause is shorter than the one before", "2:23: a pause is too short"],
+        ),
+        (
+            "[queue]\nexpire = \"5m\"",
+            &["2:10: mail would expire before its second attempt (`queue.expire`)"],
+        ),
+        (
+            "[queue]\nretry = \"5d\"",
+            &[
+                "2:9: mail would expire before its second attempt (`queue.expire`)",
+                "2:9: mail would expire before its second attempt (`queue.expire-reports`)",
+            ],
+        ),
+        (
+            "[queue]\ndestination-connections = 0",
+            &[
+                "2:27: `queue.destination-connections` has a value of the wrong kind: expected a whole number from 1 to 10000, found the number 0",
+            ],
+        ),
+        (
+            "[limits]\nmessage-size = 50",
+            &[
+                "2:16: `limits.message-size` has a value of the wrong kind: expected a size with its unit, like \"64KB\", \"50MB\" or \"1GiB\", found the number 50; write \"50B\" for octets",
+            ],
+        ),
+        (
+            "[limits]\nmessage-size = \"50Mb\"",
+            &["2:16: `limits.message-size` has a value it cannot have"],
+        ),
+        (
+            "[limits]\nmessage-size = \"1KB\"",
+            &[
+                "2:16: `limits.message-size` is too small: expected at least \"64KB\", found \"1KB\"; every host has to take 64 KB (RFC 5321 §4.5.3.1.7)",
+            ],
+        ),
+        ("[limits]\nrecipients = 99", &["2:14: `limits.recipients`"]),
+        ("[limits]\nrecipients = -1", &["2:14: `limits.recipients`"]),
+        ("[limits]\ndata-timeout = \"0s\"", &["2:16: `limits.data-timeout` leaves no time"]),
+        (
+            "[spool]\nsize = \"0%\"",
+            &[
+                "2:8: `spool.size` has a value it cannot have: expected a part, like \"80%\", or a size",
+            ],
+        ),
+        ("[listen.mx]\nkind = \"mx\"", &["1:1: `listen.mx` has no address"]),
+        ("[listen.mx]\naddress = []", &["2:11: `listen.mx.address` is empty"]),
+        (
+            "[listen.mx]\naddress = [\"127.0.0.1\"]",
+            &[
+                "2:12: `listen.mx.address` has a value it cannot have: expected an address with its port, like \"127.0.0.1:2525\" or \"[::1]:2525\", found \"127.0.0.1\"",
+            ],
+        ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"smtp\"",
+            &[
+                "3:8: `listen.mx.kind` has a value it cannot have: expected mx or submission, found \"smtp\"",
+            ],
+        ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"lmtp\"",
+            &["3:8: this version does not serve LMTP yet"],
+        ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",
+            &[
+                "3:7: this version has no TLS yet: expected \"none\", found \"starttls\"; say tls = \"none\"",
+            ],
+        ),
+        ("[tls]\ncertificate = \"x.pem\"", &["1:1: this version has no TLS yet"]),
+        (
+            "[listen.a]\naddress = \"127.0.0.1:25\"\n[listen.b]\naddress = [\"127.0.0.1:26\", \"0.0.0.0:25\"]",
+            &[
+                "4:28: two listeners would share 0.0.0.0:25: expected another address or port, found \"0.0.0.0:25\"; the first is at /etc/postrider.toml:2",
+            ],
+        ),
+        ("[listen.a]\naddress = [\"127.0.0.1:0\", \"127.0.0.1:0\"]", &[]),
+        (
+            "[local]\ndomains = [\"ok.example\", \"a@b\", 7]",
+            &[
+                "2:26: `local.domains` has a value it cannot have",
+                "2:33: `local.domains` has a value of the wrong kind",
+            ],
+        ),
+        (
+            "[local]\nmailbox = \"/var/mail/{user}\"",
+            &["2:11: `local.mailbox` names no mailbox: a mailbox starts with maildir: or mbox:"],
+        ),
+        (
+            "[local]\nmailbox = \"mbox:/var/mail/all\"",
+            &["2:11: `local.mailbox` names no mailbox: the path has no {user}"],
+        ),
+        (
+            "[local]\nusers = [\"ann\", \"../bob\", \"Ann\"]",
+            &["2:17: \"../bob\" cannot be a user", "2:27: the user Ann is named twice"],
+        ),
+        (
+            "[local]\nusers = []",
+            &["2:9: `local.users` has a value of the wrong kind: expected at least one user"],
+        ),
+        (
+            "[local]\nusers = [\"ann\"]\npostmaster = \"bob\"",
+            &[
+                "3:14: `local.postmaster` has a value it cannot have: expected one of the users: ann, found \"bob\"",
+            ],
+        ),
+        (
+            "[masquerade]\ndomain = \"a.example\"",
+            &["2:10: `masquerade.domain` does nothing without `masquerade.hosts`"],
+        ),
+        (
+            "[relay]\nnetworks = [\"0.0.0.0/0\"]",
+            &[
+                "2:13: this host would be an open relay: expected networks of your own, /8 or smaller, found \"0.0.0.0/0\"",
+            ],
+        ),
+        (
+            "[relay]\nnetworks = [\"::/0\", \"128.0.0.0/1\"]",
+            &["2:13: this host would be an open relay", "2:21: this host would be an open relay"],
+        ),
+        (
+            "[relay]\nnetworks = [\"192.0.2.1/24\"]",
+            &[
+                "2:13: 192.0.2.1/24 is a host inside a network: expected an address or a network, like \"192.0.2.1\" or \"2001:db8::/32\", found \"192.0.2.1/24\"; write \"192.0.2.0/24\", or \"192.0.2.1\" for the one host",
+            ],
+        ),
+        (
+            "[relay]\nnetworks = [\"mx.example\"]",
+            &["2:13: `relay.networks` has a value it cannot have"],
+        ),
+        ("[route]\n\"a@b\" = \"mx\"", &["2:9: \"a@b\" is not a domain"]),
+        (
+            "[route]\n\"a.example\" = \"smtp:192.0.2.1\"",
+            &[
+                "2:15: `route.\"a.example\"` has a value it cannot have: expected \"mx\", \"smtp:HOST\" or \"smtp:HOST:PORT\", found \"smtp:192.0.2.1\"; an address stands in brackets",
+            ],
+        ),
+        (
+            "[route]\n\"a.example\" = \"lmtp:x\"",
+            &["2:15: this version has only the routes mx and smtp"],
+        ),
+        (
+            "[route]\n\"a.example\" = \"mx\"\n\"A.example\" = \"mx\"",
+            &["3:15: A.example has two routes"],
+        ),
+        ("[outbound]\nport = 0", &["2:8: `outbound.port`"]),
+        (
+            "[outbound]\nsource = [\"192.0.2.1\", \"192.0.2.2\"]",
+            &["2:10: `outbound.source` has two addresses of one family"],
+        ),
+        ("[dns]\nservers = [\"dns.example\"]", &["2:12: `dns.servers` has a value it cannot have"]),
+        ("[dns]\nservers = true", &["2:11: `dns.servers` has a value of the wrong kind"]),
+        ("[dns]\nservers = []", &["2:11: `dns.servers` is empty"]),
+        ("x = ", &["1:5: this is not TOML: "]),
+        (
+            "[queue]\nexpire = 5d\npaused = yes",
+            &["2:10: this is not TOML: ", "3:10: this is not TOML: "],
+        ),
+        ("[queue]\npaused = true\npaused = true", &["3:1: this is not TOML: duplicate key"]),
+        // All at once, in the order of the file.
+        ("[queue]\nexpire = \"5x\"\nretri = 1\n[dns]\nservers = 5", &["2:10: ", "3:1: ", "5:11: "]),
+    ];
+    for (text, want) in rows {
+        let got: Vec<String> = match parse(text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(Problem::to_string).collect(),
+        };
+        let fits = |(got, want): (&String, &&str)| {
+            got.strip_prefix("/etc/postrider.toml:").is_some_and(|got| got.starts_with(want))
+        };
+        let all = got.len() == want.len() && got.iter().zip(*want).all(fits);
+        assert!(all, "{text}\ngot: {got:#?}\nwant: {want:#?}");
+    }
+}
+
+#[test]
+fn problems_are_shown_with_their_lines() {
+    let text = "[queue]\npaused = true\nexpire = \"5x\"\nretri = [\"1h\"]\n";
+    let shown = render(&parse(text).unwrap_err(), false);
+    let want = "\
+error: `queue.expire` has a value it cannot have
+ --> /etc/postrider.toml:3:10
+  |
+3 | expire = \"5x\"
+  |          ^^^^ expected a duration with its unit, like \"30s\", \"5m\", \"4h\" or \"5d\", found \"5x\"
+  |
+  = help: units: ms, s, m, h, d, w
+
+error: unknown key `queue.retri`
+ --> /etc/postrider.toml:4:1
+  |
+4 | retri = [\"1h\"]
+  | ^^^^^ found `retri`
+  |
+  = help: did you mean `retry`?
+
+";
+    assert_eq!(shown, want);
+    assert!(render(&parse(text).unwrap_err(), true).contains('\u{1b}'));
+    // At the end of the file, and without any place.
+    assert!(render(&parse("x =").unwrap_err(), false).contains("postrider.toml:1:4"));
+    let missing = Config::load(Path::new("/nowhere/postrider.toml")).unwrap_err();
+    let shown = render(&missing, false);
+    assert!(shown.contains("cannot be read: No such file"), "{shown}");
+    assert!(shown.contains("help: name another with --config"), "{shown}");
+}
+
+#[test]
+fn what_is_no_text_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("postrider.toml");
+    for (octets, want) in
+        [(vec![0xff; 10], "not UTF-8"), (vec![b'#'; 2 << 20], "larger than 1 MiB")]
+    {
+        std::fs::write(&file, octets).unwrap();
+        let problems = Config::load(&file).unwrap_err();
+        assert!(problems[0].to_string().contains(want), "{}", problems[0]);
+    }
+    std::fs::write(&file, "hostname = \"mx.example\"").unwrap();
+    assert_eq!(
+        Config::load(&file).unwrap().source_of("hostname").to_string(),
+        format!("{}:1", file.display())
+    );
+}
+
+/// The sample says what an empty file says, and what it comments out can be said.
+#[test]
+fn the_sample_is_the_default() {
+    let sample = parse(&sample()).unwrap_or_else(|problems| panic!("{}", render(&problems, false)));
+    assert_eq!(values(sample), values(parse("").unwrap()));
+    let is_option = |line: &str| {
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
+    };
+    let said: String = options::sample()
+        .lines()
+        .map(|line| if is_option(line) { &line[1..] } else { line }.to_owned() + "\n")
+        .collect();
+    parse(&said).unwrap_or_else(|problems| panic!("{}", render(&problems, false)));
+}
+
+/// Every documented option is read: a value of no kind it could have is told.
+#[test]
+fn every_option_is_read() {
+    for section in SECTIONS {
+        for option in section.options {
+            let head = if section.name.is_empty() {
+                String::new()
+            } else {
+                format!("[{}]\n", section.name)
+            };
+            let address = if section.name.starts_with("listen") && option.key != "address" {
+                "address = \"127.0.0.1:1\"\n"
+            } else {
+                ""
+            };
+            let text = format!("{head}{address}{} = 1979-05-27", option.key);
+            let problems = parse(&text).unwrap_err();
+            let found = problems.iter().any(|problem| problem.found == "a date");
+            assert!(found, "{text}: {problems:?}");
+        }
+    }
+}
+
+/// `docs/postrider.toml` is the sample. To write it anew: `POSTRIDER_WRITE_SAMPLE=1 cargo test -p postrider sample`.
+#[test]
+fn the_sample_file_is_in_step() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/postrider.toml");
+    if std::env::var_os("POSTRIDER_WRITE_SAMPLE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, sample()).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == sample(), "docs/postrider.toml is not what the options say: write it anew");
+    assert!(written.lines().all(|line| line.chars().count() <= 100), "a line is too long");
+}
+
+#[test]
+fn checks_of_the_world() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!(
+        "hostname = \"host\"\ndata-dir = \"file/data\"\n[listen.a]\naddress = [\"{}\", \"192.0.2.1:0\"]\n\
+         [local]\naliases = \"missing\"\nusers = \"missing\"\n[outbound]\nsource = \"192.0.2.1\"\n",
+        held.local_addr().unwrap()
+    );
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let file = dir.path().join("postrider.toml");
+    let config = Config::parse(&text, file.to_str().unwrap()).unwrap();
+    let got: Vec<(Severity, String)> =
+        config.check().iter().map(|problem| (problem.severity, problem.to_string())).collect();
+    let want = [
+        (Severity::Warning, ":1:12: other hosts cannot find host"),
+        (Severity::Error, ":2:12: we cannot write to "),
+        (Severity::Warning, ":4:11: we cannot listen on 127.0.0.1:"),
+        (Severity::Error, ":4:11: we cannot listen on 192.0.2.1:0"),
+        (Severity::Error, ":9:10: we cannot connect from 192.0.2.1"),
+        (Severity::Error, ":7:9: the users in "),
+        (Severity::Error, ":6:11: the aliases in "),
+    ];
+    assert_eq!(got.len(), want.len(), "{got:#?}");
+    for ((severity, text), (want_severity, want_text)) in got.iter().zip(want) {
+        assert!(*severity == want_severity && text.contains(want_text), "{text}\n{want_text}");
+    }
+    let fine = "data-dir = \"data\"\n[listen.a]\naddress = \"127.0.0.1:0\"\n";
+    let config = Config::parse(fine, file.to_str().unwrap()).unwrap();
+    assert!(config.check().is_empty(), "{:?}", config.check());
+    assert!(!dir.path().join("data").exists(), "checking makes nothing");
+}

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use smtp::client::{
     Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step, Transaction,
 };

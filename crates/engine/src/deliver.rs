@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
@@ -12,7 +12,7 @@ use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, SpoolError, Tx
 use tokio::time::{sleep_until, timeout};
 use tracing::{debug, error, warn};
 
-use crate::dispatch::{Job, Work};
+use crate::dispatch::{Ending, Job, Work};
 use crate::relay::Relay;
 use crate::{Shared, local, settle};
 
@@ -143,12 +143,12 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                 let results = match &hop {
                     Some(NextHop::Local) => local::attempt(&shared, &job).await,
                     Some(hop) => relay.attempt(hop, &job).await,
-                    None => job.everyone(&Said::Fault(format!("there is no transport for {queue}"))),
+                    None => job.everyone(&Ending::here(Said::Ours(format!("no transport for {queue}")))),
                 };
                 settle::settle(&shared, job, results, None).await;
             }
-            Work::Adopt(job, said, until) => {
-                let results = job.everyone(&said);
+            Work::Adopt(job, ending, until) => {
+                let results = job.everyone(&ending);
                 settle::settle(&shared, job, results, Some(until)).await;
             }
             Work::Idle(wake) => {

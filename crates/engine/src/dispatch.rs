@@ -45,6 +45,21 @@ impl Drop for HotBody {
     }
 }
 
+/// How an attempt ended for a recipient, and with whom.
+#[derive(Clone)]
+pub(crate) struct Ending {
+    pub(crate) said: Said,
+    /// `host [address]:port`, where somebody was talked to.
+    pub(crate) remote: Option<String>,
+}
+
+impl Ending {
+    /// An ending that no other host had a part in.
+    pub(crate) fn here(said: Said) -> Self {
+        Self { said, remote: None }
+    }
+}
+
 /// A claimed job with all that an attempt needs.
 pub(crate) struct Job {
     pub(crate) id: JobId,
@@ -61,8 +76,8 @@ pub(crate) struct Job {
 
 impl Job {
     /// The same result for every open recipient.
-    pub(crate) fn everyone(&self, said: &Said) -> Vec<(u32, Said)> {
-        self.open.iter().map(|(number, _)| (*number, said.clone())).collect()
+    pub(crate) fn everyone(&self, ending: &Ending) -> Vec<(u32, Ending)> {
+        self.open.iter().map(|(number, _)| (*number, ending.clone())).collect()
     }
 }
 
@@ -73,7 +88,7 @@ struct Destination {
     idle: usize,
     wake: Arc<Notify>,
     back_off: BackOff,
-    failure: Option<Said>,
+    failure: Option<Ending>,
 }
 
 impl Destination {
@@ -91,7 +106,7 @@ pub(crate) enum Work {
     /// Try this job.
     Try(Job),
     /// The destination is known to be dead until that moment: this job takes the failure as its own.
-    Adopt(Job, Said, SystemTime),
+    Adopt(Job, Ending, SystemTime),
     /// Nothing waits; this wakes when something does.
     Idle(Arc<Notify>),
 }
@@ -224,14 +239,15 @@ impl Dispatcher {
     pub(crate) fn dead(
         &self,
         queue: &str,
-        failure: Said,
+        failure: Ending,
+        what: &str,
         schedule: &Schedule,
         now: SystemTime,
         chance: u64,
     ) {
         let mut destinations = self.destinations.lock();
         let destination = destinations.entry(queue.into()).or_default();
-        destination.back_off.failure(schedule, &failure.to_string(), now, chance);
+        destination.back_off.failure(schedule, what, now, chance);
         destination.failure = Some(failure);
     }
 

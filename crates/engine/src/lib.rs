@@ -72,6 +72,8 @@ pub struct Options {
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
     pub own_addresses: Vec<IpAddr>,
+    /// The ports this host answers on: a smarthost at one of them that is ourselves is a loop.
+    pub own_ports: Vec<u16>,
     /// How long a connection may take to be made: 30 s.
     pub connect_timeout: Duration,
     /// How long the client waits for each step.

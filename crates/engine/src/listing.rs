@@ -61,7 +61,7 @@ fn listed(row: JobInfo, now: SystemTime) -> Listed {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: Attempt::decode(record).ok().map(|attempt| attempt.to_string()),
+            reason: Attempt::decode(record).ok().flatten().map(|attempt| attempt.explanation),
         }
     };
     let state = match (row.held, row.claimed || row.due <= now) {

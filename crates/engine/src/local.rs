@@ -5,31 +5,32 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mail::trace;
 use queue::fate::Said;
+use tracing::error;
 
 use crate::Shared;
 use crate::content::Content;
-use crate::dispatch::Job;
+use crate::dispatch::{Ending, Job};
 use crate::doors::{MailboxDelivery, MailboxError};
 
 /// Tries `job`. Every open recipient gets a result.
-pub(crate) async fn attempt(shared: &Arc<Shared>, job: &Job) -> Vec<(u32, Said)> {
+pub(crate) async fn attempt(shared: &Arc<Shared>, job: &Job) -> Vec<(u32, Ending)> {
     let mut results = Vec::with_capacity(job.open.len());
     for (number, _) in &job.open {
-        results.push((*number, deliver(shared, job, *number).await));
+        results.push((*number, Ending::here(deliver(shared, job, *number).await)));
     }
     results
 }
 
 async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     let Some(recipient) = job.stored.recipients.get(number as usize) else {
-        return Said::Fault(format!("the envelope has no recipient {number}"));
+        return Said::Ours(format!("the envelope has no recipient {number}"));
     };
     let Some(user) = shared.options.access.user(&recipient.path) else {
-        return Said::MailboxUnknown { mailbox: recipient.path.to_string() };
+        return Said::MailboxUnknown { user: recipient.path.to_string() };
     };
     let body = match Content::open(&shared.world.spool, job).await {
         Ok(body) => body,
-        Err(error) => return Said::Fault(format!("the content cannot be read: {error}")),
+        Err(error) => return Said::Ours(format!("the content cannot be read: {error}")),
     };
     let mut head = Vec::new();
     // The Return-Path stands above all else (RFC 5321 §4.4).
@@ -48,12 +49,16 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         unique: format!("{}.{number}", job.id.message),
     };
     match shared.world.mailboxes.deliver(delivery).await {
-        Ok(()) => Said::Delivered { mailbox: user },
-        Err(MailboxError::Unknown(mailbox)) => Said::MailboxUnknown { mailbox },
+        Ok(()) => Said::Stored,
+        Err(MailboxError::Unknown(user)) => Said::MailboxUnknown { user },
         Err(MailboxError::Unavailable(why)) => Said::MailboxUnavailable(why),
-        Err(error @ (MailboxError::Broken(_) | MailboxError::Content(_))) => {
-            tracing::error!(event = "mailbox.broken", user, error = %error);
-            Said::Fault(error.to_string())
+        Err(MailboxError::Broken(why)) => {
+            error!(event = "mailbox.broken", user, why);
+            Said::MailboxBroken(why)
+        }
+        Err(MailboxError::Content(error)) => {
+            error!(event = "content.unreadable", id = %job.id.message, %error);
+            Said::Ours("the content cannot be read".to_owned())
         }
     }
 }

@@ -13,6 +13,7 @@ use tracing::{debug, info};
 
 use crate::Shared;
 use crate::connection::{Connection, connect, remote_name};
+use crate::dispatch::Ending;
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -24,7 +25,8 @@ struct Candidate {
 pub(crate) struct Dialer {
     candidates: VecDeque<Candidate>,
     /// The last failure; a permanent refusal counts only when no host said anything better.
-    failure: Option<Said>,
+    failure: Option<Ending>,
+    tried: usize,
 }
 
 impl Dialer {
@@ -32,20 +34,14 @@ impl Dialer {
     ///
     /// # Errors
     /// What the recipients are to be told when there is none.
-    pub(crate) async fn search(shared: &Arc<Shared>, hop: &NextHop) -> Result<Self, Said> {
-        let facts = Facts {
-            own_names: vec![shared.options.hostname.to_string().to_ascii_lowercase()],
-            own_addresses: own_addresses(shared),
-            port: shared.options.outbound_port,
-            ..Facts::default()
-        };
-        let mut search = Search::new(hop.clone(), facts, shared.world.random.next());
+    pub(crate) async fn search(shared: &Arc<Shared>, hop: &NextHop) -> Result<Self, Ending> {
+        let mut search = Search::new(hop, facts(shared), shared.world.random.next());
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
                     for question in questions {
                         let answer = shared.names.ask(&shared.world, &question).await;
-                        search.answer(&question, answer);
+                        search.answer(&question, &answer);
                     }
                 }
                 Step::Done(Ok(exchangers)) => {
@@ -56,44 +52,61 @@ impl Dialer {
                             address: SocketAddr::new(address, port),
                         })
                     });
-                    return Ok(Self { candidates: candidates.collect(), failure: None });
+                    return Ok(Self { candidates: candidates.collect(), failure: None, tried: 0 });
                 }
-                Step::Done(Err(failure)) => return Err(Said::NoRoute(failure)),
+                Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
             }
         }
     }
 
-    /// A session that was opened failed before it took anything: that counts as this address's answer.
-    pub(crate) fn failed(&mut self, said: Said) {
-        self.failure = Some(said);
+    /// A session that was opened failed before it took anything: that is this address's answer.
+    pub(crate) fn failed(&mut self, ending: Ending) {
+        self.failure = Some(ending);
     }
 
     /// Opens a session with the next address that answers.
     ///
     /// # Errors
-    /// What the recipients are to be told when none does.
-    pub(crate) async fn open(&mut self, shared: &Arc<Shared>) -> Result<Connection, Said> {
+    /// What the recipients are to be told when none does: the best that any host had to say.
+    pub(crate) async fn open(&mut self, shared: &Arc<Shared>) -> Result<Connection, Ending> {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
+            self.tried += 1;
             let remote = remote_name(&host, address);
             match session(shared, address, &remote).await {
                 Ok(connection) => return Ok(connection),
                 Err(said) => {
-                    debug!(event = "host.failed", remote, why = %said);
-                    let refused = said.is_permanent();
-                    if refused {
-                        // 5yz to the greeting speaks for the host, not for one address of it.
-                        self.candidates.retain(|other| other.host != host || host.is_empty());
-                    }
-                    let keep = self.failure.as_ref().is_none_or(|known| known.is_permanent());
-                    if keep || !refused {
-                        self.failure = Some(said);
-                    }
+                    debug!(event = "host.failed", remote, why = ?said);
+                    self.note(&host, Ending { said, remote: Some(remote) });
                 }
             }
         }
-        let nothing = || Said::Unreachable { remote: String::new(), error: "no address left".into() };
-        Err(self.failure.clone().unwrap_or_else(nothing))
+        let nothing = || Said::Unreachable { tried: self.tried, what: "no address is left".into() };
+        Err(self.failure.take().unwrap_or_else(|| Ending::here(nothing())))
     }
+
+    fn note(&mut self, host: &str, ending: Ending) {
+        let refused = is_refused_for_good(&ending.said);
+        if refused {
+            // 5yz to the greeting speaks for the host, not for one address of it.
+            self.candidates.retain(|other| other.host != host);
+        }
+        let known_is_worse = self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
+        if known_is_worse || !refused {
+            let ending = match ending.said {
+                Said::Unreachable { what, .. } => {
+                    Ending { said: Said::Unreachable { tried: self.tried, what }, ..ending }
+                }
+                _ => ending,
+            };
+            self.failure = Some(ending);
+        }
+    }
+}
+
+/// A host that wants no mail at all counts only when no other host of the destination had anything
+/// better to say.
+fn is_refused_for_good(said: &Said) -> bool {
+    matches!(said, Said::Refused { reply, .. } if reply.is_permanent())
 }
 
 /// Connects and says EHLO; a host that hangs up on EHLO is asked once more with HELO.
@@ -102,15 +115,12 @@ async fn session(shared: &Arc<Shared>, to: SocketAddr, remote: &str) -> Result<C
     loop {
         let until = shared.world.clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
-        let wire = connect(dialling, until).await.map_err(|error| Said::Unreachable {
-            remote: remote.to_owned(),
-            error: error.to_string(),
-        })?;
+        let wire = connect(dialling, until).await;
+        let wire = wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
         let clock = shared.world.clock.clone();
         let begin = if hello_only { Session::hello_only } else { Session::new };
         let machine = begin(shared.client_options.clone(), clock.now());
-        let opened = Connection::open(wire, machine, clock, remote.to_owned()).await;
-        match opened {
+        match Connection::open(wire, machine, clock, remote.to_owned()).await {
             Ok(connection) => {
                 debug!(event = "connection.opened", remote);
                 return Ok(connection);
@@ -120,22 +130,31 @@ async fn session(shared: &Arc<Shared>, to: SocketAddr, remote: &str) -> Result<C
                 hello_only = true;
             }
             Err(SessionError::Refused(step, reply)) => {
-                return Err(Said::Refused { remote: remote.to_owned(), step: step.to_string(), reply });
+                return Err(Said::Refused { step: step.to_string(), reply });
             }
             Err(SessionError::Lost(step, lost)) => {
-                let what = lost.to_string();
-                return Err(Said::Lost { remote: remote.to_owned(), step: step.to_string(), what });
+                return Err(Said::Lost { step: step.to_string(), what: lost.to_string() });
             }
         }
     }
 }
 
-fn source(shared: &Shared, to: IpAddr) -> Option<IpAddr> {
-    shared.options.outbound_source.iter().find(|from| from.is_ipv4() == to.is_ipv4()).copied()
+/// What a search must know of this host.
+fn facts(shared: &Shared) -> Facts {
+    let options = &shared.options;
+    let mut own_addresses = shared.world.network.own_addresses();
+    own_addresses.extend_from_slice(&options.own_addresses);
+    Facts {
+        own_names: vec![options.hostname.clone()],
+        own_addresses,
+        own_ports: options.own_ports.clone(),
+        // Who sends from a loopback address means other hosts by the others.
+        loopback_is_own: !options.outbound_source.iter().any(IpAddr::is_loopback),
+        port: options.outbound_port,
+        ..Facts::default()
+    }
 }
 
-fn own_addresses(shared: &Shared) -> Vec<IpAddr> {
-    let mut own = shared.world.network.own_addresses();
-    own.extend_from_slice(&shared.options.own_addresses);
-    own
+fn source(shared: &Shared, to: IpAddr) -> Option<IpAddr> {
+    shared.options.outbound_source.iter().find(|from| from.is_ipv4() == to.is_ipv4()).copied()
 }

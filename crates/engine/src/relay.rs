@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{BodyType, ForwardPath};
+use mail::{BodyType, ForwardPath, Topic};
 use queue::fate::Said;
 use queue::route::NextHop;
 use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::connection::{Connection, Transacted};
 use crate::content::{Content, content_len};
-use crate::dispatch::Job;
+use crate::dispatch::{Ending, Job};
 use crate::open::Dialer;
 use crate::{Shared, deliver};
 
@@ -42,7 +42,7 @@ impl<'a> Relay<'a> {
     }
 
     /// Tries `job`. Every open recipient gets a result.
-    pub(crate) async fn attempt(&mut self, hop: &NextHop, job: &Job) -> Vec<(u32, Said)> {
+    pub(crate) async fn attempt(&mut self, hop: &NextHop, job: &Job) -> Vec<(u32, Ending)> {
         let mut left: Vec<u32> = job.open.iter().map(|(number, _)| *number).collect();
         let mut results = Vec::with_capacity(left.len());
         let mut dialer = None;
@@ -51,8 +51,8 @@ impl<'a> Relay<'a> {
             let reused = self.is_open();
             let (remote, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
                 Ok(transacted) => transacted,
-                Err(said) => {
-                    results.extend(left.drain(..).map(|number| (number, said.clone())));
+                Err(ending) => {
+                    results.extend(left.drain(..).map(|number| (number, ending.clone())));
                     break;
                 }
             };
@@ -61,15 +61,15 @@ impl<'a> Relay<'a> {
                 // so a fresh connection or the next address may take it now.
                 if let Some(dialer) = dialer.as_mut().filter(|_| !reused) {
                     let first = transacted.outcome.recipients.into_iter().next();
-                    dialer.failed(first.map_or_else(nothing, |result| said(&remote, result)));
+                    dialer.failed(first.map_or_else(nothing, |result| ending(&remote, result)));
                 }
                 continue;
             }
             let put_off = settle_chunk(&mut left, &mut results, &chunk, &remote, transacted);
             if put_off == chunk.len() {
                 // The server takes no recipient at all now: each was put off until later.
-                let reply = "the next hop takes no further recipients now".to_owned();
-                results.extend(left.drain(..).map(|number| (number, Said::Fault(reply.clone()))));
+                let none = Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
+                results.extend(left.drain(..).map(|number| (number, none.clone())));
             }
         }
         results
@@ -85,7 +85,7 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         job: &Job,
         chunk: &[u32],
-    ) -> Result<(String, Transacted), Said> {
+    ) -> Result<(String, Transacted), Ending> {
         let mut content = Content::open(&self.shared.world.spool, job).await.map_err(|e| fault(&e))?;
         let mut connection = self.connect(hop, dialer).await?;
         let transacted = connection.transact(transaction(job, chunk), &mut content).await;
@@ -101,7 +101,7 @@ impl<'a> Relay<'a> {
         &mut self,
         hop: &NextHop,
         dialer: &mut Option<Dialer>,
-    ) -> Result<Connection, Said> {
+    ) -> Result<Connection, Ending> {
         if let Some(connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
             if age < LIFETIME {
@@ -113,41 +113,42 @@ impl<'a> Relay<'a> {
             Some(dialer) => dialer.open(self.shared).await,
             None => match Dialer::search(self.shared, hop).await {
                 Ok(found) => dialer.insert(found).open(self.shared).await,
-                Err(said) => Err(said),
+                Err(ending) => Err(ending),
             },
         };
         match opened {
             Ok(connection) => {
-                self.alive().await;
+                alive(self.shared, &self.queue).await;
                 Ok(connection)
             }
-            Err(said) => {
-                self.dead(&said);
-                Err(said)
+            Err(ending) => {
+                self.dead(&ending);
+                Err(ending)
             }
-        }
-    }
-
-    /// The next hop answered: what was deferred because it was dead may go now.
-    async fn alive(&self) {
-        if !self.shared.dispatcher.alive(&self.queue) {
-            return;
-        }
-        info!(event = "destination.alive", queue = %self.queue);
-        if let Err(error) = deliver::release(self.shared, Some(&self.queue)).await {
-            warn!(event = "destination.release", queue = %self.queue, %error);
         }
     }
 
     /// The next hop did not answer: one probe for each pause from here on.
-    fn dead(&self, said: &Said) {
-        if said.is_permanent() {
+    fn dead(&self, ending: &Ending) {
+        if !ending.said.is_trouble_of_destination() {
             return;
         }
         let (now, chance) = (self.shared.world.clock.wall(), self.shared.world.random.next());
         let schedule = &self.shared.options.schedule;
-        self.shared.dispatcher.dead(&self.queue, said.clone(), schedule, now, chance);
-        info!(event = "destination.dead", queue = %self.queue, why = %said);
+        let what = ending.said.to_string();
+        info!(event = "destination.dead", queue = %self.queue, remote = ending.remote, what);
+        self.shared.dispatcher.dead(&self.queue, ending.clone(), &what, schedule, now, chance);
+    }
+}
+
+/// The next hop answered: what was deferred because it was dead may go now.
+async fn alive(shared: &Arc<Shared>, queue: &str) {
+    if !shared.dispatcher.alive(queue) {
+        return;
+    }
+    info!(event = "destination.alive", queue);
+    if let Err(error) = deliver::release(shared, Some(queue)).await {
+        warn!(event = "destination.release", queue, %error);
     }
 }
 
@@ -166,7 +167,7 @@ fn transaction(job: &Job, chunk: &[u32]) -> Transaction {
 /// Books the results of one transaction. Gives the number of recipients put off until a further one.
 fn settle_chunk(
     left: &mut Vec<u32>,
-    results: &mut Vec<(u32, Said)>,
+    results: &mut Vec<(u32, Ending)>,
     chunk: &[u32],
     remote: &str,
     transacted: Transacted,
@@ -181,12 +182,12 @@ fn settle_chunk(
             continue;
         }
         left.retain(|other| other != number);
-        let said = match (&fault, result) {
+        let ending = match (&fault, result) {
             (Some(fault), _) => fault.clone(),
-            (None, Some(result)) => said(remote, result),
+            (None, Some(result)) => ending(remote, result),
             (None, None) => nothing(),
         };
-        results.push((*number, said));
+        results.push((*number, ending));
     }
     put_off
 }
@@ -203,29 +204,26 @@ fn is_lost_early(outcome: &Outcome) -> bool {
 }
 
 /// Our own fault: never a reason to return the mail.
-fn fault(error: &SpoolError) -> Said {
-    Said::Fault(format!("the content cannot be read: {error}"))
+fn fault(error: &SpoolError) -> Ending {
+    Ending::here(Said::Ours(format!("the content cannot be read: {error}")))
 }
 
-fn nothing() -> Said {
-    Said::Fault("the session ended without a result".to_owned())
+fn nothing() -> Ending {
+    Ending::here(Said::Ours("the session ended without a result".to_owned()))
 }
 
 /// What the client machine reports, in the words of `queue`.
-fn said(remote: &str, result: RecipientResult) -> Said {
-    let remote = remote.to_owned();
-    match result {
-        RecipientResult::Taken(reply) => Said::Taken { remote, reply },
-        RecipientResult::Refused(step, reply) => {
-            Said::Refused { remote, step: step.to_string(), reply }
+fn ending(remote: &str, result: RecipientResult) -> Ending {
+    let said = match result {
+        RecipientResult::Taken(reply) => Said::Taken { reply },
+        RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
+        RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
+        RecipientResult::Lost(step, lost) => Said::Lost { step: step.to_string(), what: lost.to_string() },
+        RecipientResult::Unsuitable(what) => Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() },
+        RecipientResult::TooLarge(limit) => {
+            let what = format!("the next host takes messages of at most {limit} octets");
+            Said::Unsendable { topic: Topic(3, 4), what }
         }
-        RecipientResult::Later(reply) => {
-            Said::Refused { remote, step: Step::Recipient.to_string(), reply }
-        }
-        RecipientResult::Lost(step, lost) => {
-            Said::Lost { remote, step: step.to_string(), what: lost.to_string() }
-        }
-        RecipientResult::Unsuitable(what) => Said::Unsuitable { remote, what: what.to_owned() },
-        RecipientResult::TooLarge(limit) => Said::TooLarge { remote, limit },
-    }
+    };
+    Ending { said, remote: Some(remote.to_owned()) }
 }

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
-use mail::content::HeaderScanner;
+use bytes::BytesMut;
 use mail::report::{FULL_MAX, Kind, Report, ReportedRecipient, Returned};
 use mail::{
-    Domain, Envelope, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient,
-    RecipientParameters, ReversePath,
+    Domain, EnhancedStatus, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient,
+    RecipientParameters, ReversePath, Topic,
 };
+use queue::fate::Fate;
 use queue::record::{Attempt, Class, HeadEdits, Origin, Stored};
-use spool::{MessageId, SpoolError};
+use spool::SpoolError;
 use tracing::info;
 
 use crate::Shared;
@@ -27,6 +27,7 @@ const HEADER_MAX: usize = 64 * 1024;
 pub(crate) struct Told {
     pub(crate) number: u32,
     pub(crate) attempt: Attempt,
+    pub(crate) fate: Fate,
     /// Tries go on until then; none when they have ended.
     pub(crate) until: Option<SystemTime>,
 }
@@ -128,14 +129,19 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
 
 fn reported(job: &Job, told: Told) -> Option<ReportedRecipient> {
     let recipient = job.stored.recipients.get(told.number as usize)?;
+    let Told { attempt, fate, until, .. } = told;
+    let (status, diagnostic, explanation) = match fate {
+        Fate::Return { status, diagnostic, explanation } => (Some(status), diagnostic, explanation),
+        Fate::Delivered | Fate::Retry { .. } => (attempt.status, attempt.reply, attempt.explanation),
+    };
     Some(ReportedRecipient {
         recipient: recipient.path.clone(),
-        status: told.attempt.status(),
-        remote_mta: told.attempt.remote.clone(),
-        diagnostic: told.attempt.diagnostic(),
-        last_attempt: told.attempt.at,
-        will_retry_until: told.until,
-        explanation: told.attempt.to_string(),
+        status: status.unwrap_or(EnhancedStatus::permanent(Topic(0, 0))),
+        remote_mta: attempt.remote,
+        diagnostic,
+        last_attempt: attempt.at,
+        will_retry_until: until,
+        explanation,
     })
 }
 

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use queue::fate::{self, Decided, Fate, Said};
+use queue::fate::{self, Case, Decision, Fate, Tell};
 use queue::record::Attempt;
-use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
+use spool::{Next, Op, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
 use crate::Shared;
 use crate::deliver::RELAXED;
-use crate::dispatch::Job;
+use crate::dispatch::{Ending, Job};
 use crate::report::{self, Due, Told};
 
 /// Pause before a job is tried again whose result could not be recorded.
@@ -21,42 +21,40 @@ const AGAIN: Duration = Duration::from_secs(600);
 pub(crate) async fn settle(
     shared: &Arc<Shared>,
     job: Job,
-    results: Vec<(u32, Said)>,
+    results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
 ) {
     let now = shared.world.clock.wall();
-    let facts = fate::Facts {
-        schedule: &shared.options.schedule,
-        arrival: job.stored.arrival,
-        expire: job.stored.expire,
-        attempts: job.attempts,
-        null_sender: job.stored.reverse_path.is_null(),
-        now,
-        not_before,
-        chance: shared.world.random.next(),
-    };
+    let chance = shared.world.random.next();
     let mut updates = Vec::with_capacity(results.len());
     let (mut failed, mut delayed, mut again) = (Vec::new(), Vec::new(), None);
-    for (number, said) in results {
+    for (number, Ending { said, remote }) in results {
         let known = job.open.iter().find(|(open, _)| *open == number);
-        let known = known.and_then(|(_, record)| Attempt::decode(record).ok());
-        let Decided { fate, attempt } = fate::decide(&said, &facts, known.as_ref());
-        tell(&job, number, &fate, &attempt);
-        let outcome = match fate {
-            Fate::Delivered => RecipientOutcome::Delivered,
-            Fate::Return { .. } => RecipientOutcome::Failed,
-            Fate::Retry { .. } => RecipientOutcome::Deferred,
+        let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
+        let case = Case {
+            schedule: &shared.options.schedule,
+            arrival: job.stored.arrival,
+            expire: job.stored.expire,
+            attempts: job.attempts + 1,
+            now,
+            chance,
+            null_sender: job.stored.reverse_path.is_null(),
+            remote,
+            previous: previous.as_ref(),
         };
-        updates.push(RecipientUpdate { recipient: number, outcome, record: attempt.encode() });
-        match fate {
-            Fate::Delivered => {}
-            Fate::Return { .. } => failed.push(Told { number, attempt, until: None }),
-            Fate::Retry { at, notice, .. } => {
-                again = Some(again.map_or(at, |other: SystemTime| other.min(at)));
-                if notice {
-                    delayed.push(Told { number, attempt, until: Some(job.stored.expire) });
-                }
-            }
+        let decision = fate::decide(&said, &case);
+        show(&job, number, &decision);
+        let Decision { fate, tell, attempt, .. } = decision;
+        let record = attempt.encode();
+        updates.push(RecipientUpdate { recipient: number, outcome: fate.outcome(), record });
+        if let Fate::Retry { at } = fate {
+            let at = not_before.map_or(at, |until| at.max(until.min(job.stored.expire)));
+            again = Some(again.map_or(at, |other: SystemTime| other.min(at)));
+        }
+        match tell {
+            Tell::Nobody => {}
+            Tell::Failure => failed.push(Told { number, attempt, fate, until: None }),
+            Tell::Delay => delayed.push(Told { number, attempt, fate, until: Some(job.stored.expire) }),
         }
     }
     let next = again.map_or(Next::Done, Next::Retry);
@@ -76,20 +74,14 @@ pub(crate) async fn settle(
 }
 
 /// One line for the operator about each recipient.
-fn tell(job: &Job, number: u32, fate: &Fate, attempt: &Attempt) {
+fn show(job: &Job, number: u32, decision: &Decision) {
     let recipient = job.stored.recipients.get(number as usize).map(|recipient| &recipient.path);
     let Some(recipient) = recipient else { return };
-    let id = job.id.message;
-    match fate {
-        Fate::Delivered => {
-            info!(event = "recipient.delivered", %id, %recipient, queue = %job.queue, what = %attempt);
-        }
-        Fate::Return { reason, .. } => {
-            info!(event = "recipient.returned", %id, %recipient, queue = %job.queue, what = %attempt, %reason);
-        }
-        Fate::Retry { reason, .. } => {
-            info!(event = "recipient.deferred", %id, %recipient, queue = %job.queue, what = %attempt, %reason);
-        }
+    let (id, queue, why, remote) = (job.id.message, &job.queue, &decision.reason, &decision.attempt.remote);
+    match decision.fate {
+        Fate::Delivered => info!(event = "recipient.delivered", %id, %recipient, %queue, remote, %why),
+        Fate::Return { .. } => info!(event = "recipient.returned", %id, %recipient, %queue, remote, %why),
+        Fate::Retry { .. } => info!(event = "recipient.deferred", %id, %recipient, %queue, remote, %why),
     }
 }
 

@@ -7,13 +7,13 @@ use super::{Lost, Step};
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Greeting => "the greeting",
+            Self::Greeting => "greeting",
             Self::Hello => "EHLO",
             Self::Mail => "MAIL",
             Self::Recipient => "RCPT",
             Self::Data => "DATA",
-            Self::Content => "the content",
-            Self::Dot => "the end of data",
+            Self::Content => "content",
+            Self::Dot => "end of data",
             Self::Reset => "RSET",
             Self::Quit => "QUIT",
             Self::Idle => "no command",

@@ -96,6 +96,10 @@ impl Hash for DomainName {
     }
 }
 
+fn lower_octets(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
 impl PartialOrd for DomainName {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
@@ -104,8 +108,7 @@ impl PartialOrd for DomainName {
 
 impl Ord for DomainName {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let lower = |name: &Self| name.0.to_ascii_lowercase();
-        lower(self).cmp(&lower(other))
+        lower_octets(&self.0).cmp(lower_octets(&other.0))
     }
 }
 
@@ -150,8 +153,8 @@ impl FromStr for Literal {
         }
         let tag_is_word = tag.bytes().last().is_some_and(|byte| byte.is_ascii_alphanumeric())
             && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let content_is_dcontent = !content.is_empty()
-            && content.bytes().all(|byte| matches!(byte, 33..=90 | 94..=126));
+        let content_is_dcontent =
+            !content.is_empty() && content.bytes().all(|byte| matches!(byte, 33..=90 | 94..=126));
         if tag_is_word && content_is_dcontent {
             Ok(Self::Other(inner.into()))
         } else {

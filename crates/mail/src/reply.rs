@@ -205,7 +205,9 @@ impl Reply {
             while !line.is_char_boundary(end) {
                 end -= 1;
             }
-            out.extend(line[..end].bytes().map(|byte| if byte.is_ascii_control() { b'?' } else { byte }));
+            out.extend(
+                line[..end].bytes().map(|byte| if byte.is_ascii_control() { b'?' } else { byte }),
+            );
             out.extend_from_slice(b"\r\n");
         }
     }

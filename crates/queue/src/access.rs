@@ -1,0 +1,293 @@
+//! Who may send what to whom through this host (RFC 5321 §3.6.2, §7.9; RFC 1123 §5.2.7).
+//!
+//! Never an open relay: a stranger reaches our own mailboxes and the domains we relay for, nothing
+//! else. What is decided here is decided once, in the session, with the reply the peer gets and the
+//! reason the operator sees.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use mail::address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
+use mail::reply::{Reply, Topic};
+
+use crate::reason::{Reason, Source};
+use crate::route::DomainTable;
+
+/// Received fields a message may have before it is taken for a loop (RFC 5321 §6.3 asks for 100).
+pub const MAX_HOPS: usize = 100;
+
+/// The local-part every host must take mail for (RFC 5321 §4.5.1).
+const POSTMASTER: &str = "postmaster";
+
+/// Who has a mailbox here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Users {
+    /// Everyone with a name that is safe as the name of a file: letters, digits, `.`, `_`, `-`, `+`
+    /// and `=`, not starting with a dot or hyphen.
+    Any,
+    /// These. Compared without regard to case.
+    Listed(BTreeSet<String>),
+}
+
+impl Users {
+    /// The users of a list.
+    pub fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self::Listed(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase()).collect())
+    }
+
+    /// The user whose mailbox `local` names: in lower case, never octets that could leave the
+    /// directory of the mailboxes.
+    fn find(&self, local: &LocalPart) -> Option<String> {
+        let name = local.as_str().to_ascii_lowercase();
+        let known = match self {
+            Self::Any => is_safe(&name),
+            Self::Listed(names) => names.contains(&name),
+        };
+        known.then_some(name)
+    }
+}
+
+fn is_safe(name: &str) -> bool {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+=".contains(&byte);
+    name.bytes().all(safe) && !name.starts_with(['.', '-']) && !name.is_empty()
+}
+
+/// What the operator allows.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The name of this host.
+    pub hostname: DomainName,
+    /// The domains whose final destination is here.
+    pub local_domains: BTreeSet<DomainName>,
+    /// Who has a mailbox in them.
+    pub users: Users,
+    /// The user who reads the postmaster's mail. Taken as it is, in `users` or not.
+    pub postmaster: String,
+    /// Clients that may send anywhere.
+    pub relay_networks: Vec<IpNet>,
+    /// Domains that anyone may send to through us; the value is the line that says so.
+    pub relay_domains: DomainTable<Option<Source>>,
+    /// Our own addresses: `user@[address]` is local (RFC 1123 §5.2.17).
+    pub own_literals: Vec<IpAddr>,
+    /// Received fields before a message is taken for a loop.
+    pub max_hops: usize,
+}
+
+impl Access {
+    /// Nobody but this host itself, no domain but its own name.
+    pub fn new(hostname: DomainName) -> Self {
+        Self {
+            local_domains: BTreeSet::from([hostname.clone()]),
+            hostname,
+            users: Users::Any,
+            postmaster: POSTMASTER.to_owned(),
+            relay_networks: Vec::new(),
+            relay_domains: DomainTable::default(),
+            own_literals: Vec::new(),
+            max_hops: MAX_HOPS,
+        }
+    }
+
+    /// Whether mail for `domain` ends here.
+    pub fn is_local(&self, domain: &Domain) -> bool {
+        match domain {
+            Domain::Name(name) => self.local_domains.contains(name),
+            Domain::Literal(Literal::Ip(address)) => {
+                let address = address.to_canonical();
+                self.own_literals.iter().any(|own| own.to_canonical() == address)
+            }
+            Domain::Literal(Literal::Other(_)) => false,
+        }
+    }
+
+    /// Whether this is the postmaster of a domain of ours or of the host itself.
+    pub fn is_our_postmaster(&self, mailbox: &Mailbox) -> bool {
+        let host = matches!(&mailbox.domain, Domain::Name(name) if *name == self.hostname);
+        mailbox.local.as_str().eq_ignore_ascii_case(POSTMASTER)
+            && (host || self.is_local(&mailbox.domain))
+    }
+
+    /// The user whose mailbox `path` names, if its domain is ours and there is such a user.
+    pub fn user(&self, path: &ForwardPath) -> Option<String> {
+        match path {
+            ForwardPath::Postmaster => Some(self.postmaster.clone()),
+            ForwardPath::Mailbox(mailbox) if self.is_our_postmaster(mailbox) => {
+                Some(self.postmaster.clone())
+            }
+            ForwardPath::Mailbox(mailbox) if self.is_local(&mailbox.domain) => {
+                self.users.find(&mailbox.local)
+            }
+            ForwardPath::Mailbox(_) => None,
+        }
+    }
+
+    /// Whether `client` may send anywhere. None is a submitter on this host.
+    fn trusts(&self, client: Option<IpAddr>) -> bool {
+        client.is_none_or(|client| {
+            let client = client.to_canonical();
+            self.relay_networks.iter().any(|network| network.contains(&client))
+        })
+    }
+}
+
+/// A decision about one path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict<T> {
+    /// Yes.
+    Accept {
+        /// What was accepted.
+        accepted: T,
+        /// Why.
+        reason: Reason,
+    },
+    /// No.
+    Refuse {
+        /// What the peer is told.
+        reply: Reply,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl<T> Verdict<T> {
+    fn accept(accepted: T, reason: impl Into<Reason>) -> Self {
+        Self::Accept { accepted, reason: reason.into() }
+    }
+
+    fn refuse(code: u16, topic: Topic, text: &'static str, reason: impl Into<Reason>) -> Self {
+        Self::Refuse { reply: Reply::new(code, topic, text), reason: reason.into() }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &Reason {
+        match self {
+            Self::Accept { reason, .. } | Self::Refuse { reason, .. } => reason,
+        }
+    }
+}
+
+impl From<&'static str> for Reason {
+    fn from(text: &'static str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// Whether mail from `path` is taken. Every well-formed reverse-path is: the null one always
+/// (RFC 5321 §4.5.5), and what a sender says of itself proves nothing without the checks of other
+/// rooms.
+pub fn sender(access: &Access, client: Option<IpAddr>, path: &ReversePath) -> Verdict<()> {
+    let reason = match path {
+        ReversePath::Null => "the null reverse-path is always accepted",
+        ReversePath::Mailbox(_) if access.trusts(client) => "the client may send anywhere",
+        ReversePath::Mailbox(_) => "reverse-paths are not checked",
+    };
+    Verdict::accept((), reason)
+}
+
+/// A recipient that is accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Accepted {
+    /// The mailbox, for `<postmaster>` the one of this host.
+    pub mailbox: Mailbox,
+    /// The user here whose mail it is; none where it goes on.
+    pub user: Option<String>,
+}
+
+/// Whether mail to `path` is taken from `client` (none: a submitter on this host).
+///
+/// The source route is gone already, and what `%` or `!` mean in a local-part is left to the host
+/// that is responsible (RFC 1123 §5.2.16); from strangers such a local-part is not passed on at all,
+/// since that host may trust us and route it further.
+pub fn recipient(access: &Access, client: Option<IpAddr>, path: &ForwardPath) -> Verdict<Accepted> {
+    let mailbox = match path {
+        ForwardPath::Mailbox(mailbox) => mailbox.clone(),
+        ForwardPath::Postmaster => return here_postmaster(access),
+    };
+    if let Some(user) = access.user(path) {
+        let reason = if access.is_our_postmaster(&mailbox) {
+            "the postmaster is always accepted"
+        } else {
+            "a mailbox of this host"
+        };
+        return Verdict::accept(Accepted { mailbox, user: Some(user) }, reason);
+    }
+    if access.is_local(&mailbox.domain) {
+        let reason = format!("{} is local and has no mailbox {}", mailbox.domain, mailbox.local);
+        return Verdict::refuse(550, Topic(1, 1), "There is no such mailbox here", reason);
+    }
+    elsewhere(access, client, mailbox)
+}
+
+fn here_postmaster(access: &Access) -> Verdict<Accepted> {
+    let domain = Domain::Name(access.hostname.clone());
+    match LocalPart::from_unquoted(POSTMASTER) {
+        Ok(local) => Verdict::accept(
+            Accepted { mailbox: Mailbox { local, domain }, user: Some(access.postmaster.clone()) },
+            "the postmaster of this host is always accepted",
+        ),
+        Err(_) => Verdict::refuse(451, Topic(3, 0), "Try again later", "no postmaster"),
+    }
+}
+
+/// A mailbox of another host.
+fn elsewhere(access: &Access, client: Option<IpAddr>, mailbox: Mailbox) -> Verdict<Accepted> {
+    if let Domain::Literal(literal @ Literal::Other(_)) = &mailbox.domain {
+        let reason = format!("{literal} is an address of an unknown kind");
+        return Verdict::refuse(550, Topic(1, 2), "There is no way to that domain", reason);
+    }
+    if access.trusts(client) {
+        let reason = match client {
+            Some(_) => "the client is in relay.networks",
+            None => "submitted on this host",
+        };
+        return Verdict::accept(Accepted { mailbox, user: None }, reason);
+    }
+    let rule = match &mailbox.domain {
+        Domain::Name(name) => access.relay_domains.get(name),
+        Domain::Literal(_) => None,
+    };
+    let Some(source) = rule else {
+        let reason =
+            format!("{} is not ours, and the client is not in relay.networks", mailbox.domain);
+        return Verdict::refuse(550, Topic(7, 1), "Relaying to that domain is denied", reason);
+    };
+    if mailbox.local.as_str().contains(['%', '!', '@']) {
+        let reason = format!("{} has a second route in its local-part", mailbox.local);
+        let reason = Reason::new(reason).from_rule(source.clone());
+        return Verdict::refuse(550, Topic(7, 1), "Relaying through an address is denied", reason);
+    }
+    let reason = Reason::new("the domain is in relay.domains").from_rule(source.clone());
+    Verdict::accept(Accepted { mailbox, user: None }, reason)
+}
+
+/// The reply to `VRFY` (RFC 5321 §3.5.3, §7.3): nobody learns who has a mailbox here, so what could
+/// be an address gets 252, and 250 is never said without having verified.
+pub fn verify(argument: &str) -> Reply {
+    let text = argument.trim_matches([' ', '\t']);
+    if text.is_empty() {
+        return Reply::new(501, Topic(5, 4), "VRFY needs a mailbox or a user name");
+    }
+    let path = if text.starts_with('<') { text.to_owned() } else { format!("<{text}>") };
+    if path.parse::<ForwardPath>().is_ok() || text.parse::<LocalPart>().is_ok() {
+        return Reply::new(252, Topic(5, 0), "Not verified; send mail to it to find out");
+    }
+    Reply::new(553, Topic(1, 3), "That is not a mailbox or a user name")
+}
+
+/// The reply to `EXPN`: members of lists are not shown (RFC 5321 §7.3).
+pub fn expand(argument: &str) -> Reply {
+    if argument.trim_matches([' ', '\t']).is_empty() {
+        return Reply::new(501, Topic(5, 4), "EXPN needs the name of a list");
+    }
+    Reply::new(252, Topic(5, 0), "Lists are not expanded here")
+}

@@ -1,0 +1,448 @@
+//! What we write into the spool about a message and its recipients, in an encoding of our own: a
+//! format on disk must not change with a dependency.
+//!
+//! The spool keeps these octets and does not look inside. [`Stored`] is its `envelope`,
+//! [`HeadEdits`] its `head_edits`, both written once; [`Attempt`] is its `record` of a recipient,
+//! replaced with each try. Times are kept to the microsecond. A test reads the octets that version 1
+//! wrote; they are never to change.
+
+mod codec;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use mail::envelope::{BodyType, MailParameters, Recipient, RecipientParameters};
+use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
+use mail::{ForwardPath, ReversePath};
+
+use codec::{Reader, Writer, number, parsed, text};
+
+/// Octets kept of a reply's text, its lines joined: what a report can sensibly show.
+pub const REPLY_TEXT_MAX: usize = 512;
+/// Octets kept of an explanation of ours.
+pub const EXPLANATION_MAX: usize = 1024;
+/// Octets kept of the name of a remote host and of a step.
+const NAME_MAX: usize = 300;
+
+/// Why octets are not a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum RecordError {
+    /// They end inside a field.
+    #[error("the record ends too early")]
+    Truncated,
+    /// Written by a version that this one cannot read.
+    #[error("the record has version {0}, this program reads version 1")]
+    Version(u8),
+    /// A field that must be there is not.
+    #[error("the record has no {0}")]
+    Missing(&'static str),
+    /// A field does not hold what it should.
+    #[error("the record has no valid {0}")]
+    Malformed(&'static str),
+}
+
+/// What kind of mail a message is to us.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Class {
+    /// Mail of others.
+    #[default]
+    Ordinary,
+    /// A report of our own.
+    Report,
+}
+
+/// Where a message came from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Origin {
+    /// The peer's address; none for mail submitted on this host.
+    pub client: Option<IpAddr>,
+    /// What it said in EHLO or HELO.
+    pub hello: Option<String>,
+    /// The `with` word of its Received field: `ESMTP`, `local`, …
+    pub protocol: String,
+    /// The listener of the configuration.
+    pub listener: String,
+    /// The user id of a local submitter.
+    pub uid: Option<u32>,
+}
+
+/// The envelope of a message in the spool, with what else must be known to go on with it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// Where reports go.
+    pub reverse_path: ReversePath,
+    /// The parameters of `MAIL`.
+    pub parameters: MailParameters,
+    /// The spool numbers them by their place here.
+    pub recipients: Vec<Recipient>,
+    /// When we took responsibility.
+    pub arrival: SystemTime,
+    /// When we give up.
+    pub expire: SystemTime,
+    /// The content has octets above 127, whatever `BODY=` said.
+    pub eight_bit: bool,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What it is.
+    pub class: Class,
+}
+
+/// The tags of [`Stored`]; never reuse one.
+mod stored {
+    pub const REVERSE_PATH: u64 = 1;
+    pub const BODY: u64 = 2;
+    pub const SIZE: u64 = 3;
+    pub const RECIPIENT: u64 = 4;
+    pub const ARRIVAL: u64 = 5;
+    pub const EXPIRE: u64 = 6;
+    pub const EIGHT_BIT: u64 = 7;
+    pub const CLIENT: u64 = 8;
+    pub const HELLO: u64 = 9;
+    pub const PROTOCOL: u64 = 10;
+    pub const LISTENER: u64 = 11;
+    pub const UID: u64 = 12;
+    pub const CLASS: u64 = 13;
+    /// Inside a recipient.
+    pub const PATH: u64 = 1;
+}
+
+impl Stored {
+    /// The record's octets.
+    pub fn encode(&self) -> Bytes {
+        let mut out = Writer::record(128 + 48 * self.recipients.len());
+        out.text(stored::REVERSE_PATH, &self.reverse_path.to_string());
+        if self.parameters.body == BodyType::EightBitMime {
+            out.number(stored::BODY, 1);
+        }
+        if let Some(size) = self.parameters.size {
+            out.number(stored::SIZE, size);
+        }
+        for recipient in &self.recipients {
+            let mut inner = Writer::nested();
+            inner.text(stored::PATH, &recipient.path.to_string());
+            out.octets(stored::RECIPIENT, &inner.finish());
+        }
+        out.number(stored::ARRIVAL, micros(self.arrival));
+        out.number(stored::EXPIRE, micros(self.expire));
+        if self.eight_bit {
+            out.number(stored::EIGHT_BIT, 1);
+        }
+        self.encode_origin(&mut out);
+        if self.class == Class::Report {
+            out.number(stored::CLASS, 1);
+        }
+        Bytes::from(out.finish())
+    }
+
+    fn encode_origin(&self, out: &mut Writer) {
+        match self.origin.client {
+            Some(IpAddr::V4(v4)) => out.octets(stored::CLIENT, &v4.octets()),
+            Some(IpAddr::V6(v6)) => out.octets(stored::CLIENT, &v6.octets()),
+            None => {}
+        }
+        if let Some(hello) = &self.origin.hello {
+            out.text(stored::HELLO, hello);
+        }
+        out.text(stored::PROTOCOL, &self.origin.protocol);
+        out.text(stored::LISTENER, &self.origin.listener);
+        if let Some(uid) = self.origin.uid {
+            out.number(stored::UID, uid.into());
+        }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the spool is damaged, or a much newer version wrote it.
+    pub fn decode(octets: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader::record(octets)?;
+        let mut reverse_path = None;
+        let (mut arrival, mut expire) = (None, None);
+        let mut parameters = MailParameters::default();
+        let mut recipients = Vec::new();
+        let mut origin = Origin::default();
+        let (mut eight_bit, mut class) = (false, Class::Ordinary);
+        while let Some((tag, field)) = reader.field()? {
+            match tag {
+                stored::REVERSE_PATH => reverse_path = Some(parsed(field, "reverse-path")?),
+                stored::BODY => {
+                    parameters.body = match number(field, "body type")? {
+                        0 => BodyType::SevenBit,
+                        _ => BodyType::EightBitMime,
+                    }
+                }
+                stored::SIZE => parameters.size = Some(number(field, "size")?),
+                stored::RECIPIENT => recipients.push(recipient(field)?),
+                stored::ARRIVAL => arrival = Some(time(field, "arrival")?),
+                stored::EXPIRE => expire = Some(time(field, "expiry")?),
+                stored::EIGHT_BIT => eight_bit = number(field, "eight-bit mark")? != 0,
+                stored::CLIENT => origin.client = Some(address(field)?),
+                stored::HELLO => origin.hello = Some(text(field, "hello")?),
+                stored::PROTOCOL => origin.protocol = text(field, "protocol")?,
+                stored::LISTENER => origin.listener = text(field, "listener")?,
+                stored::UID => {
+                    let uid = u32::try_from(number(field, "user id")?);
+                    origin.uid = Some(uid.map_err(|_| RecordError::Malformed("user id"))?);
+                }
+                stored::CLASS => {
+                    class = match number(field, "class")? {
+                        1 => Class::Report,
+                        _ => Class::Ordinary,
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            reverse_path: reverse_path.ok_or(RecordError::Missing("reverse-path"))?,
+            parameters,
+            recipients,
+            arrival: arrival.ok_or(RecordError::Missing("arrival"))?,
+            expire: expire.ok_or(RecordError::Missing("expiry"))?,
+            eight_bit,
+            origin,
+            class,
+        })
+    }
+}
+
+fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
+    let mut reader = Reader::nested(octets);
+    let mut path: Option<ForwardPath> = None;
+    while let Some((tag, field)) = reader.field()? {
+        if tag == stored::PATH {
+            path = Some(parsed(field, "forward-path")?);
+        }
+    }
+    let path = path.ok_or(RecordError::Missing("forward-path"))?;
+    Ok(Recipient { path, parameters: RecipientParameters::default() })
+}
+
+fn address(octets: &[u8]) -> Result<IpAddr, RecordError> {
+    if let Ok(v4) = <[u8; 4]>::try_from(octets) {
+        return Ok(v4.into());
+    }
+    let v6 = <[u8; 16]>::try_from(octets).map_err(|_| RecordError::Malformed("client address"))?;
+    Ok(v6.into())
+}
+
+/// Octets of the stored content that give way to others on the way out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replace {
+    /// Where they begin in the stored content. Edits stand in rising order and do not overlap.
+    pub at: u64,
+    /// How many give way; 0 inserts.
+    pub len: u64,
+    /// What comes in their place; nothing removes.
+    pub with: Bytes,
+}
+
+/// What is done to the header section on the way out; the stored content is never rewritten.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HeadEdits {
+    /// Complete lines put before the content: our Received field.
+    pub prepend: Bytes,
+    /// Changes within the content: masquerading.
+    pub replace: Vec<Replace>,
+}
+
+/// The tags of [`HeadEdits`]; never reuse one.
+mod edits {
+    pub const PREPEND: u64 = 1;
+    pub const REPLACE: u64 = 2;
+    // Inside REPLACE:
+    pub const AT: u64 = 1;
+    pub const LEN: u64 = 2;
+    pub const WITH: u64 = 3;
+}
+
+impl HeadEdits {
+    /// The record's octets.
+    pub fn encode(&self) -> Bytes {
+        let mut out = Writer::record(8 + self.prepend.len());
+        out.octets(edits::PREPEND, &self.prepend);
+        for replace in &self.replace {
+            let mut inner = Writer::nested();
+            inner.number(edits::AT, replace.at);
+            inner.number(edits::LEN, replace.len);
+            inner.octets(edits::WITH, &replace.with);
+            out.octets(edits::REPLACE, &inner.finish());
+        }
+        Bytes::from(out.finish())
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, sharing its octets. No octets: no edits.
+    ///
+    /// # Errors
+    /// [`RecordError`], as [`Stored::decode`].
+    pub fn decode(octets: &Bytes) -> Result<Self, RecordError> {
+        if octets.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut reader = Reader::record(octets)?;
+        let mut all = Self::default();
+        while let Some((tag, field)) = reader.field()? {
+            match tag {
+                edits::PREPEND => all.prepend = octets.slice_ref(field),
+                edits::REPLACE => all.replace.push(replace(octets, field)?),
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn replace(octets: &Bytes, field: &[u8]) -> Result<Replace, RecordError> {
+    let mut reader = Reader::nested(field);
+    let mut replace = Replace { at: 0, len: 0, with: Bytes::new() };
+    while let Some((tag, field)) = reader.field()? {
+        match tag {
+            edits::AT => replace.at = number(field, "place of an edit")?,
+            edits::LEN => replace.len = number(field, "length of an edit")?,
+            edits::WITH => replace.with = octets.slice_ref(field),
+            _ => {}
+        }
+    }
+    Ok(replace)
+}
+
+/// The last try of one recipient.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: SystemTime,
+    /// Whom we talked to: `mx.example.net [192.0.2.1]:25`.
+    pub remote: Option<String>,
+    /// What we had said last: `RCPT`, `end of data`, …
+    pub step: Option<String>,
+    /// What the other side said, cut to [`REPLY_TEXT_MAX`].
+    pub reply: Option<Reply>,
+    /// What the try comes to; kept for the report when the time runs out.
+    pub status: Option<EnhancedStatus>,
+    /// The same in words, cut to [`EXPLANATION_MAX`].
+    pub explanation: String,
+    /// The sender has been told of the delay, in this try or an earlier one.
+    pub delay_reported: bool,
+}
+
+/// The tags of [`Attempt`]; never reuse one.
+mod attempt {
+    pub const AT: u64 = 1;
+    pub const REMOTE: u64 = 2;
+    pub const STEP: u64 = 3;
+    pub const CODE: u64 = 4;
+    pub const TOPIC: u64 = 5;
+    pub const TEXT: u64 = 6;
+    pub const STATUS: u64 = 7;
+    pub const EXPLANATION: u64 = 8;
+    pub const DELAY_REPORTED: u64 = 9;
+}
+
+impl Attempt {
+    /// The record's octets, under 3 KiB.
+    pub fn encode(&self) -> Bytes {
+        let mut out = Writer::record(128);
+        out.number(attempt::AT, micros(self.at));
+        if let Some(remote) = &self.remote {
+            out.text(attempt::REMOTE, cut(remote, NAME_MAX));
+        }
+        if let Some(step) = &self.step {
+            out.text(attempt::STEP, cut(step, NAME_MAX));
+        }
+        if let Some(reply) = &self.reply {
+            out.number(attempt::CODE, reply.code().get().into());
+            if let Some(status) = reply.status() {
+                out.number(attempt::TOPIC, packed(status.topic()));
+            }
+            out.text(attempt::TEXT, cut(&reply.text().join("\n"), REPLY_TEXT_MAX));
+        }
+        if let Some(status) = self.status {
+            out.text(attempt::STATUS, &status.to_string());
+        }
+        out.text(attempt::EXPLANATION, cut(&self.explanation, EXPLANATION_MAX));
+        if self.delay_reported {
+            out.number(attempt::DELAY_REPORTED, 1);
+        }
+        Bytes::from(out.finish())
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote. No octets: there was no try yet.
+    ///
+    /// # Errors
+    /// [`RecordError`], as [`Stored::decode`].
+    pub fn decode(octets: &[u8]) -> Result<Option<Self>, RecordError> {
+        if octets.is_empty() {
+            return Ok(None);
+        }
+        let mut reader = Reader::record(octets)?;
+        let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
+        let (mut remote, mut step, mut status) = (None, None, None);
+        let (mut explanation, mut delay_reported) = (String::new(), false);
+        while let Some((tag, field)) = reader.field()? {
+            match tag {
+                attempt::AT => at = Some(time(field, "time")?),
+                attempt::REMOTE => remote = Some(text(field, "remote host")?),
+                attempt::STEP => step = Some(text(field, "step")?),
+                attempt::CODE => code = Some(reply_code(field)?),
+                attempt::TOPIC => topic = Some(unpacked(number(field, "topic")?)?),
+                attempt::TEXT => {
+                    lines = text(field, "reply")?.split('\n').map(str::to_owned).collect();
+                }
+                attempt::STATUS => {
+                    let parsed = EnhancedStatus::parse(&text(field, "status")?);
+                    status = Some(parsed.ok_or(RecordError::Malformed("status"))?);
+                }
+                attempt::EXPLANATION => explanation = text(field, "explanation")?,
+                attempt::DELAY_REPORTED => delay_reported = number(field, "delay mark")? != 0,
+                _ => {}
+            }
+        }
+        Ok(Some(Self {
+            at: at.ok_or(RecordError::Missing("time"))?,
+            remote,
+            step,
+            reply: code.map(|code| Reply::received(code, topic, lines)),
+            status,
+            explanation,
+            delay_reported,
+        }))
+    }
+}
+
+fn reply_code(octets: &[u8]) -> Result<ReplyCode, RecordError> {
+    let code = u16::try_from(number(octets, "reply code")?).ok().and_then(ReplyCode::new);
+    code.ok_or(RecordError::Malformed("reply code"))
+}
+
+fn packed(topic: Topic) -> u64 {
+    u64::from(topic.0) << 16 | u64::from(topic.1)
+}
+
+fn unpacked(number: u64) -> Result<Topic, RecordError> {
+    let subject = u16::try_from(number >> 16).map_err(|_| RecordError::Malformed("topic"))?;
+    let detail = u16::try_from(number & 0xffff).map_err(|_| RecordError::Malformed("topic"))?;
+    Ok(Topic(subject, detail))
+}
+
+/// At most `max` octets of `text`, whole characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let end = (0..=max).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+/// Microseconds since 1970; what is before counts as 1970.
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn time(octets: &[u8], what: &'static str) -> Result<SystemTime, RecordError> {
+    let since = Duration::from_micros(number(octets, what)?);
+    SystemTime::UNIX_EPOCH.checked_add(since).ok_or(RecordError::Malformed(what))
+}

@@ -1,0 +1,347 @@
+//! Where a recipient's mail goes next: a rule of the operator, our own mailboxes, or the
+//! exchangers of the domain (RFC 5321 §5, protocol notes §7 step 1).
+//!
+//! Here is only the choice of the next hop; its addresses are found by [`search`](crate::search).
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use mail::address::{Domain, DomainName, ForwardPath, Literal};
+
+use crate::access::Access;
+use crate::reason::{Reason, Source};
+
+pub use table::{DomainPattern, DomainTable};
+
+/// The port of SMTP between hosts (RFC 5321 §4.5.4.2).
+pub const SMTP_PORT: u16 = 25;
+
+/// The host of a next hop.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Host {
+    /// To be looked up, each time anew.
+    Name(DomainName),
+    /// To be connected to as it is.
+    Address(IpAddr),
+}
+
+/// What is asked about a named host.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum HostLookup {
+    /// `[host]`: its addresses only.
+    Addresses,
+    /// `host`: its exchangers, and its addresses where it has none.
+    Mx,
+}
+
+/// How mail for some domains goes on, as the configuration says it.
+///
+/// | text | meaning |
+/// |---|---|
+/// | `mx` | to the exchangers of the recipient's domain |
+/// | `local` | into a mailbox of this host |
+/// | `smtp:mailhost`, `smtp:mailhost:2525` | to the exchangers of `mailhost`, or to itself if it has none |
+/// | `smtp:[mailhost]`, `smtp:[mailhost]:2525` | to the addresses of `mailhost`, its MX records ignored |
+/// | `smtp:[192.0.2.1]`, `smtp:[IPv6:2001:db8::1]:2525` | to this address |
+///
+/// A name without brackets is treated like a domain, exchangers first, so that a site can move or
+/// double its hub by a change in DNS alone; a host without MX records is found by its addresses all
+/// the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// The exchangers of the recipient's domain.
+    Mx,
+    /// A mailbox here.
+    Local,
+    /// A fixed host.
+    Host {
+        /// Which.
+        host: Host,
+        /// Its port.
+        port: u16,
+        /// What is asked about its name.
+        lookup: HostLookup,
+    },
+}
+
+/// Why a text is no transport.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TransportError {
+    /// Not `mx`, `local` or `smtp:`.
+    #[error("`{0}` is no transport; expected `mx`, `local`, `smtp:host` or `smtp:[address]:port`")]
+    Unknown(String),
+    /// Has its place, but no code yet.
+    #[error("the transport `{0}:` is not available yet; use `mx`, `local` or `smtp:`")]
+    NotYet(&'static str),
+    /// Not a host name or address.
+    #[error("`{0}` is not a host name, `[host]` or `[address]`; IPv6 addresses need brackets")]
+    Host(String),
+    /// Not a number from 1 to 65535.
+    #[error("`{0}` is not a port from 1 to 65535")]
+    Port(String),
+}
+
+impl FromStr for Transport {
+    type Err = TransportError;
+
+    fn from_str(text: &str) -> Result<Self, TransportError> {
+        match text {
+            "mx" => return Ok(Self::Mx),
+            "local" => return Ok(Self::Local),
+            _ => {}
+        }
+        match text.split_once(':') {
+            Some(("smtp", rest)) => host(rest),
+            Some(("lmtp", _)) => Err(TransportError::NotYet("lmtp")),
+            Some(("pipe", _)) => Err(TransportError::NotYet("pipe")),
+            _ => Err(TransportError::Unknown(text.to_owned())),
+        }
+    }
+}
+
+/// What follows `smtp:`.
+fn host(text: &str) -> Result<Transport, TransportError> {
+    let wrong = || TransportError::Host(text.to_owned());
+    if let Some(rest) = text.strip_prefix('[') {
+        let (inner, after) = rest.split_once(']').ok_or_else(wrong)?;
+        let port = match after.strip_prefix(':') {
+            Some(digits) => port(digits)?,
+            None if after.is_empty() => SMTP_PORT,
+            None => return Err(wrong()),
+        };
+        let host = match address(inner) {
+            Some(address) => Host::Address(address),
+            None => Host::Name(inner.parse().map_err(|_| wrong())?),
+        };
+        return Ok(Transport::Host { host, port, lookup: HostLookup::Addresses });
+    }
+    let (name, port) = match text.split_once(':') {
+        Some((name, digits)) if !digits.contains(':') => (name, port(digits)?),
+        Some(_) => return Err(wrong()),
+        None => (text, SMTP_PORT),
+    };
+    if let Some(address) = address(name) {
+        let host = Host::Address(address);
+        return Ok(Transport::Host { host, port, lookup: HostLookup::Addresses });
+    }
+    let host = Host::Name(name.parse().map_err(|_| wrong())?);
+    Ok(Transport::Host { host, port, lookup: HostLookup::Mx })
+}
+
+/// An address with or without the `IPv6:` of a literal.
+fn address(text: &str) -> Option<IpAddr> {
+    match text.get(..5) {
+        Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => {
+            text.get(5..)?.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+        }
+        _ => text.parse().ok(),
+    }
+}
+
+fn port(digits: &str) -> Result<u16, TransportError> {
+    let wrong = || TransportError::Port(digits.to_owned());
+    match digits.parse() {
+        Ok(0) | Err(_) => Err(wrong()),
+        Ok(port) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
+        Ok(_) => Err(wrong()),
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mx => f.write_str("mx"),
+            Self::Local => f.write_str("local"),
+            Self::Host { host, port, lookup } => write_host(f, host, *port, *lookup),
+        }
+    }
+}
+
+fn write_host(
+    f: &mut fmt::Formatter<'_>,
+    host: &Host,
+    port: u16,
+    lookup: HostLookup,
+) -> fmt::Result {
+    match (host, lookup) {
+        (Host::Name(name), HostLookup::Mx) => write!(f, "smtp:{}:{port}", lower(name)),
+        (Host::Name(name), HostLookup::Addresses) => write!(f, "smtp:[{}]:{port}", lower(name)),
+        (Host::Address(address), _) => write!(f, "smtp:{}:{port}", Literal::Ip(*address)),
+    }
+}
+
+fn lower(name: &DomainName) -> String {
+    name.as_str().to_ascii_lowercase()
+}
+
+/// Where mail goes next. Recipients with the same next hop share a queue and a transaction.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum NextHop {
+    /// A mailbox of this host.
+    Local,
+    /// The exchangers of this domain.
+    Exchangers(DomainName),
+    /// One host.
+    Host {
+        /// Which.
+        host: Host,
+        /// Its port.
+        port: u16,
+        /// What is asked about its name.
+        lookup: HostLookup,
+    },
+}
+
+impl NextHop {
+    /// The name of its queue: `local`, `mx:example.org`, `smtp:[mailhost]:25`, … It is stored in
+    /// the spool, so it must not change; [`parse`](Self::parse) reads it.
+    pub fn queue_name(&self) -> String {
+        match self {
+            Self::Exchangers(domain) => format!("mx:{}", lower(domain)),
+            Self::Local | Self::Host { .. } => self.to_string(),
+        }
+    }
+
+    /// Reads a [`queue_name`](Self::queue_name).
+    ///
+    /// # Errors
+    /// [`TransportError`] where `name` is none.
+    pub fn parse(name: &str) -> Result<Self, TransportError> {
+        if let Some(domain) = name.strip_prefix("mx:") {
+            let domain = domain.parse().map_err(|_| TransportError::Host(domain.to_owned()))?;
+            return Ok(Self::Exchangers(domain));
+        }
+        match name.parse()? {
+            Transport::Local => Ok(Self::Local),
+            Transport::Host { host, port, lookup } => Ok(Self::Host { host, port, lookup }),
+            Transport::Mx => Err(TransportError::Unknown(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::Exchangers(domain) => write!(f, "mx:{domain}"),
+            Self::Host { host, port, lookup } => write_host(f, host, *port, *lookup),
+        }
+    }
+}
+
+/// A transport and the line of the configuration that chose it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rule {
+    /// How mail goes on.
+    pub transport: Transport,
+    /// Where that is written.
+    pub source: Option<Source>,
+}
+
+/// The routes of the operator (`[route]`).
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// What holds where no rule does.
+    pub default: Rule,
+    /// The rules, by domain.
+    pub table: DomainTable<Rule>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        let default = Rule { transport: Transport::Mx, source: None };
+        Self { default, table: DomainTable::default() }
+    }
+}
+
+/// A next hop, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Routed {
+    /// Where to.
+    pub next_hop: NextHop,
+    /// Why there.
+    pub reason: Reason,
+}
+
+/// The next hop of mail for `domain`.
+///
+/// A rule for exactly this domain wins, then our own domains, then the rule for the longest suffix,
+/// then the default. No rule names an address literal: it is ours, or follows a default that is a
+/// fixed host ("all to the hub"), or is connected to without asking DNS (RFC 5321 §4.1.3). The
+/// local-part is never looked at (RFC 1123 §5.2.16).
+pub fn route(routes: &Routes, access: &Access, domain: &Domain) -> Routed {
+    let name = match domain {
+        Domain::Literal(literal) => return route_literal(routes, access, literal),
+        Domain::Name(name) => name,
+    };
+    if let Some(rule) = routes.table.exact(name) {
+        return by_rule(rule, name, format!("the route of {name}"));
+    }
+    if access.is_local(domain) {
+        let reason = Reason::new(format!("{name} is a local domain"));
+        return Routed { next_hop: NextHop::Local, reason };
+    }
+    if let Some((suffix, rule)) = routes.table.below(name) {
+        return by_rule(rule, name, format!("the route of .{suffix}"));
+    }
+    by_rule(&routes.default, name, "the default route".to_owned())
+}
+
+/// As [`route`], for a forward-path: the postmaster of this host is at home (RFC 5321 §4.5.1).
+pub fn route_path(routes: &Routes, access: &Access, path: &ForwardPath) -> Routed {
+    match path {
+        ForwardPath::Mailbox(mailbox) if !access.is_our_postmaster(mailbox) => {
+            route(routes, access, &mailbox.domain)
+        }
+        _ => {
+            let reason = Reason::new("the postmaster of this host");
+            Routed { next_hop: NextHop::Local, reason }
+        }
+    }
+}
+
+fn by_rule(rule: &Rule, domain: &DomainName, text: String) -> Routed {
+    let next_hop = match &rule.transport {
+        Transport::Mx => NextHop::Exchangers(domain.clone()),
+        Transport::Local => NextHop::Local,
+        Transport::Host { host, port, lookup } => {
+            NextHop::Host { host: host.clone(), port: *port, lookup: *lookup }
+        }
+    };
+    let text = format!("{text}: {}", rule.transport);
+    Routed { next_hop, reason: Reason::new(text).from_rule(rule.source.clone()) }
+}
+
+fn route_literal(routes: &Routes, access: &Access, literal: &Literal) -> Routed {
+    let domain = Domain::Literal(literal.clone());
+    if access.is_local(&domain) {
+        let reason = Reason::new(format!("{literal} is an address of this host"));
+        return Routed { next_hop: NextHop::Local, reason };
+    }
+    match (&routes.default.transport, literal) {
+        (Transport::Mx, Literal::Ip(address)) => Routed {
+            next_hop: NextHop::Host {
+                host: Host::Address(*address),
+                port: SMTP_PORT,
+                lookup: HostLookup::Addresses,
+            },
+            reason: Reason::new(format!("{literal} is an address: no DNS")),
+        },
+        (Transport::Host { host, port, lookup }, _) => Routed {
+            next_hop: NextHop::Host { host: host.clone(), port: *port, lookup: *lookup },
+            reason: Reason::new(format!("the default route: {}", routes.default.transport))
+                .from_rule(routes.default.source.clone()),
+        },
+        // Nobody but us can be asked about a literal of a kind we do not know: it fails here as an
+        // unknown mailbox. `access` refuses it before.
+        (Transport::Local, _) | (Transport::Mx, Literal::Other(_)) => Routed {
+            next_hop: NextHop::Local,
+            reason: Reason::new(format!("there is no way to {literal} but our own mailboxes")),
+        },
+    }
+}

@@ -8,3 +8,5 @@ pub mod client;
 pub mod grammar;
 pub mod line;
 pub mod server;
+#[cfg(test)]
+mod transcript;

@@ -62,6 +62,8 @@ fn a_gigabyte() {
 }
 
 /// While a question is open nothing more is read, and what came before waits.
+///
+/// Register: 2920-3.2-e, 2920-3.2-g.
 #[test]
 fn a_question_holds_the_rest() {
     let now = Instant::now();

@@ -157,7 +157,8 @@ struct Open {
     recipients: Vec<Recipient>,
 }
 
-/// What the session is at.
+/// What the session is at. A handshake after STARTTLS, a challenge of AUTH and the octets of BDAT
+/// will be phases of their own.
 enum Phase {
     /// A command is expected.
     Command,
@@ -278,7 +279,8 @@ impl Session {
         let taken = content.take(&mut self.connection.inbox);
         *since += (before - self.connection.inbox.len()) as u64;
         if *since >= CONTENT_BLOCK {
-            *since = 0;
+            // What is over counts on, so that it does not matter how the octets are cut.
+            *since %= CONTENT_BLOCK;
             self.connection.deadline = now + self.options.data_timeout;
         }
         let (flaw, size) = (content.flaw(), content.size());

@@ -1,0 +1,246 @@
+//! The server's session, played from transcripts and pushed to its bounds.
+
+mod bounds;
+mod ends;
+
+use super::*;
+use crate::transcript::{self, Case};
+use mail::Topic;
+
+/// Listeners of the tests, before a transcript changes them.
+pub(super) fn options() -> SessionOptions {
+    SessionOptions {
+        hostname: "mx.example.net".to_owned(),
+        kind: Kind::Mx,
+        message_size: 100_000,
+        recipients: 100,
+        command_timeout: Duration::from_secs(300),
+        data_timeout: Duration::from_secs(180),
+        errors: 20,
+    }
+}
+
+/// A session with somebody who answers its questions.
+pub(super) struct Stage {
+    pub(super) session: Session,
+    pub(super) now: Instant,
+    pub(super) wait: Option<Instant>,
+    pub(super) sent: Vec<u8>,
+    pub(super) sends: usize,
+    pub(super) content: Vec<u8>,
+    pub(super) messages: Vec<(Transaction, Vec<u8>)>,
+    pub(super) discards: usize,
+    pub(super) closed: bool,
+    /// Polls on to `Wait` before it answers.
+    pub(super) slow: bool,
+}
+
+impl Stage {
+    pub(super) fn new(options: SessionOptions) -> Self {
+        let now = Instant::now();
+        Self::on(Session::new(Arc::new(options), now), now)
+    }
+
+    pub(super) fn on(session: Session, now: Instant) -> Self {
+        let mut stage = Self {
+            session,
+            now,
+            wait: None,
+            sent: Vec::new(),
+            sends: 0,
+            content: Vec::new(),
+            messages: Vec::new(),
+            discards: 0,
+            closed: false,
+            slow: false,
+        };
+        stage.drive();
+        stage
+    }
+
+    pub(super) fn give(&mut self, input: Input<'_>) {
+        self.session.handle(input, self.now);
+        self.drive();
+    }
+
+    pub(super) fn bytes(&mut self, octets: &[u8], piece: usize) {
+        for piece in octets.chunks(piece) {
+            assert!(self.closed || self.session.wants_bytes());
+            self.give(Input::Bytes(piece));
+        }
+    }
+
+    fn drive(&mut self) {
+        let mut open = None;
+        loop {
+            match self.session.poll() {
+                Output::Send(octets) => {
+                    assert!(!octets.is_empty());
+                    self.sends += 1;
+                    self.sent.extend(octets);
+                }
+                Output::Content(octets) => self.content.extend_from_slice(&octets),
+                Output::Discard => {
+                    self.content.clear();
+                    self.discards += 1;
+                }
+                Output::Ask(question) if self.slow => {
+                    assert!(!self.session.wants_bytes());
+                    open = Some(question);
+                }
+                Output::Ask(question) => self.answer(question),
+                Output::Close => return self.closed = true,
+                Output::Wait(deadline) => match open.take() {
+                    Some(question) => self.answer(question),
+                    None => return self.wait = Some(deadline),
+                },
+            }
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        let reply = self.decide(question);
+        self.session.handle(Input::Answer(reply), self.now);
+    }
+
+    /// The policy of the tests: local-parts say what becomes of them.
+    fn decide(&mut self, question: Question) -> Reply {
+        let word = |path: &str| path.trim_matches(['<', '>']).split('@').next().map(str::to_owned);
+        match question {
+            Question::Sender { path, .. } => match word(&path.to_string()).as_deref() {
+                Some("bad") => Reply::new(550, Topic(7, 1), "not this sender"),
+                _ => Reply::new(250, Topic(1, 0), format!("sender {path}")),
+            },
+            Question::Recipient { path, .. } => match word(&path.to_string()).as_deref() {
+                Some("unknown") => Reply::new(550, Topic(1, 1), "no such mailbox\nreally not"),
+                Some("busy") => Reply::new(450, Topic(2, 1), "mailbox busy"),
+                Some("moved") => Reply::new(251, Topic(1, 5), "will forward"),
+                Some("closing") => Reply::new(421, Topic(3, 2), "closing"),
+                _ => Reply::new(250, Topic(1, 5), format!("recipient {path}")),
+            },
+            Question::Message(transaction) => {
+                assert_eq!(transaction.size, self.content.len() as u64);
+                let refused = memchr::memmem::find(&self.content, b"refuse me").is_some();
+                let count = transaction.envelope.recipients.len();
+                self.messages.push((*transaction, std::mem::take(&mut self.content)));
+                match refused {
+                    true => Reply::new(554, Topic(7, 1), "refused"),
+                    false => Reply::new(250, Topic(0, 0), format!("taken for {count}")),
+                }
+            }
+            Question::Verify(text) => Reply::new(252, Topic(5, 0), format!("cannot verify {text}")),
+            Question::Expand(_) => Reply::new(252, Topic(5, 0), "no lists are shown"),
+        }
+    }
+}
+
+/// Plays one case with its octets cut into pieces.
+fn check(case: &Case, piece: usize, slow: bool) {
+    let name = format!("{} (by {piece}{})", case.name, if slow { ", slow" } else { "" });
+    let mut options = options();
+    let mut stage = None;
+    let mut lines = std::collections::VecDeque::new();
+    for step in &case.steps {
+        if step.tag == "options" {
+            set(&mut options, &step.text);
+            continue;
+        }
+        if step.tag == "refused" {
+            let (code, text) = step.text.split_once(' ').expect("code and text");
+            let reply = Reply::bare(code.parse().expect("a code"), text);
+            let now = Instant::now();
+            let session = Session::refused(Arc::new(options.clone()), reply, now);
+            stage = Some(Stage::on(session, now));
+            continue;
+        }
+        let stage = stage.get_or_insert_with(|| Stage::new(options.clone()));
+        stage.slow = slow;
+        if step.tag != "S" {
+            assert_eq!(lines.pop_front(), None::<String>, "{name}: before {step:?}");
+        }
+        play(stage, step, piece, &name);
+        let sent = std::mem::take(&mut stage.sent);
+        assert!(sent.is_empty() || sent.ends_with(b"\r\n"), "{name}");
+        lines.extend(String::from_utf8_lossy(&sent).lines().map(str::to_owned));
+        if step.tag == "S" {
+            let line = lines.pop_front().unwrap_or_default();
+            assert!(transcript::matches(&line, &step.text), "{name}: {line:?} for {step:?}");
+            check_status(&line);
+        }
+    }
+    assert!(lines.is_empty(), "{name}: {lines:?} is left");
+}
+
+fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
+    let mut octets = transcript::octets(&step.text);
+    match step.tag.as_str() {
+        "S" => {}
+        "C" => {
+            octets.extend(b"\r\n");
+            stage.bytes(&octets, piece);
+        }
+        "C-" => stage.bytes(&octets, piece),
+        "message" => {
+            let (_, content) = stage.messages.pop().unwrap_or_else(|| panic!("{name}: no message"));
+            assert_eq!(content, octets, "{name}");
+        }
+        "recipients" => {
+            let (transaction, _) = stage.messages.last().expect("a message");
+            let paths = transaction.envelope.recipients.iter().map(|to| to.path.to_string());
+            assert_eq!(paths.collect::<Vec<_>>().join(" "), step.text, "{name}");
+        }
+        "no message" => assert!(stage.messages.is_empty(), "{name}"),
+        "discarded" => assert_eq!(std::mem::take(&mut stage.discards), 1, "{name}"),
+        "after" => {
+            stage.now += Duration::from_secs(step.text.parse().expect("seconds"));
+            stage.give(Input::Tick);
+        }
+        "shutdown" => stage.give(Input::Shutdown),
+        "closed" => stage.give(Input::Closed),
+        "close" => assert!(stage.closed, "{name}"),
+        "open" => assert!(!stage.closed, "{name}"),
+        other => panic!("{name}: no such step: {other}"),
+    }
+}
+
+fn set(options: &mut SessionOptions, text: &str) {
+    for (key, value) in text.split(' ').filter_map(|word| word.split_once('=')) {
+        let value: u32 = value.parse().expect("a number");
+        match key {
+            "errors" => options.errors = value,
+            "recipients" => options.recipients = value as usize,
+            "size" => options.message_size = value.into(),
+            other => panic!("no such option: {other}"),
+        }
+    }
+}
+
+/// The form of each reply line, and its status where one must be.
+fn check_status(line: &str) {
+    assert!(line.len() <= 510 && line.is_ascii(), "{line}");
+    let (code, rest) = line.split_at(3);
+    let code: u16 = code.parse().expect("three digits");
+    assert!((200..600).contains(&code) && rest.starts_with([' ', '-']), "{line}");
+    let words: Vec<&str> = rest[1..].split(' ').collect();
+    let keywords =
+        ["mx.example.net", "PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "VRFY", "HELP"];
+    let bare = code / 100 == 3 || keywords.contains(&words[0]) || words.contains(&"greeting");
+    let status = mail::EnhancedStatus::parse(words[0]);
+    let class = status.map(|status| u16::from(status.class()));
+    assert_eq!(class, (!bare).then_some(code / 100), "{line}");
+}
+
+/// Every transcript, whole, in pieces of 7 and octet by octet, answered at once and later.
+///
+/// Register: 5321-4.2-a, 5321-4.2-b, 5321-4.2-f, 5321-4.2-g, 5321-4.2-k, 5321-4.2.1-e,
+/// 5321-4.2.1-g, 5321-4.3.1-d, 5321-4.3.2-c, 2034-4-a, 2034-4-b, 2034-4-c, 2034-4-d, 2034-4-f,
+/// 2920-3.2-a, 2920-3.2-g, 2920-3.2-h, 2920-3.2-i. Others stand in the transcripts.
+#[test]
+fn transcripts() {
+    for case in transcript::cases("server") {
+        for piece in [usize::MAX, 7, 1] {
+            check(&case, piece, false);
+            check(&case, piece, true);
+        }
+    }
+}

@@ -10,3 +10,4 @@ pub mod config;
 pub mod doors;
 pub mod drop;
 pub mod intake;
+pub mod plan;

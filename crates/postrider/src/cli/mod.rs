@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::agent::sysexits::{EX_CONFIG, EX_NOINPUT, EX_USAGE};
-use crate::agent::{self, Site};
-use crate::config::{self, Config};
+use crate::agent::sysexits::{EX_CONFIG, EX_USAGE};
+use crate::agent::{self, Person, Site};
+use crate::plan;
+use crate::config::{self, Config, Severity};
 
 /// Where the configuration is looked for when `--config` does not say.
 const SYSTEM_CONFIG: &str = "/etc/postrider/postrider.toml";
@@ -96,13 +97,13 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let name = arguments.first().map(Path::new).and_then(Path::file_name);
     let name = name.and_then(OsStr::to_str).unwrap_or_default();
     if PROGRAMS.contains(&name) {
-        let rest = arguments.into_iter().skip(1).collect();
-        return program(name, rest);
+        let name = name.to_owned();
+        return program(&name, arguments);
     }
     // The programs read their own arguments: clap cannot spell `-oi` or `-bs`.
     let second = arguments.get(1).and_then(|word| word.to_str()).map(str::to_owned);
     if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
-        return program(program_name, arguments.into_iter().skip(2).collect());
+        return program(program_name, arguments.into_iter().skip(1).collect());
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -115,10 +116,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match cli.command {
         Command::Serve(config) => with_config(&config, serve::run),
         Command::Check(config) => check(&config),
-        Command::Mail(passed) => program("mail", passed.arguments),
-        Command::Sendmail(passed) => program("sendmail", passed.arguments),
-        Command::Mailq(passed) => program("mailq", passed.arguments),
-        Command::Newaliases(passed) => program("newaliases", passed.arguments),
+        Command::Mail(passed) => program("mail", named("mail", passed)),
+        Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
+        Command::Mailq(passed) => program("mailq", named("mailq", passed)),
+        Command::Newaliases(passed) => program("newaliases", named("newaliases", passed)),
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);
             spool::verify(&dir, json)
@@ -145,8 +146,7 @@ fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
     let Some(path) = config_file(argument) else { return Ok(Config::default()) };
     Config::load(&path).map_err(|problems| {
         eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
-        let missing = !path.exists();
-        if missing { EX_NOINPUT.into() } else { EX_CONFIG.into() }
+        EX_CONFIG.into()
     })
 }
 
@@ -159,11 +159,12 @@ fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) 
 
 fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
-        let problems = config::check_environment(&config);
+        let mut problems = config.check();
+        problems.extend(plan::options(&config).err().unwrap_or_default());
         eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
         let name = config_file(argument);
         let name = name.map_or_else(|| "the local profile".to_owned(), |path| path.display().to_string());
-        if problems.iter().any(config::Problem::is_error) {
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return EX_CONFIG.into();
         }
         println!("{name}: the configuration is right");
@@ -171,7 +172,7 @@ fn check(argument: &ConfigArgument) -> ExitCode {
     })
 }
 
-/// Acts as one of the classic programs. These have no `--config`: they find it as `serve` does.
+/// Acts as one of the classic programs, whose name is the first argument. These have no `--config`: they find it as `serve` does.
 fn program(name: &str, arguments: Vec<OsString>) -> ExitCode {
     with_config(&ConfigArgument { config: None }, |config| {
         let site = site(&config);
@@ -185,10 +186,15 @@ fn program(name: &str, arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn site(config: &Config) -> Site {
+    let login = std::env::var("LOGNAME").ok();
     Site {
-        hostname: config.hostname.to_string(),
+        hostname: config.hostname.clone(),
         data_dir: config.data_dir.clone(),
-        submission: config.submission_addresses(),
-        ..Site::of_this_user()
+        submission: plan::submission(config),
+        person: Person::current(login.as_deref()),
     }
+}
+
+fn named(name: &str, passed: Passed) -> Vec<OsString> {
+    [OsString::from(name)].into_iter().chain(passed.arguments).collect()
 }

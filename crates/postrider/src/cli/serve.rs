@@ -1,5 +1,6 @@
 //! `postrider serve`: opens the doors, the spool and the listeners, and runs until it is told to stop.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,21 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
-use engine::doors::{Listener, World};
+use engine::doors::Listener;
 use spool_log::os::OsDisk;
 use spool_log::{Drive, Log, OpenError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE};
-use crate::config::Config;
-use crate::{admin, doors, intake};
+use crate::agent::sysexits::{
+    EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
+};
+use crate::config::{self, Accounts, Config};
+use crate::{admin, doors, intake, plan};
 
 /// How long a graceful stop may take before what is open is left to the spool.
 const STOP: Duration = Duration::from_secs(30);
 
 /// A reason not to serve: what to tell the operator, and the exit code.
-struct Stop(String, u8);
+struct Stop(String, Exit);
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
@@ -37,7 +40,7 @@ pub fn run(config: Config) -> ExitCode {
     match runtime.block_on(serve(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop(why, code)) => {
-            eprintln!("postrider: {why}");
+            eprintln!("postrider: {}", why.trim_end());
             code.into()
         }
     }
@@ -47,7 +50,7 @@ pub fn run(config: Config) -> ExitCode {
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("POSTRIDER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let colour = std::io::stderr().is_terminal();
     // A second start in one process (tests) keeps the first one's log.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -58,18 +61,12 @@ fn start_log() {
 }
 
 async fn serve(config: Config) -> Result<(), Stop> {
-    let options = config.engine_options().map_err(|why| Stop(why, EX_CONFIG))?;
+    let options = plan::options(&config).map_err(|problems| {
+        Stop(config::render(&problems, std::io::stderr().is_terminal()), EX_CONFIG)
+    })?;
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config)?;
-    let world = World {
-        tasks: Arc::new(doors::Runtime),
-        clock: Arc::new(doors::SystemClock),
-        random: Arc::new(doors::SystemRandom),
-        network: Arc::new(doors::TcpNetwork),
-        names: Arc::new(doors::Stub::new(config.name_servers())),
-        mailboxes: Arc::new(config.mailboxes()),
-        spool: spool.clone(),
-    };
+    let world = doors::open(&config, spool.clone());
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
@@ -79,7 +76,8 @@ async fn serve(config: Config) -> Result<(), Stop> {
         engine.listen(&name, listener, session);
     }
     let control = admin::listen(&config.data_dir, engine.clone());
-    let control = control.map_err(|why| Stop(why, EX_CANTCREAT))?;
+    let no_control = |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
+    let control = control.map_err(no_control)?;
     let intake = intake::start(&config.data_dir, engine.clone());
     greet(&config, &places);
     wait_for_signal().await?;
@@ -139,17 +137,18 @@ type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);
 
 fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
-    for (name, listener) in &config.listen {
-        for address in &listener.address {
-            let opened = doors::listen(*address).map_err(|error| {
+    for listener in &config.listeners {
+        let name = &listener.name;
+        for address in &listener.addresses {
+            let opened = doors::listen(address.value).map_err(|error| {
                 let what = match error.kind() {
                     std::io::ErrorKind::PermissionDenied => "; ports below 1024 need root or CAP_NET_BIND_SERVICE",
                     std::io::ErrorKind::AddrInUse => "; another program listens there",
                     _ => "",
                 };
-                Stop(format!("[listen.{name}] {address}: {error}{what}"), EX_UNAVAILABLE)
+                Stop(format!("[listen.{name}] {}: {error}{what}", address.value), EX_UNAVAILABLE)
             })?;
-            bound.push((name.clone(), opened.into(), config.session_options(listener)));
+            bound.push((name.clone(), opened.into(), plan::session(config, listener.kind)));
         }
     }
     Ok(bound)
@@ -165,8 +164,9 @@ fn greet(config: &Config, places: &[(String, SocketAddr)]) {
     let program = std::env::current_exe().ok();
     let program = program.and_then(|path| path.into_os_string().into_string().ok());
     let program = program.unwrap_or_else(|| "postrider".to_owned());
-    let user = config.first_user().unwrap_or_else(|| "postmaster".to_owned());
-    let domain = config.first_domain();
+    let user = Accounts::read(config).ok();
+    let user = user.as_ref().and_then(|accounts| accounts.names().next()).unwrap_or("postmaster");
+    let domain = config.local.domains.last().map_or(&config.hostname, |domain| &domain.value);
     println!("send the first letter:");
     println!("  echo 'It works.' | {program} mail -s 'First letter' {user}@{domain}");
     println!("ready");

@@ -29,6 +29,7 @@ pub use net::{TcpNetwork, listen};
 pub fn open(config: &Config, spool: Arc<dyn Spool>) -> World {
     let mailbox = config.local.mailbox.value.clone();
     World {
+        tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),

@@ -1,0 +1,164 @@
+//! From the configuration to what the engine is told. Names and numbers are checked by `config`;
+//! what only other rooms can judge (routes) is judged here, with its place in the file.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Masquerade, Options};
+use queue::access::{Access, Users};
+use queue::reason::Source as RuleSource;
+use queue::route::{DomainPattern as Pattern, Routes, Rule, Transport};
+use queue::schedule::Schedule;
+use smtp::client::Timeouts;
+use smtp::server::{Kind, SessionOptions};
+
+use crate::config::{Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Source, Sourced};
+
+/// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
+const CONNECT: Duration = Duration::from_secs(30);
+/// Octets of content kept in memory from reception to first attempt.
+const MEMORY: u64 = 128 * 1024 * 1024;
+
+/// What the engine is told.
+///
+/// # Errors
+/// Everything in the configuration that shows only now.
+pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
+    let accounts = Accounts::read(config)?;
+    let routes = routes(config)?;
+    Ok(Options {
+        hostname: config.hostname.clone(),
+        node: 0,
+        access: access(config, &accounts),
+        routes,
+        schedule: schedule(config),
+        masquerade: masquerade(config),
+        destination_connections: config.queue.destination_connections,
+        outbound_port: config.outbound.port,
+        outbound_source: values(&config.outbound.source),
+        own_addresses: values(&config.outbound.own_addresses),
+        own_ports: places(config).map(|place| place.port()).collect(),
+        connect_timeout: CONNECT,
+        timeouts: Timeouts::default(),
+        paused: config.queue.paused,
+        sessions: config.limits.sessions,
+        memory: MEMORY,
+        zone: jiff::Zoned::now().offset().seconds() / 60,
+    })
+}
+
+fn values<T: Clone>(list: &[Sourced<T>]) -> Vec<T> {
+    list.iter().map(|item| item.value.clone()).collect()
+}
+
+fn places(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    config.listeners.iter().flat_map(|listener| &listener.addresses).map(|place| place.value)
+}
+
+fn rule_source(source: &Source) -> Option<RuleSource> {
+    match source {
+        Source::Default => None,
+        Source::File { file, line, .. } => {
+            Some(RuleSource { file: Arc::clone(file), line: u32::try_from(*line).unwrap_or(u32::MAX) })
+        }
+    }
+}
+
+fn access(config: &Config, accounts: &Accounts) -> Access {
+    let mut access = Access {
+        local_domains: config.local.domains.iter().map(|domain| domain.value.clone()).collect(),
+        users: Users::listed(accounts.names()),
+        postmaster: accounts.postmaster().to_owned(),
+        relay_networks: values(&config.relay.networks),
+        own_literals: places(config).map(|place| place.ip()).filter(|ip| !ip.is_unspecified()).collect(),
+        ..Access::new(config.hostname.clone())
+    };
+    access.own_literals.extend(values(&config.outbound.own_addresses));
+    for domain in &config.relay.domains {
+        access.relay_domains.insert(Pattern::Exact(domain.value.clone()), rule_source(&domain.source));
+    }
+    access
+}
+
+fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut rule = |key: &str, target: &Sourced<String>| {
+        let transport = target.value.parse().unwrap_or_else(|error| {
+            let remedy = "say \"mx\", \"local\", \"smtp:HOST\", \"smtp:[HOST]\" or \"smtp:[ADDRESS]:PORT\"";
+            let title = format!("{:?} is no transport: {error}", target.value);
+            problems.push(config.problem(Severity::Error, key, title, remedy));
+            Transport::Mx
+        });
+        Rule { transport, source: rule_source(&target.source) }
+    };
+    let mut routes = Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
+    for route in &config.routes {
+        let key = format!("route.\"{}\"", route.pattern);
+        let pattern = match &route.pattern {
+            DomainPattern::Exact(name) => Pattern::Exact(name.clone()),
+            DomainPattern::Below(name) => Pattern::Below(name.clone()),
+        };
+        routes.table.insert(pattern, rule(&key, &route.target));
+    }
+    if problems.is_empty() { Ok(routes) } else { Err(problems) }
+}
+
+fn schedule(config: &Config) -> Schedule {
+    Schedule {
+        retry: config.queue.retry.clone(),
+        expire: config.queue.expire,
+        expire_null: config.queue.expire_reports,
+        delay_notice: config.queue.delay_notice,
+        ..Schedule::default()
+    }
+}
+
+fn masquerade(config: &Config) -> Option<Masquerade> {
+    let hidden = config.masquerade.as_ref()?;
+    let (mut hosts, mut below) = (Vec::new(), Vec::new());
+    for pattern in &hidden.hosts {
+        match &pattern.value {
+            DomainPattern::Exact(name) => hosts.push(name.clone()),
+            DomainPattern::Below(name) => below.push(name.clone()),
+        }
+    }
+    Some(Masquerade { domain: hidden.domain.value.clone(), hosts, below })
+}
+
+/// What the sessions of a listener are told.
+pub fn session(config: &Config, kind: ListenKind) -> SessionOptions {
+    SessionOptions {
+        hostname: config.hostname.to_string(),
+        kind: match kind {
+            ListenKind::Mx => Kind::Mx,
+            ListenKind::Submission => Kind::Submission,
+        },
+        message_size: config.limits.message_size,
+        recipients: config.limits.recipients,
+        command_timeout: config.limits.command_timeout,
+        data_timeout: config.limits.data_timeout,
+        errors: config.limits.errors,
+    }
+}
+
+/// Where authors of this host hand in mail: submission listeners first, loopback before others.
+pub fn submission(config: &Config) -> Vec<SocketAddr> {
+    let mut places: Vec<(bool, bool, SocketAddr)> = config
+        .listeners
+        .iter()
+        .flat_map(|listener| {
+            let mx = listener.kind == ListenKind::Mx;
+            listener.addresses.iter().map(move |place| (mx, !place.ip().is_loopback(), place.value))
+        })
+        .collect();
+    places.sort();
+    let reachable = |mut place: SocketAddr| {
+        if place.ip().is_unspecified() {
+            let loopback = if place.is_ipv4() { "127.0.0.1" } else { "::1" };
+            loopback.parse().into_iter().for_each(|loopback| place.set_ip(loopback));
+        }
+        place
+    };
+    places.into_iter().map(|(_, _, place)| reachable(place)).collect()
+}

@@ -22,6 +22,11 @@ impl Checks {
         }
     }
 
+    /// How many failed so far.
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
     /// True when nothing failed.
     pub fn good(&self) -> bool {
         self.failed == 0

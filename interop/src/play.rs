@@ -40,6 +40,7 @@ struct Actor {
 /// The stage cannot be set: a folder, a process or the name server.
 pub fn play(checks: &mut Checks, scene: &Scene, stage: &Stage<'_>) -> io::Result<()> {
     println!("scene {}", scene.name);
+    let failed = checks.failed();
     let folder = stage.folder.join(&scene.name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -67,7 +68,7 @@ pub fn play(checks: &mut Checks, scene: &Scene, stage: &Stage<'_>) -> io::Result
     for expectation in &scene.expect {
         expect(checks, expectation, &actors);
     }
-    if !checks.good() {
+    if checks.failed() > failed {
         for actor in &actors {
             println!("--- {}\n{}", actor.name, tail(&actor.folder.join("stderr.log")));
         }

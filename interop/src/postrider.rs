@@ -94,8 +94,8 @@ pub fn sendmail(
     letter: &str,
 ) -> io::Result<String> {
     let mut command = Command::new(program);
-    command.arg("sendmail").arg("--config").arg(Postrider::file(folder));
-    command.args(["-v", "-i", "-f", sender]).args(recipients).current_dir(folder);
+    command.arg("sendmail").env("POSTRIDER_CONFIG", Postrider::file(folder));
+    command.args(["-i", "-f", sender]).args(recipients).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {

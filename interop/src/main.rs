@@ -25,6 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bench::server::Postrider;
 use checks::{Checks, that};
 use clap::{Parser, ValueEnum};
+use kill9::Goal;
 use pairs::Kind;
 use scene::Scene;
 
@@ -119,8 +120,11 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
     if play == Play::Kill9 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = options.seed.unwrap_or(now.as_micros() as u64);
-        let starter = Postrider { program };
-        return kill9::play(checks, &starter, &folder, options.rounds, seed);
+        let relay = Postrider { program: program.clone() };
+        kill9::play(checks, &relay, &Goal::Sink, &folder, options.rounds, seed)?;
+        let local = postrider::local(&program, "sink.example", &["reader"]);
+        let goal = Goal::Maildir(postrider::Postrider::maildir(Path::new(""), "reader"));
+        return kill9::play(checks, &local, &goal, &folder, options.rounds, seed);
     }
     if nsd::Nsd::find(&peers).is_none() {
         let outcome = that(options.skip_missing, || "run interop/install.sh".into());

@@ -12,12 +12,11 @@ use std::time::Duration;
 use bench::client::Client;
 use bench::postfix::Postfix;
 use bench::server::{Plan, Running, Starter, tail};
-use toml::Table;
 
 use crate::checks::{Checks, that};
 use crate::exim::Exim;
 use crate::mailbox::{Found, await_letter, letters};
-use crate::postrider::{Postrider, set};
+use crate::postrider::{Postrider, local, set};
 
 /// All of them listen here.
 const PORT: u16 = 2525;
@@ -60,9 +59,9 @@ impl Kind {
         let users = USERS.map(str::to_owned).to_vec();
         let domain = self.domain().to_owned();
         match self {
-            Self::Postrider => {
-                program.exists().then(|| Box::new(ours(program, &users)) as Box<dyn Starter>)
-            }
+            Self::Postrider => program
+                .exists()
+                .then(|| Box::new(local(program, &domain, &USERS)) as Box<dyn Starter>),
             Self::Postfix => {
                 let root = Postfix::find(peers)?;
                 let hostname = format!("mx.{domain}");
@@ -73,21 +72,6 @@ impl Kind {
                 Some(Box::new(Exim { root, domain, users }))
             }
         }
-    }
-}
-
-fn ours(program: &Path, users: &[String]) -> Postrider {
-    let mut config = Table::new();
-    let users = users.iter().map(|user| toml::Value::from(user.as_str())).collect();
-    set(&mut config, "local", "domains", toml::Value::Array(vec!["postrider.example".into()]));
-    set(&mut config, "local", "users", toml::Value::Array(users));
-    set(&mut config, "relay", "networks", toml::Value::Array(vec!["127.0.0.0/8".into()]));
-    Postrider {
-        program: program.to_owned(),
-        hostname: "postrider.example".into(),
-        config,
-        name_server: None,
-        more_addresses: Vec::new(),
     }
 }
 
@@ -260,7 +244,7 @@ fn routed(
     if kind != Kind::Postrider {
         return starter;
     }
-    let mut ours = ours(program, &USERS.map(str::to_owned));
+    let mut ours = local(program, kind.domain(), &USERS);
     let hop = partner.address();
     let route = format!("smtp:[{}]:{}", hop.ip(), hop.port());
     set(&mut ours.config, "route", "default", route.into());

@@ -90,8 +90,10 @@ fn start(
     let mut addresses = host.addresses.iter().map(|ip| SocketAddr::from((*ip, scene.port)));
     let listen = addresses.next().ok_or_else(|| io::Error::other("a host without address"))?;
     let mut config = host.config.clone();
-    let users = host.users.iter().map(|user| Value::from(user.as_str())).collect();
-    set(&mut config, "local", "users", Value::Array(users));
+    if !host.users.is_empty() {
+        let users = host.users.iter().map(|user| Value::from(user.as_str())).collect();
+        set(&mut config, "local", "users", Value::Array(users));
+    }
     let starter = Postrider {
         program: program.to_owned(),
         hostname: host.name.clone(),

@@ -74,6 +74,22 @@ impl Starter for Postrider {
     }
 }
 
+/// A host whose `domain` is local, with a mailbox for each of `users`.
+pub fn local(program: &Path, domain: &str, users: &[&str]) -> Postrider {
+    let mut config = Table::new();
+    let list = |words: &[&str]| Value::Array(words.iter().map(|word| (*word).into()).collect());
+    set(&mut config, "local", "domains", list(&[domain]));
+    set(&mut config, "local", "users", list(users));
+    set(&mut config, "relay", "networks", list(&["127.0.0.0/8"]));
+    Postrider {
+        program: program.to_owned(),
+        hostname: domain.to_owned(),
+        config,
+        name_server: None,
+        more_addresses: Vec::new(),
+    }
+}
+
 /// Sets `table.section.key`, making the section if it is not there.
 pub fn set(table: &mut Table, section: &str, key: &str, value: Value) {
     let part = table.entry(section).or_insert_with(|| Table::new().into());

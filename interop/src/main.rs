@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bench::server::Postrider;
-use checks::{Checks, that};
+use checks::Checks;
 use clap::{Parser, ValueEnum};
 use kill9::Goal;
 use pairs::Kind;
@@ -113,8 +113,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scene | Play::Kill9 | Play::All => {}
     }
     if !program.exists() {
-        let outcome = that(options.skip_missing, || format!("no {}", program.display()));
-        checks.check("the program is built", outcome);
+        let remedy = format!("cargo build --release -p postrider; no {}", program.display());
+        checks.missing("the program", options.skip_missing, &remedy);
         return Ok(());
     }
     if play == Play::Kill9 {
@@ -127,8 +127,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return kill9::play(checks, &local, &goal, &folder, options.rounds, seed);
     }
     if nsd::Nsd::find(&peers).is_none() {
-        let outcome = that(options.skip_missing, || "run interop/install.sh".into());
-        checks.check("a name server is here", outcome);
+        checks.missing("a name server", options.skip_missing, "run interop/install.sh");
         return Ok(());
     }
     let scene = Scene::load(&options.scene).map_err(io::Error::other)?;

@@ -199,8 +199,8 @@ pub fn play(
     println!("{} and {}", one.domain(), other.domain());
     let starters = (one.starter(program, peers), other.starter(program, peers));
     let (Some(first), Some(second)) = starters else {
-        let outcome = that(skip_missing, || "not here: run interop/install.sh, or build it".into());
-        checks.check(&format!("{one:?} and {other:?} are here"), outcome);
+        let remedy = "run interop/install.sh, cargo build --release -p postrider";
+        checks.missing(&format!("{one:?} or {other:?}"), skip_missing, remedy);
         return Ok(());
     };
     let folder = folder.join(format!("{one:?}-{other:?}").to_lowercase());

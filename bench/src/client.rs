@@ -55,28 +55,32 @@ impl Client {
         self.reply(class)
     }
 
-    /// A transaction. `parameters` follow the reverse-path as they are. `content` has CR LF line ends; its dots are stuffed here. Returns the moment
-    /// of the end of data, and the reply.
+    /// An envelope, up to the reply to `DATA`. `parameters` follow the reverse-path as they are.
     ///
     /// # Errors
     /// As [`Client::command`].
-    pub fn send(
+    pub fn envelope(
         &mut self,
         sender: &str,
         parameters: &str,
         recipients: &[&str],
-        content: &[u8],
-    ) -> io::Result<(Instant, String)> {
+    ) -> io::Result<()> {
         self.command(format!("MAIL FROM:<{sender}> {parameters}").trim_end(), b'2')?;
         for recipient in recipients {
             self.command(&format!("RCPT TO:<{recipient}>"), b'2')?;
         }
         self.command("DATA", b'3')?;
+        Ok(())
+    }
+
+    /// The content, with CR LF line ends, and its end; the dots are stuffed here. Returns the reply.
+    ///
+    /// # Errors
+    /// As [`Client::command`].
+    pub fn content(&mut self, content: &[u8]) -> io::Result<String> {
         self.dialogue.push(format!(">>> ({} octets)", content.len()));
-        let octets = stuffed(content);
-        self.stream.get_mut().write_all(&octets)?;
-        let end = Instant::now();
-        Ok((end, self.reply(b'2')?))
+        self.stream.get_mut().write_all(&stuffed(content))?;
+        self.reply(b'2')
     }
 
     /// What was said so far, commands marked by `>>>`.

@@ -64,7 +64,7 @@ impl Starter for Postfix {
     fn prepare(&self, plan: &Plan) -> io::Result<Command> {
         let (config, queue) = (plan.folder.join("etc"), plan.folder.join("queue"));
         let (data, mail) = (plan.folder.join("data"), plan.folder.join("mail"));
-        let owner = user_id(OWNER)?;
+        let (owner, _) = user_id(OWNER)?;
         for folder in [&config, &queue, &data, &mail] {
             fs::create_dir_all(folder)?;
         }
@@ -123,7 +123,7 @@ impl Postfix {
              export_environment = LD_LIBRARY_PATH\n\
              maillog_file_prefixes = {folder}\nmaillog_file = {folder}/mail.log\n\
              myhostname = {2}\nmydestination =\nmynetworks = 127.0.0.0/8\n\
-             inet_protocols = ipv4\ninet_interfaces = {3}\nsmtp_bind_address = {3}\n\
+             inet_protocols = ipv4\ninet_interfaces = loopback-only\nsmtp_bind_address = {3}\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\n\
              smtpd_client_connection_count_limit = 0\nsmtpd_client_connection_rate_limit = 0\n\
              default_process_limit = 120\nsmtpd_tls_security_level = none\n\
@@ -151,15 +151,19 @@ impl Postfix {
     }
 }
 
-/// A user's number by the name.
+/// A user's number and main group by the name.
 ///
 /// # Errors
 /// There is none of that name.
-pub fn user_id(name: &str) -> io::Result<u32> {
+pub fn user_id(name: &str) -> io::Result<(u32, u32)> {
     let accounts = fs::read_to_string("/etc/passwd")?;
-    let mut fields = accounts.lines().map(|line| line.split(':'));
-    let id = fields.find_map(|mut line| (line.next() == Some(name)).then(|| line.nth(1)).flatten());
-    id.and_then(|id| id.parse().ok()).ok_or_else(|| io::Error::other(format!("no user {name}")))
+    let ids = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then_some(())?;
+        Some((fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    let found = accounts.lines().find_map(ids);
+    found.ok_or_else(|| io::Error::other(format!("no user {name}")))
 }
 
 /// Lets other users enter `folder`, which is ours; those above it are the operator's.

@@ -120,7 +120,8 @@ impl Bench<'_> {
         let running = Running::start(self.starter, &plan)?;
         let mut client = Client::connect(plan.listen)?;
         client.command("EHLO bench.example", b'2')?;
-        client.send(SENDER, "", &[RECIPIENT], b"Subject: after the crash\r\n\r\nHere.\r\n")?;
+        client.envelope(SENDER, "", &[RECIPIENT])?;
+        client.content(b"Subject: after the crash\r\n\r\nHere.\r\n")?;
         let (greeted, ready) = (running.greeted, begin.elapsed());
         let after = cost::of_tree(running.pid());
         row.notes.push(format!(
@@ -212,8 +213,9 @@ impl Drive<'_> {
             let mut content = Vec::new();
             template.write(ledger.number(sequence), &mut content);
             content.truncate(content.len().saturating_sub(3));
+            client.envelope(SENDER, "", &[RECIPIENT])?;
             ledger.sent(sequence);
-            client.send(SENDER, "", &[RECIPIENT], &content)?;
+            client.content(&content)?;
             ledger.accepted(sequence);
             std::thread::sleep(LONE_PAUSE);
         }
@@ -222,7 +224,7 @@ impl Drive<'_> {
         let mut times = ledger.transit_times();
         let mut replies = ledger.reply_times();
         let note = format!(
-            "end of commands to 250: p50 {:.2} ms; to the sink: p95 {:.2} ms",
+            "end of data to 250: p50 {:.2} ms; to the sink: p95 {:.2} ms",
             milliseconds(quantile(&mut replies, 0.5)),
             milliseconds(quantile(&mut times, 0.95)),
         );

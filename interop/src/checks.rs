@@ -5,6 +5,7 @@
 pub struct Checks {
     passed: usize,
     failed: usize,
+    skipped: usize,
 }
 
 impl Checks {
@@ -22,6 +23,21 @@ impl Checks {
         }
     }
 
+    /// Something is not here: a failure, unless it may be skipped.
+    pub fn missing(&mut self, name: &str, may_skip: bool, remedy: &str) {
+        if may_skip {
+            self.skipped += 1;
+            println!("  skip  {name}: {remedy}");
+        } else {
+            self.check(name, Err(remedy.to_owned()));
+        }
+    }
+
+    /// How many failed so far.
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
     /// True when nothing failed.
     pub fn good(&self) -> bool {
         self.failed == 0
@@ -29,7 +45,11 @@ impl Checks {
 
     /// The last line of the output.
     pub fn summary(&self) -> String {
-        format!("{} passed, {} failed", self.passed, self.failed)
+        let counts = format!("{} passed, {} failed", self.passed, self.failed);
+        match self.skipped {
+            0 => counts,
+            skipped => format!("{skipped} skipped\n{counts}"),
+        }
     }
 }
 

@@ -69,10 +69,10 @@ impl Starter for Exim {
     }
 
     fn prepare(&self, plan: &Plan) -> io::Result<Command> {
-        let user = user_id(USER)?;
+        let (user, group) = user_id(USER)?;
         for folder in [&plan.folder, &plan.folder.join("spool"), &plan.folder.join("mail")] {
             fs::create_dir_all(folder)?;
-            chown(folder, Some(user), None)?;
+            chown(folder, Some(user), Some(group))?;
         }
         let file = plan.folder.join("exim.conf");
         fs::write(&file, self.configuration(plan))?;
@@ -81,7 +81,11 @@ impl Starter for Exim {
         let mut command = Command::new(self.root.join("usr/sbin/exim4"));
         // In the foreground, looking at its queue each second.
         command.arg("-C").arg(file).args(["-bdf", "-q1s"]);
-        command.env("LD_LIBRARY_PATH", libraries.join(":")).uid(user).current_dir(&plan.folder);
+        command
+            .env("LD_LIBRARY_PATH", libraries.join(":"))
+            .uid(user)
+            .gid(group)
+            .current_dir(&plan.folder);
         Ok(command)
     }
 }

@@ -23,8 +23,9 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bench::server::Postrider;
-use checks::{Checks, that};
+use checks::Checks;
 use clap::{Parser, ValueEnum};
+use kill9::Goal;
 use pairs::Kind;
 use scene::Scene;
 
@@ -112,19 +113,21 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scene | Play::Kill9 | Play::All => {}
     }
     if !program.exists() {
-        let outcome = that(options.skip_missing, || format!("no {}", program.display()));
-        checks.check("the program is built", outcome);
+        let remedy = format!("cargo build --release -p postrider; no {}", program.display());
+        checks.missing("the program", options.skip_missing, &remedy);
         return Ok(());
     }
     if play == Play::Kill9 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = options.seed.unwrap_or(now.as_micros() as u64);
-        let starter = Postrider { program };
-        return kill9::play(checks, &starter, &folder, options.rounds, seed);
+        let relay = Postrider { program: program.clone() };
+        kill9::play(checks, &relay, &Goal::Sink, &folder, options.rounds, seed)?;
+        let local = postrider::local(&program, "sink.example", &["reader"]);
+        let goal = Goal::Maildir(postrider::Postrider::maildir(Path::new(""), "reader"));
+        return kill9::play(checks, &local, &goal, &folder, options.rounds, seed);
     }
     if nsd::Nsd::find(&peers).is_none() {
-        let outcome = that(options.skip_missing, || "run interop/install.sh".into());
-        checks.check("a name server is here", outcome);
+        checks.missing("a name server", options.skip_missing, "run interop/install.sh");
         return Ok(());
     }
     let scene = Scene::load(&options.scene).map_err(io::Error::other)?;

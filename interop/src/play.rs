@@ -40,6 +40,7 @@ struct Actor {
 /// The stage cannot be set: a folder, a process or the name server.
 pub fn play(checks: &mut Checks, scene: &Scene, stage: &Stage<'_>) -> io::Result<()> {
     println!("scene {}", scene.name);
+    let failed = checks.failed();
     let folder = stage.folder.join(&scene.name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -67,7 +68,7 @@ pub fn play(checks: &mut Checks, scene: &Scene, stage: &Stage<'_>) -> io::Result
     for expectation in &scene.expect {
         expect(checks, expectation, &actors);
     }
-    if !checks.good() {
+    if checks.failed() > failed {
         for actor in &actors {
             println!("--- {}\n{}", actor.name, tail(&actor.folder.join("stderr.log")));
         }
@@ -89,8 +90,10 @@ fn start(
     let mut addresses = host.addresses.iter().map(|ip| SocketAddr::from((*ip, scene.port)));
     let listen = addresses.next().ok_or_else(|| io::Error::other("a host without address"))?;
     let mut config = host.config.clone();
-    let users = host.users.iter().map(|user| Value::from(user.as_str())).collect();
-    set(&mut config, "local", "users", Value::Array(users));
+    if !host.users.is_empty() {
+        let users = host.users.iter().map(|user| Value::from(user.as_str())).collect();
+        set(&mut config, "local", "users", Value::Array(users));
+    }
     let starter = Postrider {
         program: program.to_owned(),
         hostname: host.name.clone(),

@@ -74,6 +74,22 @@ impl Starter for Postrider {
     }
 }
 
+/// A host whose `domain` is local, with a mailbox for each of `users`.
+pub fn local(program: &Path, domain: &str, users: &[&str]) -> Postrider {
+    let mut config = Table::new();
+    let list = |words: &[&str]| Value::Array(words.iter().map(|word| (*word).into()).collect());
+    set(&mut config, "local", "domains", list(&[domain]));
+    set(&mut config, "local", "users", list(users));
+    set(&mut config, "relay", "networks", list(&["127.0.0.0/8"]));
+    Postrider {
+        program: program.to_owned(),
+        hostname: domain.to_owned(),
+        config,
+        name_server: None,
+        more_addresses: Vec::new(),
+    }
+}
+
 /// Sets `table.section.key`, making the section if it is not there.
 pub fn set(table: &mut Table, section: &str, key: &str, value: Value) {
     let part = table.entry(section).or_insert_with(|| Table::new().into());
@@ -94,8 +110,8 @@ pub fn sendmail(
     letter: &str,
 ) -> io::Result<String> {
     let mut command = Command::new(program);
-    command.arg("sendmail").arg("--config").arg(Postrider::file(folder));
-    command.args(["-v", "-i", "-f", sender]).args(recipients).current_dir(folder);
+    command.arg("sendmail").env("POSTRIDER_CONFIG", Postrider::file(folder));
+    command.args(["-i", "-f", sender]).args(recipients).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {

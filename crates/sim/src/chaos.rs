@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::Random;
+
 use mail::lookup::Record;
 use mail::{ForwardPath, ReversePath};
 use spool::{Filter, Spool};

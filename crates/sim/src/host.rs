@@ -3,11 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use engine::doors::{Mailboxes, Random, World};
+use engine::doors::{Mailboxes, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
-use spool_log::memory::MemoryDisk;
-use spool_log::{Drive, Log};
+use spool::model::Model;
 
 use crate::mailboxes::Boxes;
 use crate::names::Zone;
@@ -33,7 +32,7 @@ pub struct Host {
     chance: Chance,
     /// Its mailboxes.
     pub boxes: Boxes,
-    disk: MemoryDisk,
+    disk: Arc<Model>,
     running: Option<Running>,
     /// How often it crashed.
     pub crashes: u64,
@@ -42,7 +41,7 @@ pub struct Host {
 struct Running {
     engine: Engine,
     tasks: Arc<HostTasks>,
-    spool: Arc<Log>,
+    spool: Arc<Model>,
 }
 
 impl Host {
@@ -55,7 +54,7 @@ impl Host {
             clock: clock.clone(),
             chance,
             boxes,
-            disk: MemoryDisk::new(),
+            disk: Arc::new(Model::new()),
             running: None,
             crashes: 0,
         }
@@ -63,7 +62,7 @@ impl Host {
 
     /// Starts the host from what its disk holds.
     pub fn start(&mut self) {
-        let spool = Arc::new(self.open());
+        let spool = self.disk.clone();
         let tasks = Arc::new(HostTasks::default());
         let world = World {
             tasks: tasks.clone(),
@@ -82,25 +81,13 @@ impl Host {
         self.running = Some(Running { engine, tasks, spool });
     }
 
-    fn open(&self) -> Log {
-        let chance = self.chance.branch();
-        let options = spool_log::Options {
-            segment_size: 256 * 1024,
-            ..spool_log::Options::new(Arc::new(move || chance.next()))
-        };
-        match Log::open(Arc::new(self.disk.clone()), options, Drive::Inline) {
-            Ok((log, _)) => log,
-            Err(error) => panic!("the spool does not open after a crash: {error}"),
-        }
-    }
-
     /// The engine, while the host is on.
     pub fn engine(&self) -> Option<&Engine> {
         self.running.as_ref().map(|running| &running.engine)
     }
 
     /// The spool, while the host is on.
-    pub fn spool(&self) -> Option<Arc<Log>> {
+    pub fn spool(&self) -> Option<Arc<Model>> {
         self.running.as_ref().map(|running| running.spool.clone())
     }
 
@@ -116,6 +103,6 @@ impl Host {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        self.disk = self.disk.crash(self.chance.next());
+        self.disk.restart();
     }
 }

@@ -180,6 +180,8 @@ fn options(host: &scene::Host, users: &[&str], port: u16) -> Result<Options, Str
     }
     let mut options = setup::options(&host.name, &domains, users, &trusted);
     options.outbound_port = port;
+    // As real processes on one machine do: each host speaks from its own loopback address.
+    options.outbound_source = host.addresses.iter().take(1).map(|address| (*address).into()).collect();
     for domain in strings(&host.config, "relay", "domains") {
         let pattern: DomainPattern = domain.parse().map_err(|error| wrong("relay domain", error))?;
         options.access.relay_domains.insert(pattern, None);

@@ -1,0 +1,208 @@
+//! A letter ready to be sent: its content in the form of the wire, to be read as often as needed.
+//!
+//! The header section is in memory (it has a bound), the body in a store that turns into an
+//! unlinked file when it grows, so that 50 MB never sit in memory whole.
+
+use std::io::{self, Read, Seek, Write};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::ZonedDateTime;
+use jiff::fmt::rfc2822;
+use mail::{BodyType, DomainName};
+use tempfile::SpooledTempFile;
+
+use super::lines::{Canonical, QuotedPrintable, Survey};
+
+/// Octets of body kept in memory before a file is made.
+const IN_MEMORY: usize = 1 << 20;
+/// Octets read or written at once.
+pub const PIECE: usize = 64 << 10;
+/// The longest line of a message without CR LF (RFC 5322 §2.1.1).
+pub const LINE_MAX: usize = 998;
+
+/// Text as it comes from a person or program, made canonical and surveyed while it is stored.
+pub struct Text {
+    store: SpooledTempFile,
+    canonical: Canonical,
+    survey: Survey,
+    piece: Vec<u8>,
+    len: u64,
+}
+
+impl Text {
+    /// No text yet.
+    pub fn new() -> Self {
+        Self {
+            store: tempfile::spooled_tempfile(IN_MEMORY),
+            canonical: Canonical::default(),
+            survey: Survey::default(),
+            piece: Vec::new(),
+            len: 0,
+        }
+    }
+
+    /// Takes the next octets, cut anywhere.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written.
+    pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.canonical.push(octets, &mut self.piece);
+        self.store_piece()
+    }
+
+    /// Takes all that `from` gives.
+    ///
+    /// # Errors
+    /// When reading or the temporary file fails.
+    pub fn read_from(&mut self, from: &mut dyn Read) -> io::Result<()> {
+        let mut buffer = vec![0; PIECE];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(n) => self.push(buffer.get(..n).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is in it so far.
+    pub fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    /// The letter with `head` (its fields in the form of the wire, without the empty line) and
+    /// this text as it is.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written.
+    pub fn into_letter(mut self, mut head: Vec<u8>) -> io::Result<Letter> {
+        self.canonical.finish(&mut self.piece);
+        self.store_piece()?;
+        let eight_bit = self.survey.eight_bit || !head.is_ascii();
+        head.extend_from_slice(b"\r\n");
+        self.store.rewind()?;
+        Ok(Letter { head, head_read: 0, body: self.store, body_len: self.len, eight_bit })
+    }
+
+    /// This text in quoted-printable.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read or written.
+    pub fn into_quoted_printable(mut self) -> io::Result<Self> {
+        self.canonical.finish(&mut self.piece);
+        self.store_piece()?;
+        self.store.rewind()?;
+        let (mut encoder, mut encoded) = (QuotedPrintable::default(), Self::new());
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let n = self.store.read(&mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            encoder.push(buffer.get(..n).unwrap_or_default(), &mut encoded.piece);
+            encoded.store_piece()?;
+        }
+        encoder.finish(&mut encoded.piece);
+        encoded.store_piece()?;
+        Ok(encoded)
+    }
+
+    fn store_piece(&mut self) -> io::Result<()> {
+        self.survey.push(&self.piece);
+        self.store.write_all(&self.piece)?;
+        self.len += self.piece.len() as u64;
+        self.piece.clear();
+        Ok(())
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A letter in the form of the wire: fields, an empty line, the body.
+pub struct Letter {
+    head: Vec<u8>,
+    head_read: usize,
+    body: SpooledTempFile,
+    body_len: u64,
+    eight_bit: bool,
+}
+
+impl Letter {
+    /// Octets of content.
+    pub fn size(&self) -> u64 {
+        self.head.len() as u64 + self.body_len
+    }
+
+    /// What the content needs of its transport.
+    pub fn body_type(&self) -> BodyType {
+        if self.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit }
+    }
+
+    /// The header section with its empty line.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Goes back to the beginning; what is [read](Read) next is the whole content.
+    ///
+    /// # Errors
+    /// When the temporary file fails.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        self.head_read = 0;
+        self.body.rewind()
+    }
+}
+
+impl Read for Letter {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut head = self.head.get(self.head_read..).unwrap_or_default();
+        if head.is_empty() {
+            return self.body.read(buffer);
+        }
+        let n = head.read(buffer)?;
+        self.head_read += n;
+        Ok(n)
+    }
+}
+
+/// The moment a letter is finished, and what makes its Message-ID one of its kind.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The local time.
+    pub time: ZonedDateTime,
+    /// Left of the `@`: a dot-atom that no other letter of this host has.
+    pub unique: String,
+}
+
+impl Stamp {
+    /// Now.
+    pub fn now() -> Self {
+        static LETTERS: AtomicU64 = AtomicU64::new(0);
+        let time = ZonedDateTime::now();
+        let n = LETTERS.fetch_add(1, Ordering::Relaxed);
+        let nanos = time.timestamp().as_nanosecond();
+        Self { unique: format!("{nanos:x}.{:x}.{n:x}", process::id()), time }
+    }
+
+    /// `Mon, 6 Jul 2026 12:00:00 +0200`: local time and numeric zone (RFC 5322 §3.3).
+    pub fn date(&self) -> String {
+        rfc2822::to_string(&self.time)
+            .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
+    }
+
+    /// `<unique@host>` (RFC 5322 §3.6.4).
+    pub fn message_id(&self, host: &DomainName) -> String {
+        format!("<{}@{host}>", self.unique)
+    }
+}

@@ -1,0 +1,192 @@
+//! The line ends of a text typed or piped in, made those of the wire: every line ends in CR LF and
+//! no CR or LF stands alone (RFC 5321 §2.3.8, RFC 5322 §2.3).
+
+/// Turns LF, CR LF and lone CR into CR LF, piece by piece.
+#[derive(Debug, Default)]
+pub struct Canonical {
+    /// The last octet was a CR whose line end is already written.
+    after_cr: bool,
+    /// The last line has octets and no end.
+    open: bool,
+}
+
+impl Canonical {
+    /// Appends the canonical form of the next `octets`, cut anywhere.
+    pub fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let mut rest = octets;
+        while let Some(end) = memchr::memchr2(b'\r', b'\n', rest) {
+            let (line, tail) = rest.split_at(end);
+            out.extend_from_slice(line);
+            self.open |= !line.is_empty();
+            let byte = tail.first().copied().unwrap_or(b'\n');
+            let second_half = byte == b'\n' && self.after_cr && line.is_empty();
+            if !second_half {
+                out.extend_from_slice(b"\r\n");
+                self.open = false;
+            }
+            self.after_cr = byte == b'\r';
+            rest = tail.get(1..).unwrap_or_default();
+        }
+        if !rest.is_empty() {
+            out.extend_from_slice(rest);
+            (self.open, self.after_cr) = (true, false);
+        }
+    }
+
+    /// Ends the last line if it has no end.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.open) {
+            out.extend_from_slice(b"\r\n");
+        }
+        self.after_cr = false;
+    }
+}
+
+/// What a text needs of its transport, learnt while it passes by in canonical form.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// An octet above 127 was seen.
+    pub eight_bit: bool,
+    /// Octets of the longest line, CR LF not counted.
+    pub longest_line: usize,
+    /// A NUL was seen, which no line of text may hold (RFC 5322 §2.1).
+    pub nul: bool,
+    line: usize,
+    utf8: Utf8,
+}
+
+impl Survey {
+    /// Looks at the next octets.
+    pub fn push(&mut self, octets: &[u8]) {
+        for &byte in octets {
+            match byte {
+                b'\n' => self.line = 0,
+                b'\r' => {}
+                _ => self.line += 1,
+            }
+            self.longest_line = self.longest_line.max(self.line);
+            self.eight_bit |= byte >= 0x80;
+            self.nul |= byte == 0;
+            self.utf8.push(byte);
+        }
+    }
+
+    /// Whether all octets together are UTF-8.
+    pub fn is_utf8(&self) -> bool {
+        !self.utf8.broken && self.utf8.missing == 0
+    }
+}
+
+/// Checks UTF-8 octet by octet (RFC 3629 §4).
+#[derive(Clone, Debug, Default)]
+struct Utf8 {
+    missing: u8,
+    /// Bounds of the next octet, narrower after some first octets.
+    next: (u8, u8),
+    broken: bool,
+}
+
+impl Utf8 {
+    fn push(&mut self, byte: u8) {
+        if self.missing > 0 {
+            self.broken |= !(self.next.0..=self.next.1).contains(&byte);
+            self.missing -= 1;
+            self.next = (0x80, 0xbf);
+            return;
+        }
+        (self.missing, self.next) = match byte {
+            0xc2..=0xdf => (1, (0x80, 0xbf)),
+            0xe0 => (2, (0xa0, 0xbf)),
+            0xed => (2, (0x80, 0x9f)),
+            0xe1..=0xef => (2, (0x80, 0xbf)),
+            0xf0 => (3, (0x90, 0xbf)),
+            0xf1..=0xf3 => (3, (0x80, 0xbf)),
+            0xf4 => (3, (0x80, 0x8f)),
+            _ => (0, (0, 0)),
+        };
+        self.broken |= byte >= 0x80 && self.missing == 0;
+    }
+}
+
+/// Writes quoted-printable (RFC 2045 §6.7) for text in canonical form, piece by piece.
+#[derive(Debug, Default)]
+pub struct QuotedPrintable {
+    column: usize,
+    /// A blank or tab that is written when it is known not to end the line.
+    blank: Option<u8>,
+}
+
+/// Columns of a line with its soft line break (RFC 2045 §6.7 (5)).
+const QUOTED_COLUMNS: usize = 76;
+
+impl QuotedPrintable {
+    /// Appends the encoded form of the next octets.
+    pub fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        for &byte in octets {
+            match byte {
+                // In canonical form a CR comes with its LF.
+                b'\r' => {}
+                b'\n' => self.end_line(out),
+                b' ' | b'\t' => {
+                    self.flush_blank(out);
+                    self.blank = Some(byte);
+                }
+                byte => {
+                    self.flush_blank(out);
+                    // Some relays touch `From ` and a lone dot at the start of a line.
+                    let shy = self.column == 0 && matches!(byte, b'F' | b'.');
+                    if matches!(byte, 33..=60 | 62..=126) && !shy {
+                        self.put(&[byte], out);
+                    } else {
+                        self.put(&hex(byte), out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the text.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Some(blank) = self.blank.take() {
+            self.put(&hex(blank), out);
+        }
+        if self.column > 0 {
+            // The encoding alone must not add a line end to the text.
+            out.extend_from_slice(b"=\r\n");
+            self.column = 0;
+        }
+    }
+
+    fn end_line(&mut self, out: &mut Vec<u8>) {
+        if let Some(blank) = self.blank.take() {
+            self.put(&hex(blank), out);
+        }
+        out.extend_from_slice(b"\r\n");
+        self.column = 0;
+    }
+
+    fn flush_blank(&mut self, out: &mut Vec<u8>) {
+        if let Some(blank) = self.blank.take() {
+            self.put(&[blank], out);
+        }
+    }
+
+    fn put(&mut self, token: &[u8], out: &mut Vec<u8>) {
+        // One column stays free for the `=` of a soft break.
+        if self.column + token.len() > QUOTED_COLUMNS - 1 {
+            out.extend_from_slice(b"=\r\n");
+            self.column = 0;
+        }
+        out.extend_from_slice(token);
+        self.column += token.len();
+    }
+}
+
+fn hex(byte: u8) -> [u8; 3] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

@@ -1,0 +1,25 @@
+//! The user agent: what people type and programs call (RFC 5598 §2.1.1).
+//!
+//! A guest in this house: it composes letters, hands them to the mail service over SMTP like any
+//! author would, reads the queue through the control socket, and enters no other room. When the
+//! service is down, letters wait in the [drop directory](crate::drop). Each `run_*` is one program;
+//! `arguments` begin with the program's name.
+
+pub mod addresses;
+mod console;
+pub mod control;
+mod fields;
+pub mod letter;
+mod lines;
+mod mail;
+mod mailq;
+pub mod outbox;
+mod sendmail;
+mod site;
+pub mod submit;
+pub mod sysexits;
+
+pub use self::mail::run_mail;
+pub use mailq::{list_queue, run_mailq};
+pub use sendmail::{run_newaliases, run_sendmail};
+pub use site::{Person, Site};

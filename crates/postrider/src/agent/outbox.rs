@@ -1,0 +1,202 @@
+//! Sends a letter: to the mail service, or to the drop directory while the service cannot take it.
+//!
+//! A refusal is told to the person at once; it is the one who can mend it. A service that is down,
+//! closing or hung up is nobody's fault: the letter is queued beside it. Where the connection was
+//! lost at the final dot the letter may have been taken, and is queued all the same: losing is worse
+//! than repeating (RFC 5321 §6.1).
+
+use std::io;
+use std::time::SystemTime;
+
+use mail::{ForwardPath, Reply, ReversePath};
+use smtp::client::{RecipientResult, SessionError};
+
+use super::console::harmless;
+use super::letter::Letter;
+use super::site::Site;
+use super::submit::{Dialogue, SubmitError, submit};
+use super::sysexits::{EX_IOERR, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, Exit};
+use crate::drop;
+
+/// A letter on its way out.
+pub struct Parcel {
+    /// Where reports go.
+    pub reverse_path: ReversePath,
+    /// Where it goes; at least one.
+    pub recipients: Vec<ForwardPath>,
+    /// The letter.
+    pub letter: Letter,
+}
+
+/// What became of the letter for one recipient.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// The service has it, and said so.
+    Taken(Reply),
+    /// It lies durably in the drop directory.
+    Queued,
+    /// It was not taken: why, and what the shell is told.
+    Failed(String, Exit),
+}
+
+/// What became of a letter.
+#[derive(Debug)]
+pub struct Report {
+    /// Each recipient's fate, in order.
+    pub fates: Vec<(ForwardPath, Fate)>,
+    /// What the person must know when the letter was queued beside the service.
+    pub queued: Option<String>,
+}
+
+impl Report {
+    /// What the shell is told: 0 only when every recipient's letter is safe.
+    pub fn exit(&self) -> Exit {
+        self.fates.iter().fold(EX_OK, |exit, (_, fate)| match fate {
+            Fate::Taken(_) | Fate::Queued => exit,
+            Fate::Failed(_, code) => exit.and(*code),
+        })
+    }
+
+    /// Whether the letter is safe for nobody.
+    pub fn is_hopeless(&self) -> bool {
+        self.fates.iter().all(|(_, fate)| matches!(fate, Fate::Failed(..)))
+    }
+
+    /// The recipients whose letter failed, with the reason.
+    pub fn failures(&self) -> impl Iterator<Item = (&ForwardPath, &str)> {
+        self.fates.iter().filter_map(|(path, fate)| match fate {
+            Fate::Failed(reason, _) => Some((path, reason.as_str())),
+            Fate::Taken(_) | Fate::Queued => None,
+        })
+    }
+
+    /// The recipients whose letter is safe, with how.
+    pub fn successes(&self) -> impl Iterator<Item = (&ForwardPath, &'static str)> {
+        self.fates.iter().filter_map(|(path, fate)| match fate {
+            Fate::Taken(_) => Some((path, "Sent")),
+            Fate::Queued => Some((path, "Queued")),
+            Fate::Failed(..) => None,
+        })
+    }
+}
+
+/// Sends `parcel`, whose letter stays with the caller.
+pub fn send(site: &Site, parcel: &mut Parcel, dialogue: &mut dyn Dialogue) -> Report {
+    let submitted = submit(
+        &site.submission,
+        &site.hostname,
+        &parcel.reverse_path,
+        &parcel.recipients,
+        &mut parcel.letter,
+        dialogue,
+    );
+    let (mut fates, why) = match submitted {
+        Ok(results) => (results.into_iter().map(fate).collect(), UNABLE),
+        Err(SubmitError::Down(_)) => (unsettled(parcel), DOWN),
+        Err(SubmitError::Session(SessionError::Refused(_, reply))) if reply.is_permanent() => {
+            let exit = Exit::of_refusal(&reply);
+            (all(parcel, &Fate::Failed(shown(&reply), exit)), UNABLE)
+        }
+        Err(SubmitError::Session(_)) => (unsettled(parcel), UNABLE),
+        Err(SubmitError::Letter(error)) => {
+            let reason = format!("the letter cannot be read: {error}");
+            (all(parcel, &Fate::Failed(reason, EX_IOERR)), UNABLE)
+        }
+    };
+    let queued = queue_rest(site, parcel, &mut fates, why);
+    let fates = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Queued));
+    Report { fates: parcel.recipients.iter().cloned().zip(fates).collect(), queued }
+}
+
+const DOWN: &str = "queued; the mail service is not running, it will be taken when it starts";
+const UNABLE: &str = "queued; the mail service cannot take it now, it will be taken later";
+
+/// A fate, or none yet: the drop directory decides.
+type Open = Option<Fate>;
+
+fn all(parcel: &Parcel, fate: &Fate) -> Vec<Open> {
+    parcel.recipients.iter().map(|_| Some(fate.clone())).collect()
+}
+
+fn unsettled(parcel: &Parcel) -> Vec<Open> {
+    parcel.recipients.iter().map(|_| None).collect()
+}
+
+fn fate(result: RecipientResult) -> Open {
+    match result {
+        RecipientResult::Taken(reply) => Some(Fate::Taken(reply)),
+        // 421: the service is going down.
+        RecipientResult::Refused(_, reply) if reply.code().get() == 421 => None,
+        RecipientResult::Refused(_, reply) | RecipientResult::Later(reply) => {
+            Some(Fate::Failed(shown(&reply), Exit::of_refusal(&reply)))
+        }
+        RecipientResult::Lost(..) => None,
+        RecipientResult::Unsuitable(extension) => {
+            let reason = format!("the mail service does not offer {extension}");
+            Some(Fate::Failed(reason, EX_UNAVAILABLE))
+        }
+        RecipientResult::TooLarge(limit) => {
+            let reason = format!("the letter is larger than the {limit} octets the service takes");
+            Some(Fate::Failed(reason, EX_UNAVAILABLE))
+        }
+    }
+}
+
+fn shown(reply: &Reply) -> String {
+    harmless(&reply.to_string())
+}
+
+/// Drops the letter for those whose fate is open. With the words for the person when it worked.
+fn queue_rest(
+    site: &Site,
+    parcel: &mut Parcel,
+    fates: &mut [Open],
+    why: &'static str,
+) -> Option<String> {
+    let open = parcel.recipients.iter().zip(fates.iter()).filter(|(_, fate)| fate.is_none());
+    let recipients: Vec<ForwardPath> = open.map(|(path, _)| path.clone()).collect();
+    if recipients.is_empty() {
+        return None;
+    }
+    let envelope = drop::Envelope {
+        sender: parcel.reverse_path.clone(),
+        recipients,
+        body: parcel.letter.body_type(),
+        // Files belong to the effective user, and the two must agree.
+        uid: nix::unistd::Uid::effective().as_raw(),
+        time: SystemTime::now(),
+    };
+    let written = parcel
+        .letter
+        .rewind()
+        .and_then(|()| drop::write(&site.drop_dir(), &envelope, &mut parcel.letter));
+    match written {
+        Ok(_) => Some(why.to_owned()),
+        Err(error) => {
+            let reason = not_queued(site, &error);
+            let failed = fates.iter_mut().filter(|fate| fate.is_none());
+            failed.for_each(|fate| *fate = Some(Fate::Failed(reason.clone(), EX_TEMPFAIL)));
+            None
+        }
+    }
+}
+
+/// Why the letter could not even be queued, and who can do something about it.
+pub fn not_queued(site: &Site, error: &io::Error) -> String {
+    let dir = site.drop_dir();
+    let dir = dir.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "not queued: the mail service is not running and has no directory {dir}; start it first"
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "not queued: the mail service is not running and you may not write to {dir}; \
+             its administrator can allow it"
+        ),
+        _ => format!("not queued: the mail service is not running and {dir} fails: {error}"),
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! `sendmail`: how programs hand in mail, on every Unix since 4BSD.
+//!
+//! With `-t`, recipients of the header section are **added** to those of the command line, as
+//! Postfix documents it. (Sendmail itself once took the command line's away from them; no program
+//! that lives relies on that.)
+
+mod arguments;
+mod intake;
+mod smtp;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use mail::ReversePath;
+
+use self::arguments::{Call, Mode, help, parse};
+use self::intake::{Intake, IntakeError, Sender, author, take_in};
+use super::addresses::{Entry, read_list, read_one};
+use super::console::Console;
+use super::control::{self, ControlError};
+use super::letter::Stamp;
+use super::mail::{Shown, recipients, tell};
+use super::mailq::mailq;
+use super::outbox::{Parcel, send};
+use super::site::Site;
+use super::submit::Silent;
+use super::sysexits::{EX_DATAERR, EX_IOERR, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, Exit};
+
+/// `sendmail`. `arguments` begin with the program's name.
+pub fn run_sendmail(arguments: Vec<OsString>, site: &Site) -> ExitCode {
+    let call = match parse(arguments.into_iter().skip(1).collect()) {
+        Ok(call) => call,
+        Err(error) => {
+            return Console::with_own(|console| usage(console, &error.to_string())).into();
+        }
+    };
+    // SMTP needs the input to itself: a lock on it would be held for ever.
+    if call.mode == Mode::Smtp {
+        return smtp::run(site, std::io::stdin(), &mut std::io::stdout()).into();
+    }
+    Console::with_own(|console| run(call, site, console)).into()
+}
+
+/// `newaliases`.
+pub fn run_newaliases(_arguments: Vec<OsString>, site: &Site) -> ExitCode {
+    let call = Call { mode: Mode::Aliases, ..Call::default() };
+    Console::with_own(|console| run(call, site, console)).into()
+}
+
+fn run(call: Call, site: &Site, console: &mut Console<'_>) -> Exit {
+    match call.mode {
+        Mode::Letter => letter(&call, site, console).unwrap_or_else(|Stop(reason, exit)| {
+            console.complain("sendmail", &reason);
+            exit
+        }),
+        Mode::Queue => mailq(site, false, console),
+        Mode::Aliases => {
+            console.say("The aliases are read by the mail service itself; nothing to rebuild.");
+            EX_OK
+        }
+        Mode::Flush => flush(site, console),
+        Mode::Help => {
+            console.say(&help());
+            EX_OK
+        }
+        Mode::Smtp => usage(console, "-bs cannot be used here"),
+    }
+}
+
+fn usage(console: &mut Console<'_>, reason: &str) -> Exit {
+    console.complain("sendmail", reason);
+    EX_USAGE
+}
+
+fn flush(site: &Site, console: &mut Console<'_>) -> Exit {
+    match control::flush(&site.data_dir) {
+        Ok(()) => EX_OK,
+        Err(error) => {
+            console.complain("sendmail", &error.to_string());
+            match error {
+                ControlError::NotAllowed(_) => EX_NOPERM,
+                _ => EX_UNAVAILABLE,
+            }
+        }
+    }
+}
+
+/// Why a letter was not sent.
+struct Stop(String, Exit);
+
+/// Takes a letter in and sends it.
+fn letter(call: &Call, site: &Site, console: &mut Console<'_>) -> Result<Exit, Stop> {
+    let reverse_path = reverse_path(call.sender.as_deref(), site)?;
+    let mut to = Vec::new();
+    for word in &call.recipients {
+        to.extend(read_list(word, &site.hostname).map_err(|e| Stop(e.to_string(), EX_USAGE))?);
+    }
+    if to.is_empty() && !call.read_recipients {
+        let reason = "no recipients: name them, or use -t to take them from the letter";
+        return Err(Stop(reason.to_owned(), EX_USAGE));
+    }
+    let name = call.full_name.clone().or_else(|| site.person.full_name.clone());
+    let own = Entry { name, mailbox: site.own_address(), completed: true };
+    let host = site.hostname.clone();
+    let sender = Sender { author: author(&reverse_path, own, &host), host };
+    let taken = take_in(console.input, !call.ignore_dots, &sender, &Stamp::now());
+    let Intake { letter, recipients: named } = taken.map_err(|error| {
+        let exit = if let IntakeError::Io(_) = error { EX_IOERR } else { EX_DATAERR };
+        Stop(error.to_string(), exit)
+    })?;
+    if call.read_recipients {
+        let in_letter = |error| Stop(format!("in the header section, {error}"), EX_DATAERR);
+        to.extend(named.map_err(in_letter)?);
+    }
+    let recipients = recipients([&to]);
+    if recipients.is_empty() {
+        let reason = "no recipients in To, Cc or Bcc of the letter";
+        return Err(Stop(reason.to_owned(), EX_DATAERR));
+    }
+    let mut parcel = Parcel { reverse_path, recipients, letter };
+    let report = if call.verbose {
+        send(site, &mut parcel, &mut Shown::new(console.out))
+    } else {
+        send(site, &mut parcel, &mut Silent)
+    };
+    tell("sendmail", &report, call.verbose, console);
+    Ok(report.exit())
+}
+
+/// Where reports go: to the person, unless `-f` says otherwise.
+fn reverse_path(given: Option<&str>, site: &Site) -> Result<ReversePath, Stop> {
+    match given.map(str::trim) {
+        None => Ok(ReversePath::Mailbox(site.own_address())),
+        Some("" | "<>") => Ok(ReversePath::Null),
+        Some(address) => {
+            let entry = read_one(address, &site.hostname);
+            let entry = entry.map_err(|error| Stop(format!("-f {error}"), EX_USAGE))?;
+            Ok(ReversePath::Mailbox(entry.mailbox))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

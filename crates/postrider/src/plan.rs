@@ -44,7 +44,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         paused: config.queue.paused,
         sessions: config.limits.sessions,
         memory: MEMORY,
-        zone: jiff::Zoned::now().offset().seconds() / 60,
+        zone: jiff::ZonedDateTime::now().offset().seconds() / 60,
     })
 }
 

@@ -2,9 +2,13 @@
 //! host adds to a message, and the reports that tell what became of one.
 
 pub mod address;
+pub mod content;
+pub mod date;
 pub mod envelope;
 pub mod lookup;
 pub mod reply;
+pub mod report;
+pub mod trace;
 
 pub use address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};

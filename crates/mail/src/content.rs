@@ -1,0 +1,185 @@
+//! The content of a message as far as a mail system looks into it: where the header section ends,
+//! and a few of its fields (RFC 5322 §2.2). The body is never read.
+//!
+//! [`HeaderScanner`] follows content that streams past, in a few hundred octets of memory. [`Fields`]
+//! and [`split_head`] are for tools that hold a header section. All take what they are given: odd
+//! fields are no reason to refuse mail (RFC 5321 §3.7.2).
+
+mod scanner;
+
+use std::borrow::Cow;
+
+pub use scanner::{DELIVERED_TO_MAX, HeaderScanner};
+
+/// Splits content into its header section, line ends included, and its body, without the blank line
+/// between. Where a line is neither a field nor the continuation of one, the body begins there.
+pub fn split_head(content: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = content;
+    while !rest.is_empty() {
+        let (line, after) = take_line(rest);
+        if without_end(line).is_empty() {
+            return (head_before(content, rest), after);
+        }
+        if !is_continuation(line) && field_name(line).is_none() {
+            return (head_before(content, rest), rest);
+        }
+        rest = after;
+    }
+    (content, &[])
+}
+
+/// The part of `content` before `rest`, which is its end.
+fn head_before<'a>(content: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    content.get(..content.len() - rest.len()).unwrap_or_default()
+}
+
+/// The first line with its line end, and what follows.
+fn take_line(octets: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'\n', octets) {
+        Some(at) => octets.split_at_checked(at + 1).unwrap_or((octets, &[])),
+        None => (octets, &[]),
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn is_continuation(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t'))
+}
+
+/// An octet of a field name (RFC 5322 §2.2).
+fn is_name(octet: u8) -> bool {
+    matches!(octet, 33..=126) && octet != b':'
+}
+
+/// The name of the field that starts on this line, blanks before the colon left out
+/// (RFC 5322 §4.5).
+fn field_name(line: &[u8]) -> Option<&[u8]> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    (!name.is_empty() && name.iter().all(|&octet| is_name(octet))).then_some(name)
+}
+
+/// One field of a header section.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Field<'a> {
+    /// As it is written.
+    pub name: &'a [u8],
+    /// What follows the colon, folds included, without the last line end.
+    pub raw: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// Whether this is the field `name`; case does not matter.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value on one line: line ends taken out, white space kept (RFC 5322 §2.2.3), blanks around
+    /// it dropped.
+    pub fn value(&self) -> Cow<'a, [u8]> {
+        if memchr::memchr(b'\n', self.raw).is_none() {
+            return Cow::Borrowed(self.raw.trim_ascii());
+        }
+        let mut value = Vec::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while !rest.is_empty() {
+            let (line, after) = take_line(rest);
+            value.extend_from_slice(without_end(line));
+            rest = after;
+        }
+        Cow::Owned(value.trim_ascii().to_vec())
+    }
+}
+
+/// The fields of a header section in order; ends where [`split_head`] says it does.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// Over a header section, or content that begins with one.
+    pub fn new(head: &'a [u8]) -> Self {
+        Self(head)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        let field = self.0;
+        // Continuations without a field before them belong to nothing.
+        while is_continuation(self.0) && !without_end(take_line(self.0).0).is_empty() {
+            self.0 = take_line(self.0).1;
+        }
+        let start = if self.0.len() == field.len() { field } else { self.0 };
+        let (first, mut rest) = take_line(start);
+        let name = field_name(first)?;
+        while is_continuation(rest) {
+            rest = take_line(rest).1;
+        }
+        self.0 = rest;
+        let whole = start.get(..start.len() - rest.len())?;
+        let colon = memchr::memchr(b':', whole)?;
+        Some(Field { name, raw: without_end(whole.get(colon + 1..)?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(octets: &[u8]) -> String {
+        String::from_utf8_lossy(octets).into_owned()
+    }
+
+    #[test]
+    fn heads_and_bodies() {
+        let rows: &[(&str, &str, &str)] = &[
+            ("A: 1\r\nB: 2\r\n\r\nbody\r\n", "A: 1\r\nB: 2\r\n", "body\r\n"),
+            ("A: 1\r\n 2\r\n\r\n", "A: 1\r\n 2\r\n", ""),
+            ("A: 1\r\n \r\nB: 2\r\n\r\nx", "A: 1\r\n \r\nB: 2\r\n", "x"),
+            ("A: 1\nB : 2\n\nbody", "A: 1\nB : 2\n", "body"),
+            ("\r\nbody", "", "body"),
+            ("no field\r\n\r\nx", "", "no field\r\n\r\nx"),
+            ("A: 1\r\nno field\r\n", "A: 1\r\n", "no field\r\n"),
+            ("A: 1", "A: 1", ""),
+            ("", "", ""),
+        ];
+        for (content, head, body) in rows {
+            let got = split_head(content.as_bytes());
+            assert_eq!(
+                (text(got.0), text(got.1)),
+                (head.to_string(), body.to_string()),
+                "{content}"
+            );
+        }
+    }
+
+    /// Register: 5321-3.7.2-d.
+    #[test]
+    fn fields() {
+        let rows: &[(&str, &[(&str, &str)])] = &[
+            ("A: 1\r\nB:2\r\n\r\nC: 3\r\n", &[("A", "1"), ("B", "2")]),
+            ("A: one\r\n  two\r\n\tthree\r\nB:\r\n", &[("A", "one  two\tthree"), ("B", "")]),
+            (" lost\r\nA: 1\r\n", &[("A", "1")]),
+            ("A : 1: 2\r\n", &[("A", "1: 2")]),
+            ("A: 1\nB: 2", &[("A", "1"), ("B", "2")]),
+            (": 1\r\n", &[]),
+            ("A\u{e9}: 1\r\n", &[]),
+        ];
+        for (head, want) in rows {
+            let got: Vec<_> = Fields::new(head.as_bytes())
+                .map(|field| (text(field.name), text(&field.value())))
+                .collect();
+            let want: Vec<_> =
+                want.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            assert_eq!(got, want, "{head}");
+        }
+        let field = Fields::new(b"Subject: x\r\n").next().unwrap();
+        assert!(field.is("subject") && !field.is("subjec"));
+    }
+}

@@ -59,7 +59,10 @@ fn is_name(octet: u8) -> bool {
 /// (RFC 5322 §4.5).
 fn field_name(line: &[u8]) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', line)?;
-    let name = line.get(..colon)?.trim_ascii_end();
+    let mut name = line.get(..colon)?;
+    while let Some(shorter) = name.strip_suffix(b" ").or(name.strip_suffix(b"\t")) {
+        name = shorter;
+    }
     (!name.is_empty() && name.iter().all(|&octet| is_name(octet))).then_some(name)
 }
 
@@ -181,5 +184,27 @@ mod tests {
         }
         let field = Fields::new(b"Subject: x\r\n").next().unwrap();
         assert!(field.is("subject") && !field.is("subjec"));
+    }
+
+    proptest::proptest! {
+        /// The scanner that sees octets stream past and the functions that hold them all agree.
+        #[test]
+        fn scanner_agrees(
+            content in "(Received:|Date|:|[ab]|[ \t\u{c}]|\r\n|\n|\r|\u{e9}){0,40}",
+            piece in 1_usize..9,
+        ) {
+            let content = content.as_bytes();
+            let mut scanner = HeaderScanner::new();
+            content.chunks(piece).for_each(|chunk| scanner.feed(chunk));
+            scanner.finish();
+            let (head, body) = split_head(content);
+            let hops = Fields::new(head).filter(|field| field.is("received")).count();
+            proptest::prop_assert_eq!(scanner.hops(), hops);
+            // A name cut off by the end of the content is not known to be none.
+            if scanner.in_body() {
+                proptest::prop_assert_eq!(scanner.eight_bit_body(), !body.is_ascii());
+                proptest::prop_assert_eq!(scanner.eight_bit_head(), !head.is_ascii());
+            }
+        }
     }
 }

@@ -23,10 +23,18 @@ use crate::reply::{EnhancedStatus, Reply};
 /// A failed message up to this many octets is returned whole (RFC 6522 §3), a larger one as its
 /// header section: it has crossed the net once already, and its author has it.
 pub const RETURN_WHOLE_MAX: u64 = 100 * 1024;
-/// Octets of a header section that are returned; the caller cuts after the last line that fits.
+/// Octets of a header section that are returned, see [`cut_headers`].
 pub const RETURN_HEADERS_MAX: usize = 64 * 1024;
 /// Recipients named one by one in the part for people; the part for programs has them all.
 pub const NAMED_MAX: usize = 50;
+
+/// The part of a header section that is returned: whole lines, at most [`RETURN_HEADERS_MAX`]
+/// octets.
+pub fn cut_headers(head: &[u8]) -> &[u8] {
+    let Some(first) = head.get(..RETURN_HEADERS_MAX) else { return head };
+    let end = memchr::memrchr(b'\n', first).map_or(0, |last| last + 1);
+    first.get(..end).unwrap_or_default()
+}
 
 /// What a report tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

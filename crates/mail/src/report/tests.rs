@@ -246,6 +246,16 @@ fn returned_content() {
     assert!(eight_bit.head().is_ascii());
 }
 
+#[test]
+fn headers_are_cut_after_a_line() {
+    assert_eq!(cut_headers(b"A: 1\r\n"), b"A: 1\r\n");
+    let long = "A: 12345\r\n".repeat(10_000);
+    let cut = cut_headers(long.as_bytes());
+    assert!(cut.ends_with(b"\r\n") && cut.len() <= RETURN_HEADERS_MAX);
+    assert!(cut.len() > RETURN_HEADERS_MAX - 10);
+    assert_eq!(cut_headers(&[b'x'; 100_000]), b"");
+}
+
 /// Many recipients are one report. Register: 5321-4.4-v, 5321-4.4-w, 3464-2-g, 3464-2-h.
 #[test]
 fn many_recipients() {

@@ -154,6 +154,15 @@ fn senders() {
     }
 }
 
+/// Register: 5321-6.3-a, 5321-6.3-b.
+#[test]
+fn loops() {
+    let verdict = hops(&access(), 101);
+    let Verdict::Refuse { reply, .. } = verdict else { panic!("accepted") };
+    assert!(reply.to_string().starts_with("554 5.4.6 "));
+    assert!(matches!(hops(&access(), 100), Verdict::Accept { .. }));
+}
+
 /// Register: 5321-3.5.3-a, 5321-3.5.3-c, 5321-7.3-a, 5321-7.3-b, 5321-3.5.1-g, 5321-3.5.1-h,
 /// 1123-5.2.3-d.
 #[test]

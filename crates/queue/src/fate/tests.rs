@@ -129,7 +129,8 @@ fn who_is_told() {
     let hard = refused("RCPT", "550 5.1.1 unknown");
     let old = |delay_reported| Attempt { delay_reported, ..try_at(&soft, 60, false, None).attempt };
     let (told, untold) = (old(true), old(false));
-    let rows: &[(&Said, u64, bool, Option<&Attempt>, Tell, bool)] = &[
+    type Row<'a> = (&'a Said, u64, bool, Option<&'a Attempt>, Tell, bool);
+    let rows: &[Row<'_>] = &[
         (&soft, 4 * HOUR - 1, false, None, Tell::Nobody, false),
         (&soft, 4 * HOUR, false, None, Tell::Delay, true),
         (&soft, 4 * HOUR, false, Some(&untold), Tell::Delay, true),
@@ -147,7 +148,7 @@ fn who_is_told() {
         assert_eq!(decision.attempt.delay_reported, *reported, "{said:?} {age} {null_sender}");
     }
     let silent = try_at(&hard, 60, true, None);
-    assert!(silent.reason.text.ends_with("nobody is told, the reverse-path is null"));
+    assert!(silent.reason.text.contains("nobody is told, the reverse-path is null"));
 }
 
 /// What is said to one mail is not held against the next one.
@@ -184,6 +185,29 @@ fn records() {
     let read = Attempt::decode(&decision.attempt.encode()).unwrap().unwrap();
     assert_eq!(read, decision.attempt);
     assert_eq!(read.step.as_deref(), Some("RCPT"));
-    assert_eq!(read.explanation, "The other host answered to RCPT: 450 4.2.1 busy");
+    let explanation = "The other mail system does not accept mail for this address now.";
+    assert_eq!(read.explanation, explanation);
     assert_eq!(decision.fate.outcome(), RecipientOutcome::Deferred);
+}
+
+/// What goes into a report, and that nothing does where nobody is told.
+///
+/// Register: 3464-2.3.5-a, 3464-2.3.9-a, 3461-6.3-i, 3461-6.3-j.
+#[test]
+fn reported() {
+    let path: ForwardPath = "<Bob@x.example>".parse().unwrap();
+    let expire = at(5 * 24 * HOUR);
+    let hard = try_at(&refused("RCPT", "550 5.1.1 unknown"), 60, false, None);
+    let failed = hard.reported(&path, expire).unwrap();
+    assert_eq!((failed.action, failed.status.to_string()), (Action::Failed, "5.1.1".to_owned()));
+    assert_eq!(failed.remote_mta.as_deref(), Some("mx.x.example"));
+    assert_eq!(failed.diagnostic, Some(Diagnostic::Smtp(reply("550 5.1.1 unknown"))));
+    assert_eq!((failed.will_retry_until, failed.last_attempt), (None, Some(at(60))));
+    let soft = refused("RCPT", "450 4.2.1 busy");
+    let late = try_at(&soft, 4 * HOUR, false, None).reported(&path, expire).unwrap();
+    assert_eq!((late.action, late.will_retry_until), (Action::Delayed, Some(expire)));
+    assert_eq!(late.status.to_string(), "4.2.1");
+    for (said, null_sender) in [(&soft, false), (&soft, true), (&Said::Stored, false)] {
+        assert!(try_at(said, 60, null_sender, None).reported(&path, expire).is_none());
+    }
 }

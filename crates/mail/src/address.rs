@@ -221,7 +221,8 @@ impl LocalPart {
         &self.0
     }
 
-    /// From its unquoted octets: 1 to 64 printable ASCII characters and blanks.
+    /// From its unquoted octets: printable ASCII characters and blanks, 1 to 64 in the form they
+    /// are printed in, so that what is printed can always be read.
     ///
     /// # Errors
     /// [`AddressError`] for anything else.
@@ -232,7 +233,9 @@ impl LocalPart {
         if text.is_empty() || !text.bytes().all(|byte| matches!(byte, 32..=126)) {
             return Err(AddressError::LocalPart);
         }
-        if text.len() > LOCAL_PART_MAX {
+        let escapes = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        let quoting = if is_dot_string(text) { 0 } else { 2 + escapes };
+        if text.len() + quoting > LOCAL_PART_MAX {
             return Err(AddressError::TooLong);
         }
         Ok(Self(text.into()))
@@ -490,6 +493,25 @@ mod tests {
         assert_eq!("<>".parse(), Ok(ReversePath::Null));
         assert!("<postmaster>".parse::<ReversePath>().is_err());
         assert_eq!("<a@b.example>".parse::<ReversePath>().unwrap().to_string(), "<a@b.example>");
+    }
+
+    /// The bound holds for the printed form.
+    #[test]
+    fn long_local_parts() {
+        let rows = [
+            ("a".repeat(64), true),
+            (" ".repeat(62), true),
+            (" ".repeat(63), false),
+            ("\"".repeat(31), true),
+            ("\"".repeat(32), false),
+        ];
+        for (text, want) in rows {
+            let local = LocalPart::from_unquoted(&text);
+            assert_eq!(local.is_ok(), want, "{text}");
+            if let Ok(local) = local {
+                assert_eq!(local.to_string().parse(), Ok(local));
+            }
+        }
     }
 
     #[test]

@@ -1,192 +1,133 @@
-//! Content as octets: where the header section ends, which fields it has, and what a stream of
-//! content shows while it passes. Nothing here decodes: fields are places in the octets as they came.
+//! The content of a message as far as a mail system looks into it: where the header section ends,
+//! and a few of its fields (RFC 5322 §2.2). The body is never read.
+//!
+//! [`HeaderScanner`] follows content that streams past, in a few hundred octets of memory. [`Fields`]
+//! and [`split_head`] are for tools that hold a header section. All take what they are given: odd
+//! fields are no reason to refuse mail (RFC 5321 §3.7.2).
 
-/// Octets of a header section that a [`HeaderScanner`] keeps at most.
-pub const HEADER_KEPT_MAX: usize = 256 * 1024;
+mod scanner;
 
-/// Where the header section ends: the place after the blank line, `None` while it has not come.
-pub fn header_end(content: &[u8]) -> Option<usize> {
-    if content.starts_with(b"\r\n") {
-        return Some(2);
+use std::borrow::Cow;
+
+pub use scanner::{DELIVERED_TO_MAX, HeaderScanner};
+
+/// Splits content into its header section, line ends included, and its body, without the blank line
+/// between. Where a line is neither a field nor the continuation of one, the body begins there.
+pub fn split_head(content: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = content;
+    while !rest.is_empty() {
+        let (line, after) = take_line(rest);
+        if without_end(line).is_empty() {
+            return (head_before(content, rest), after);
+        }
+        if !is_continuation(line) && field_name(line).is_none() {
+            return (head_before(content, rest), rest);
+        }
+        rest = after;
     }
-    memchr::memmem::find(content, b"\r\n\r\n").map(|place| place + 4)
+    (content, &[])
 }
 
-/// One header field, as a place in the header section.
-#[derive(Clone, Copy, Debug)]
+/// The part of `content` before `rest`, which is its end.
+fn head_before<'a>(content: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    content.get(..content.len() - rest.len()).unwrap_or_default()
+}
+
+/// The first line with its line end, and what follows.
+fn take_line(octets: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'\n', octets) {
+        Some(at) => octets.split_at_checked(at + 1).unwrap_or((octets, &[])),
+        None => (octets, &[]),
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn is_continuation(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t'))
+}
+
+/// An octet of a field name (RFC 5322 §2.2).
+fn is_name(octet: u8) -> bool {
+    matches!(octet, 33..=126) && octet != b':'
+}
+
+/// The name of the field that starts on this line, blanks before the colon left out
+/// (RFC 5322 §4.5).
+fn field_name(line: &[u8]) -> Option<&[u8]> {
+    let colon = memchr::memchr(b':', line)?;
+    let mut name = line.get(..colon)?;
+    while let Some(shorter) = name.strip_suffix(b" ").or(name.strip_suffix(b"\t")) {
+        name = shorter;
+    }
+    (!name.is_empty() && name.iter().all(|&octet| is_name(octet))).then_some(name)
+}
+
+/// One field of a header section.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Field<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
-    value_at: usize,
+    /// As it is written.
+    pub name: &'a [u8],
+    /// What follows the colon, folds included, without the last line end.
+    pub raw: &'a [u8],
 }
 
 impl<'a> Field<'a> {
-    /// The name as it came, without blanks before the colon.
-    pub fn name(&self) -> &'a [u8] {
-        self.name
-    }
-
-    /// Whether the field has this name, in any case.
-    pub fn is_named(&self, name: &str) -> bool {
+    /// Whether this is the field `name`; case does not matter.
+    pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// What follows the colon, folds included, without the last CR LF.
-    pub fn raw_value(&self) -> &'a [u8] {
-        self.value
-    }
-
-    /// Where [`raw_value`](Self::raw_value) begins in the header section.
-    pub fn value_at(&self) -> usize {
-        self.value_at
-    }
-
-    /// The value unfolded: each CR LF before white space removed, nothing else (RFC 5322 §2.2.3).
-    pub fn unfolded(&self) -> Vec<u8> {
-        let mut value = self.value.to_vec();
-        value.retain(|octet| !matches!(octet, b'\r' | b'\n'));
-        value
+    /// The value on one line: line ends taken out, white space kept (RFC 5322 §2.2.3), blanks around
+    /// it dropped.
+    pub fn value(&self) -> Cow<'a, [u8]> {
+        if memchr::memchr(b'\n', self.raw).is_none() {
+            return Cow::Borrowed(self.raw.trim_ascii());
+        }
+        let mut value = Vec::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while !rest.is_empty() {
+            let (line, after) = take_line(rest);
+            value.extend_from_slice(without_end(line));
+            rest = after;
+        }
+        Cow::Owned(value.trim_ascii().to_vec())
     }
 }
 
-/// The fields of a header section in order. Lines that are no field (no colon) are passed over.
-pub fn fields(header: &[u8]) -> Fields<'_> {
-    Fields { header, at: 0 }
-}
-
-/// See [`fields`].
+/// The fields of a header section in order; ends where [`split_head`] says it does.
 #[derive(Clone, Debug)]
-pub struct Fields<'a> {
-    header: &'a [u8],
-    at: usize,
+pub struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// Over a header section, or content that begins with one.
+    pub fn new(head: &'a [u8]) -> Self {
+        Self(head)
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        loop {
-            let start = self.at;
-            let rest = self.header.get(start..)?;
-            if rest.is_empty() || rest.starts_with(b"\r\n") {
-                return None;
-            }
-            let len = field_len(rest);
-            self.at = start + len;
-            let line = rest.get(..len)?;
-            let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-            let Some(colon) = memchr::memchr(b':', line) else { continue };
-            let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-            if memchr::memchr(b'\n', name).is_some() {
-                continue;
-            }
-            return Some(Field { name: name.trim_ascii_end(), value, value_at: start + colon + 1 });
+        let field = self.0;
+        // Continuations without a field before them belong to nothing.
+        while is_continuation(self.0) && !without_end(take_line(self.0).0).is_empty() {
+            self.0 = take_line(self.0).1;
         }
-    }
-}
-
-/// The octets of the first field of `rest` with its folded lines and its last CR LF.
-fn field_len(rest: &[u8]) -> usize {
-    for end in memchr::memmem::find_iter(rest, b"\r\n") {
-        if !matches!(rest.get(end + 2), Some(b' ' | b'\t')) {
-            return end + 2;
+        let start = if self.0.len() == field.len() { field } else { self.0 };
+        let (first, mut rest) = take_line(start);
+        let name = field_name(first)?;
+        while is_continuation(rest) {
+            rest = take_line(rest).1;
         }
-    }
-    rest.len()
-}
-
-/// Looks at content as it streams past: hops, 8-bit octets, and where asked the header section.
-#[derive(Debug)]
-pub struct HeaderScanner {
-    keep: bool,
-    header: Vec<u8>,
-    state: State,
-    matched: usize,
-    hops: usize,
-    eight_bit: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    /// At the first octet of a line.
-    LineStart,
-    /// The line may be a `Received` field: so many octets of its name fit.
-    Name,
-    /// The rest of a line is of no interest.
-    Rest,
-    /// A CR at the start of a line: the blank line that ends the header, if LF follows.
-    BlankCr,
-    /// In the body.
-    Body,
-}
-
-const RECEIVED: &[u8] = b"received";
-
-impl HeaderScanner {
-    /// A scanner at the start of content. `keep`: keep the header section for
-    /// [`header`](Self::header), up to [`HEADER_KEPT_MAX`].
-    pub fn new(keep: bool) -> Self {
-        Self { keep, header: Vec::new(), state: State::LineStart, matched: 0, hops: 0, eight_bit: false }
-    }
-
-    /// The next octets.
-    pub fn feed(&mut self, octets: &[u8]) {
-        self.eight_bit = self.eight_bit || !octets.is_ascii();
-        let mut at = 0;
-        while self.state != State::Body {
-            let Some(&octet) = octets.get(at) else { break };
-            at += 1;
-            match self.state {
-                State::Rest => match memchr::memchr(b'\n', octets.get(at - 1..).unwrap_or_default()) {
-                    Some(place) => {
-                        at += place;
-                        self.state = State::LineStart;
-                    }
-                    None => at = octets.len(),
-                },
-                State::LineStart if octet == b'\r' => self.state = State::BlankCr,
-                State::LineStart => {
-                    self.matched = 0;
-                    self.state = State::Name;
-                    self.name(octet);
-                }
-                State::Name => self.name(octet),
-                State::BlankCr if octet == b'\n' => self.state = State::Body,
-                State::BlankCr | State::Body => self.state = State::Rest,
-            }
-        }
-        if self.keep && at > 0 && self.header.len() < HEADER_KEPT_MAX {
-            let room = HEADER_KEPT_MAX - self.header.len();
-            self.header.extend_from_slice(octets.get(..at.min(room)).unwrap_or_default());
-        }
-    }
-
-    fn name(&mut self, octet: u8) {
-        match RECEIVED.get(self.matched) {
-            Some(want) if octet.to_ascii_lowercase() == *want => self.matched += 1,
-            None if octet == b':' => {
-                self.hops += 1;
-                self.state = State::Rest;
-            }
-            None if matches!(octet, b' ' | b'\t') => {}
-            _ if octet == b'\n' => self.state = State::LineStart,
-            _ => self.state = State::Rest,
-        }
-    }
-
-    /// `Received` fields so far.
-    pub fn hops(&self) -> usize {
-        self.hops
-    }
-
-    /// Whether an octet above 127 came.
-    pub fn has_eight_bit(&self) -> bool {
-        self.eight_bit
-    }
-
-    /// The header section with its blank line, where it was kept and came whole; else nothing.
-    pub fn header(&self) -> &[u8] {
-        if self.state == State::Body && self.header.len() < HEADER_KEPT_MAX { &self.header } else { &[] }
+        self.0 = rest;
+        let whole = start.get(..start.len() - rest.len())?;
+        let colon = memchr::memchr(b':', whole)?;
+        Some(Field { name, raw: without_end(whole.get(colon + 1..)?) })
     }
 }
 
@@ -194,35 +135,76 @@ impl HeaderScanner {
 mod tests {
     use super::*;
 
-    /// Register: 5321-6.3-a.
-    #[test]
-    fn hops_are_counted_in_the_header_only() {
-        let rows: &[(&[u8], usize, &[u8])] = &[
-            (b"Received: a\r\nReceived: b\r\n\r\nReceived: body\r\n", 2, b"Received: a\r\nReceived: b\r\n\r\n"),
-            (b"received : x\r\n\treceived: folded\r\nX-Received: y\r\n\r\n", 1, b"received : x\r\n\treceived: folded\r\nX-Received: y\r\n\r\n"),
-            (b"\r\nReceived: body\r\n", 0, b"\r\n"),
-            (b"Receive: a\r\nReceivedX: b\r\n", 0, b""),
-            (b"", 0, b""),
-        ];
-        for (content, hops, header) in rows {
-            for piece in [usize::MAX, 7, 1] {
-                let mut scanner = HeaderScanner::new(true);
-                content.chunks(piece.min(content.len().max(1))).for_each(|piece| scanner.feed(piece));
-                assert_eq!((scanner.hops(), scanner.header()), (*hops, *header), "{content:?}");
-            }
-        }
+    fn text(octets: &[u8]) -> String {
+        String::from_utf8_lossy(octets).into_owned()
     }
 
     #[test]
-    fn fields_are_places_in_the_header() {
-        let header = b"From: a@b.example\r\nno field\r\nSubject : one\r\n two\r\n\r\nTo: body\r\n";
-        let found: Vec<(Vec<u8>, Vec<u8>)> =
-            fields(header).map(|field| (field.name().to_vec(), field.unfolded())).collect();
-        let want: [(&[u8], &[u8]); 2] = [(b"From", b" a@b.example"), (b"Subject", b" one two")];
-        assert_eq!(found, want.map(|(name, value)| (name.to_vec(), value.to_vec())));
-        for field in fields(header) {
-            assert!(header[field.value_at()..].starts_with(field.raw_value()));
+    fn heads_and_bodies() {
+        let rows: &[(&str, &str, &str)] = &[
+            ("A: 1\r\nB: 2\r\n\r\nbody\r\n", "A: 1\r\nB: 2\r\n", "body\r\n"),
+            ("A: 1\r\n 2\r\n\r\n", "A: 1\r\n 2\r\n", ""),
+            ("A: 1\r\n \r\nB: 2\r\n\r\nx", "A: 1\r\n \r\nB: 2\r\n", "x"),
+            ("A: 1\nB : 2\n\nbody", "A: 1\nB : 2\n", "body"),
+            ("\r\nbody", "", "body"),
+            ("no field\r\n\r\nx", "", "no field\r\n\r\nx"),
+            ("A: 1\r\nno field\r\n", "A: 1\r\n", "no field\r\n"),
+            ("A: 1", "A: 1", ""),
+            ("", "", ""),
+        ];
+        for (content, head, body) in rows {
+            let got = split_head(content.as_bytes());
+            assert_eq!(
+                (text(got.0), text(got.1)),
+                (head.to_string(), body.to_string()),
+                "{content}"
+            );
         }
-        assert_eq!(header_end(header), Some(header.len() - 10));
+    }
+
+    /// Register: 5321-3.7.2-d.
+    #[test]
+    fn fields() {
+        let rows: &[(&str, &[(&str, &str)])] = &[
+            ("A: 1\r\nB:2\r\n\r\nC: 3\r\n", &[("A", "1"), ("B", "2")]),
+            ("A: one\r\n  two\r\n\tthree\r\nB:\r\n", &[("A", "one  two\tthree"), ("B", "")]),
+            (" lost\r\nA: 1\r\n", &[("A", "1")]),
+            ("A : 1: 2\r\n", &[("A", "1: 2")]),
+            ("A: 1\nB: 2", &[("A", "1"), ("B", "2")]),
+            (": 1\r\n", &[]),
+            ("A\u{e9}: 1\r\n", &[]),
+        ];
+        for (head, want) in rows {
+            let got: Vec<_> = Fields::new(head.as_bytes())
+                .map(|field| (text(field.name), text(&field.value())))
+                .collect();
+            let want: Vec<_> =
+                want.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            assert_eq!(got, want, "{head}");
+        }
+        let field = Fields::new(b"Subject: x\r\n").next().unwrap();
+        assert!(field.is("subject") && !field.is("subjec"));
+    }
+
+    proptest::proptest! {
+        /// The scanner that sees octets stream past and the functions that hold them all agree.
+        #[test]
+        fn scanner_agrees(
+            content in "(Received:|Date|:|[ab]|[ \t\u{c}]|\r\n|\n|\r|\u{e9}){0,40}",
+            piece in 1_usize..9,
+        ) {
+            let content = content.as_bytes();
+            let mut scanner = HeaderScanner::new();
+            content.chunks(piece).for_each(|chunk| scanner.feed(chunk));
+            scanner.finish();
+            let (head, body) = split_head(content);
+            let hops = Fields::new(head).filter(|field| field.is("received")).count();
+            proptest::prop_assert_eq!(scanner.hops(), hops);
+            // A name cut off by the end of the content is not known to be none.
+            if scanner.in_body() {
+                proptest::prop_assert_eq!(scanner.eight_bit_body(), !body.is_ascii());
+                proptest::prop_assert_eq!(scanner.eight_bit_head(), !head.is_ascii());
+            }
+        }
     }
 }

@@ -270,6 +270,15 @@ fn elsewhere(access: &Access, client: Option<IpAddr>, mailbox: Mailbox) -> Verdi
     Verdict::accept(Accepted { mailbox, user: None }, reason)
 }
 
+/// Whether content with so many Received fields is taken (RFC 5321 §6.3): said after its end.
+pub fn hops(access: &Access, hops: usize) -> Verdict<()> {
+    if hops <= access.max_hops {
+        return Verdict::accept((), "the message has not been passed on too often");
+    }
+    let reason = format!("{hops} Received fields, {} are allowed: a loop", access.max_hops);
+    Verdict::refuse(554, Topic(4, 6), "The message has been passed on too often: a loop", reason)
+}
+
 /// The reply to `VRFY` (RFC 5321 §3.5.3, §7.3): nobody learns who has a mailbox here, so what could
 /// be an address gets 252, and 250 is never said without having verified.
 pub fn verify(argument: &str) -> Reply {

@@ -6,7 +6,9 @@ mod tests;
 
 use std::time::SystemTime;
 
+use mail::address::ForwardPath;
 use mail::reply::{EnhancedStatus, Reply, Severity, Topic};
+use mail::report::{Action, Diagnostic, ReportedRecipient};
 use spool::RecipientOutcome;
 
 use crate::reason::Reason;
@@ -173,6 +175,37 @@ pub struct Decision {
     pub reason: Reason,
 }
 
+impl Decision {
+    /// The recipient `path` in the report that [`tell`](Self::tell) asks for; none where it asks
+    /// for none. `expire` is when the message is given up.
+    pub fn reported(&self, path: &ForwardPath, expire: SystemTime) -> Option<ReportedRecipient> {
+        let attempt = &self.attempt;
+        let unknown = EnhancedStatus::transient(Topic(0, 0));
+        let (action, status, explanation) = match (self.tell, &self.fate) {
+            (Tell::Nobody, _) => return None,
+            (Tell::Failure, Fate::Return { status, explanation, .. }) => {
+                (Action::Failed, *status, explanation)
+            }
+            _ => (Action::Delayed, attempt.status.unwrap_or(unknown), &attempt.explanation),
+        };
+        let diagnostic = match &attempt.reply {
+            Some(reply) => Diagnostic::Smtp(reply.clone()),
+            None => Diagnostic::Text(explanation.clone()),
+        };
+        Some(ReportedRecipient {
+            final_recipient: path.clone(),
+            original_recipient: None,
+            status,
+            action,
+            remote_mta: attempt.remote_name().map(str::to_owned),
+            diagnostic: Some(diagnostic),
+            last_attempt: Some(attempt.at),
+            will_retry_until: (action == Action::Delayed).then_some(expire),
+            explanation: explanation.clone(),
+        })
+    }
+}
+
 /// What an attempt comes to, before the clock is asked.
 struct Verdict {
     outcome: Outcome,
@@ -200,6 +233,10 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             returned(&verdict, case, explanation)
         }
         Outcome::Later => wait(&verdict, case, reported),
+    };
+    let reason = match &verdict.reply {
+        Some(reply) => Reason::new(format!("{}, after {reply}", reason.text)),
+        None => reason,
     };
     let attempt = Attempt {
         at: case.now,
@@ -313,7 +350,22 @@ fn refused(step: &str, reply: &Reply) -> Verdict {
         status,
         step: Some(step.to_owned()),
         reply: Some(reply.clone()),
-        explanation: format!("The other host answered to {step}: {reply}"),
+        explanation: refusal(step, outcome).to_owned(),
+    }
+}
+
+/// A refusal for people; the reply itself stands beside it.
+fn refusal(step: &str, outcome: Outcome) -> &'static str {
+    let now = outcome == Outcome::Later;
+    match step.to_ascii_uppercase().as_str() {
+        "RCPT" if now => "The other mail system does not accept mail for this address now.",
+        "RCPT" => "The other mail system does not accept mail for this address.",
+        "MAIL" if now => "The other mail system does not accept mail from you now.",
+        "MAIL" => "The other mail system does not accept mail from you.",
+        "DATA" | "END OF DATA" if now => "The other mail system did not take the message now.",
+        "DATA" | "END OF DATA" => "The other mail system refused the message.",
+        _ if now => "The other mail system does not work with us now.",
+        _ => "The other mail system refuses to work with us.",
     }
 }
 

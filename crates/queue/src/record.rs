@@ -342,6 +342,11 @@ mod attempt {
 }
 
 impl Attempt {
+    /// The name of the remote host, if we talked to one: what a report calls Remote-MTA.
+    pub fn remote_name(&self) -> Option<&str> {
+        self.remote.as_deref().and_then(|remote| remote.split(' ').next())
+    }
+
     /// The record's octets, under 3 KiB.
     pub fn encode(&self) -> Bytes {
         let mut out = Writer::record(128);

@@ -44,7 +44,7 @@ pub enum HostLookup {
 /// | text | meaning |
 /// |---|---|
 /// | `mx` | to the exchangers of the recipient's domain |
-/// | `local` | into a mailbox of this host |
+/// | `local` | into a mailbox of this host; only domains in `local.domains` have any |
 /// | `smtp:mailhost`, `smtp:mailhost:2525` | to the exchangers of `mailhost`, or to itself if it has none |
 /// | `smtp:[mailhost]`, `smtp:[mailhost]:2525` | to the addresses of `mailhost`, its MX records ignored |
 /// | `smtp:[192.0.2.1]`, `smtp:[IPv6:2001:db8::1]:2525` | to this address |
@@ -56,7 +56,8 @@ pub enum HostLookup {
 pub enum Transport {
     /// The exchangers of the recipient's domain.
     Mx,
-    /// A mailbox here.
+    /// A mailbox here. A rule that says so for a domain that is not local finds no users:
+    /// `check` should point at it.
     Local,
     /// A fixed host.
     Host {

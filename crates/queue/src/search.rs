@@ -282,25 +282,24 @@ impl Search {
     fn follow(&mut self, name: &str, target: &str) {
         let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
         self.tell(format!("{name} is an alias of {target}"));
-        if let Phase::Exchangers { name: current, seen } = &mut self.phase {
-            if seen.len() <= CNAME_MAX
-                && hosts::is_host_name(&target)
-                && seen.insert(target.clone())
-            {
-                *current = target;
-                return;
-            }
+        if let Phase::Exchangers { name: current, seen } = &mut self.phase
+            && seen.len() <= CNAME_MAX
+            && hosts::is_host_name(&target)
+            && seen.insert(target.clone())
+        {
+            *current = target;
+            return;
         }
         self.fail(5, Topic(4, 4), format!("the aliases from {name} lead nowhere"));
     }
 
     /// Step 3 a to c: null MX, unusable records, order.
     fn choose(&mut self, name: &str, records: Vec<(u16, String)>) {
-        if let [(0, host)] = records.as_slice() {
-            if host.is_empty() || host == "." {
-                let text = format!("the domain {name} accepts no mail (null MX)");
-                return self.fail(5, Topic(1, 10), text);
-            }
+        if let [(0, host)] = records.as_slice()
+            && (host.is_empty() || host == ".")
+        {
+            let text = format!("the domain {name} accepts no mail (null MX)");
+            return self.fail(5, Topic(1, 10), text);
         }
         let mut ranked: Vec<(u16, String)> = Vec::new();
         for (preference, host) in records {

@@ -1,1 +1,234 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn at(micros: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
+}
+
+fn stored() -> Stored {
+    let recipient = |path: &str| Recipient {
+        path: path.parse().unwrap(),
+        parameters: RecipientParameters::default(),
+    };
+    Stored {
+        reverse_path: "<ann@home.example>".parse().unwrap(),
+        parameters: MailParameters { size: Some(4096), body: BodyType::EightBitMime },
+        recipients: vec![recipient("<\"a b\"@x.example>"), recipient("<postmaster>")],
+        arrival: at(1_751_364_000_000_001),
+        expire: at(1_751_796_000_000_001),
+        eight_bit: true,
+        origin: Origin {
+            client: Some("192.0.2.1".parse().unwrap()),
+            hello: Some("ehlo.example".to_owned()),
+            protocol: "ESMTP".to_owned(),
+            listener: "mx".to_owned(),
+            uid: Some(1000),
+        },
+        class: Class::Report,
+    }
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        at: at(1_751_364_000_000_001),
+        remote: Some("mx.example.net [192.0.2.1]:25".to_owned()),
+        step: Some("RCPT".to_owned()),
+        reply: Some(Reply::new(451, Topic(3, 0), "Later\nplease")),
+        status: Some(EnhancedStatus::transient(Topic(3, 0))),
+        explanation: "The other host said no.".to_owned(),
+        delay_reported: true,
+    }
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// What version 1 wrote must be read for ever: these octets are frozen.
+const STORED_1: &str = "
+    0101123c616e6e40686f6d652e6578616d706c653e02010103028020041301113c226120622240782e65
+    78616d706c653e040e010c3c706f73746d61737465723e050881d0dea8b39b8e0306088190b2d2fca78e
+    030701010804c0000201090c65686c6f2e6578616d706c650a0545534d54500b026d780c02e8070d0101";
+const ATTEMPT_1: &str = "
+    01010881d0dea8b39b8e03021d6d782e6578616d706c652e6e6574205b3139322e302e322e315d3a3235
+    0304524350540402c303050380800c060c4c617465720a706c656173650705342e332e30081754686520
+    6f7468657220686f73742073616964206e6f2e090101";
+const HEAD_EDITS_1: &str = "
+    01010d52656365697665643a20780d0a";
+
+/// Register: 5321-4.5.4.1-b.
+#[test]
+fn version_1_is_read() {
+    assert_eq!(Stored::decode(&octets(STORED_1)), Ok(stored()));
+    assert_eq!(Attempt::decode(&octets(ATTEMPT_1)), Ok(Some(attempt())));
+    let edits = HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n") };
+    assert_eq!(HeadEdits::decode(&Bytes::from(octets(HEAD_EDITS_1))), Ok(edits));
+}
+
+/// What is written now is what version 1 wrote; where a field is added this row changes, the ones
+/// above never.
+#[test]
+fn version_1_is_written() {
+    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let plain = |frozen: &str| frozen.split_whitespace().collect::<String>();
+    assert_eq!(hex(&stored().encode()), plain(STORED_1));
+    assert_eq!(hex(&attempt().encode()), plain(ATTEMPT_1));
+    let edits = HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n") };
+    assert_eq!(hex(&edits.encode()), plain(HEAD_EDITS_1));
+}
+
+#[test]
+fn unknown_fields_are_skipped() {
+    let mut octets = attempt().encode().to_vec();
+    octets.extend_from_slice(&[0xff, 0x7f, 3, 1, 2, 3]);
+    assert_eq!(Attempt::decode(&octets), Ok(Some(attempt())));
+}
+
+#[test]
+fn empty_records() {
+    assert_eq!(Attempt::decode(b""), Ok(None));
+    assert_eq!(HeadEdits::decode(&Bytes::new()), Ok(HeadEdits::default()));
+    assert_eq!(Stored::decode(b""), Err(RecordError::Truncated));
+}
+
+#[test]
+fn damage_is_told() {
+    let rows: &[(&[u8], RecordError)] = &[
+        (&[2, 1, 0], RecordError::Version(2)),
+        (&[1], RecordError::Missing("reverse-path")),
+        (&[1, 1], RecordError::Truncated),
+        (&[1, 1, 5, b'<'], RecordError::Truncated),
+        (&[1, 1, 1, b'<'], RecordError::Malformed("reverse-path")),
+        (&[1, 1, 2, b'<', 0xff], RecordError::Malformed("reverse-path")),
+        (&[1, 1, 2, b'<', b'>'], RecordError::Missing("arrival")),
+        (&[1, 5, 0], RecordError::Malformed("arrival")),
+        (&[1, 5, 2, 1, 1], RecordError::Malformed("arrival")),
+        (&[1, 8, 3, 1, 2, 3], RecordError::Malformed("client address")),
+        (&[1, 12, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 1], RecordError::Malformed("user id")),
+        (&[1, 4, 0], RecordError::Missing("forward-path")),
+        (
+            &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            RecordError::Malformed("number"),
+        ),
+        (&[1, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], RecordError::Truncated),
+    ];
+    for (octets, want) in rows {
+        assert_eq!(Stored::decode(octets).as_ref(), Err(want), "{octets:?}");
+    }
+}
+
+/// A record of an attempt is bounded whatever a peer says (the spool takes 4 KiB).
+#[test]
+fn attempts_are_cut() {
+    let long = "é".repeat(5000);
+    let mut attempt = attempt();
+    attempt.remote = Some(long.clone());
+    attempt.step = Some(long.clone());
+    attempt.explanation = long.clone();
+    attempt.reply = Some(Reply::new(451, Topic(3, 0), long));
+    let octets = attempt.encode();
+    assert!(octets.len() < 3072, "{}", octets.len());
+    let read = Attempt::decode(&octets).unwrap().unwrap();
+    assert_eq!(read.reply.unwrap().text().concat().len(), REPLY_TEXT_MAX);
+    assert_eq!(read.explanation.len(), EXPLANATION_MAX);
+}
+
+fn any_path() -> impl Strategy<Value = ForwardPath> {
+    prop_oneof![
+        Just(ForwardPath::Postmaster),
+        ("[ -~]{1,64}", "[a-z0-9]{1,20}(\\.[a-z]{2,5}){0,2}").prop_map(|(local, domain)| {
+            let local = mail::LocalPart::from_unquoted(&local);
+            let local = local.unwrap_or_else(|_| "a".parse().unwrap());
+            ForwardPath::Mailbox(mail::Mailbox { local, domain: domain.parse().unwrap() })
+        }),
+    ]
+}
+
+prop_compose! {
+    fn any_stored()(
+        from in prop::option::of(any_path()),
+        to in prop::collection::vec(any_path(), 0..20),
+        size in prop::option::of(any::<u64>()),
+        times in (0..1_u64 << 60, 0..1_u64 << 60),
+        flags in any::<(bool, bool, bool)>(),
+        client in prop::option::of(any::<IpAddr>()),
+        texts in (prop::option::of(".{0,80}"), ".{0,20}", ".{0,20}"),
+        uid in prop::option::of(any::<u32>()),
+    ) -> Stored {
+        let reverse_path = match from {
+            Some(ForwardPath::Mailbox(mailbox)) => ReversePath::Mailbox(mailbox),
+            _ => ReversePath::Null,
+        };
+        let body = if flags.0 { BodyType::EightBitMime } else { BodyType::SevenBit };
+        let parameters = RecipientParameters::default();
+        Stored {
+            reverse_path,
+            parameters: MailParameters { size, body },
+            recipients: to
+                .into_iter()
+                .map(|path| Recipient { path, parameters: parameters.clone() })
+                .collect(),
+            arrival: at(times.0),
+            expire: at(times.1),
+            eight_bit: flags.1,
+            origin: Origin { client, hello: texts.0, protocol: texts.1, listener: texts.2, uid },
+            class: if flags.2 { Class::Report } else { Class::Ordinary },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn stored_comes_back(stored in any_stored()) {
+        prop_assert_eq!(Stored::decode(&stored.encode()), Ok(stored));
+    }
+
+    #[test]
+    fn attempts_come_back(
+        micros in 0..1_u64 << 60,
+        texts in (prop::option::of(".{0,40}"), prop::option::of(".{0,20}"), ".{0,100}"),
+        reply in prop::option::of((200_u16..600, prop::option::of((0_u16..1000, 0_u16..1000)),
+            prop::collection::vec("[^\n]{0,40}", 1..4))),
+        delay_reported in any::<bool>(),
+    ) {
+        let attempt = Attempt {
+            at: at(micros),
+            remote: texts.0,
+            step: texts.1,
+            reply: reply.map(|(code, topic, lines)| {
+                let code = ReplyCode::new(code).unwrap();
+                // The status of a 3yz reply is none, so its topic is not kept.
+                let topic = topic.filter(|_| code.get() / 100 != 3);
+                Reply::received(code, topic.map(|(one, two)| Topic(one, two)), lines)
+            }),
+            status: Some(EnhancedStatus::transient(Topic(4, 7))),
+            explanation: texts.2,
+            delay_reported,
+        };
+        prop_assert_eq!(Attempt::decode(&attempt.encode()), Ok(Some(attempt)));
+    }
+
+    /// Octets of any kind are read or refused, never more.
+    #[test]
+    fn any_octets(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Stored::decode(&octets);
+        let _ = Attempt::decode(&octets);
+        let _ = HeadEdits::decode(&Bytes::from(octets));
+    }
+
+    /// So are records with one octet changed or cut off.
+    #[test]
+    fn damaged_octets(stored in any_stored(), place in any::<prop::sample::Index>(), octet in any::<u8>()) {
+        let mut octets = stored.encode().to_vec();
+        let place = place.index(octets.len());
+        octets[place] = octet;
+        let _ = Stored::decode(&octets);
+        octets.truncate(place);
+        let _ = Stored::decode(&octets);
+    }
+}

@@ -1,0 +1,277 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+use crate::content::{Fields, split_head};
+use crate::reply::Topic;
+
+fn recipient(address: &str) -> ReportedRecipient {
+    ReportedRecipient {
+        final_recipient: format!("<{address}>").parse().unwrap(),
+        original_recipient: None,
+        status: EnhancedStatus::permanent(Topic(1, 1)),
+        action: Action::Failed,
+        remote_mta: Some("mx.dest.example".to_owned()),
+        diagnostic: Some(Diagnostic::Smtp(Reply::new(550, Topic(1, 1), "No such user\nReally"))),
+        last_attempt: Some(UNIX_EPOCH + Duration::from_secs(1_751_364_060)),
+        will_retry_until: None,
+        explanation: "The host mx.dest.example refused this recipient.".to_owned(),
+    }
+}
+
+fn report(kind: Kind) -> Report {
+    Report {
+        kind,
+        reporting_mta: "our.example".parse().unwrap(),
+        from: "postmaster@our.example".parse().unwrap(),
+        to: "ann@home.example".parse().unwrap(),
+        envelope_id: None,
+        arrival: UNIX_EPOCH + Duration::from_secs(1_751_364_000),
+        now: UNIX_EPOCH + Duration::from_secs(1_751_364_061),
+        offset_minutes: 120,
+        message_id: "4Zk9x1@our.example".to_owned(),
+        boundary_seed: 0xfeed,
+        recipients: vec![recipient("Bob@dest.example")],
+        returned: Returned::Headers,
+        eight_bit: false,
+    }
+}
+
+fn text(report: &Report, returned: &str) -> String {
+    let (head, tail) = (report.head(), report.tail());
+    String::from_utf8([&head, returned.as_bytes(), &tail].concat()).unwrap()
+}
+
+/// The parts, each as its content type and its body, without the line end of the boundary.
+fn parts(report: &Report, whole: &str) -> Vec<(String, String)> {
+    let (_, body) = split_head(whole.as_bytes());
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let delimiter = format!("\r\n--{}", report.boundary());
+    let mut pieces = body.split(&delimiter);
+    pieces.next();
+    let mut parts = Vec::new();
+    for piece in pieces {
+        if piece == "--\r\n" {
+            break;
+        }
+        let piece = piece.strip_prefix("\r\n").unwrap();
+        let (head, body) = split_head(piece.as_bytes());
+        let kind = Fields::new(head).find(|field| field.is("Content-Type")).unwrap();
+        let kind = String::from_utf8(kind.value().into_owned()).unwrap();
+        parts.push((kind, String::from_utf8(body.to_vec()).unwrap()));
+    }
+    parts
+}
+
+/// The whole of a small report, octet by octet.
+///
+/// Register: 3464-2-a, 3464-2-b, 3464-2-c, 3464-2.1-b, 3464-2.2.2-a, 3464-2.2.5-a, 3464-2.3.2-a,
+/// 3464-2.3.2-c, 3464-2.3.2-d, 3464-2.3.3-a, 3464-2.3.4-a, 3464-2.3.6-a, 3464-2.3.7-b, 3464-3-a,
+/// 3461-6.2-a, 3461-6.3-c, 3461-6.3-f, 3461-6.3-g, 3461-6.3-i, 3461-6.3-j, 6522-3-a, 6522-3-b,
+/// 6522-3-c, 3834-5.1-a, 3834-5.2-c, 3834-5.2-e, 5321-3.6.3-b.
+#[test]
+fn failed() {
+    let want = "\
+From: Mail Delivery System <postmaster@our.example>\r
+To: <ann@home.example>\r
+Subject: Your message could not be delivered\r
+Date: Tue, 01 Jul 2025 12:01:01 +0200\r
+Message-ID: <4Zk9x1@our.example>\r
+Auto-Submitted: auto-replied\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=delivery-status;\r
+ boundary=\"=_4Zk9x1ourexample_000000000000feed\"\r
+\r
+This is a message in MIME format, a report about your mail.\r
+\r
+--=_4Zk9x1ourexample_000000000000feed\r
+Content-Type: text/plain; charset=us-ascii\r
+\r
+This is the mail system at our.example.\r
+\r
+I am sorry to tell you that your message of Tue, 01 Jul 2025 12:00:00 +0200\r
+could not be delivered to the person named below. I have stopped trying.\r
+\r
+<Bob@dest.example>\r
+    The host mx.dest.example refused this recipient.\r
+    mx.dest.example said: 550 5.1.1 No such user Really\r
+    What to do: look whether the address is spelled right. If it is, ask the\r
+    person by another way, for instance by telephone, for the address in use\r
+    now.\r
+\r
+The header lines of your message come with this report. If you need help,\r
+write to <postmaster@our.example> and send this report along.\r
+\r
+\r
+--=_4Zk9x1ourexample_000000000000feed\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; our.example\r
+Arrival-Date: Tue, 01 Jul 2025 12:00:00 +0200\r
+\r
+Final-Recipient: rfc822; Bob@dest.example\r
+Action: failed\r
+Status: 5.1.1\r
+Remote-MTA: dns; mx.dest.example\r
+Diagnostic-Code: smtp; 550 5.1.1 No such user Really\r
+Last-Attempt-Date: Tue, 01 Jul 2025 12:01:00 +0200\r
+\r
+--=_4Zk9x1ourexample_000000000000feed\r
+Content-Type: text/rfc822-headers\r
+\r
+Subject: hello\r
+\r
+--=_4Zk9x1ourexample_000000000000feed--\r
+";
+    assert_eq!(text(&report(Kind::Failed), "Subject: hello\r\n"), want);
+}
+
+/// Register: 3464-2.3.4-b, 3464-2.3.9-a, 3464-2.3.9-b, 3461-6.2-d.
+#[test]
+fn delayed() {
+    let mut late = report(Kind::Delayed);
+    late.recipients[0].action = Action::Delayed;
+    late.recipients[0].status = EnhancedStatus::transient(Topic(4, 1));
+    late.recipients[0].diagnostic = None;
+    late.recipients[0].remote_mta = None;
+    late.recipients[0].explanation = "No host could be reached.".to_owned();
+    late.recipients[0].will_retry_until = Some(late.arrival + Duration::from_secs(5 * 86_400));
+    let whole = text(&late, "Subject: hello\r\n");
+    for wanted in [
+        "Subject: Your message is delayed (we keep trying)\r\n",
+        "YOU DO NOT NEED TO DO ANYTHING",
+        "I will keep trying until Sun, 06 Jul 2025 12:00:00 +0200.",
+        "Action: delayed\r\nStatus: 4.4.1\r\n",
+        "Will-Retry-Until: Sun, 06 Jul 2025 12:00:00 +0200\r\n",
+    ] {
+        assert!(whole.contains(wanted), "{wanted} in\n{whole}");
+    }
+    for unwanted in ["What to do", "Remote-MTA", "Diagnostic-Code"] {
+        assert!(!whole.contains(unwanted), "{unwanted} in\n{whole}");
+    }
+    late.kind = Kind::Failed;
+    assert!(!text(&late, "").contains("Will-Retry-Until"));
+}
+
+/// What others say cannot break a line, a field or a part; no octet above 127, no line over 998.
+///
+/// Register: 3464-2.1-a, 3464-2.3.2-c.
+#[test]
+fn hostile_text() {
+    let mut bad = report(Kind::Failed);
+    let evil = "x\r\nStatus: 2.0.0\r\n\r\n--=_4Zk9x1ourexample_000000000000feed--\r\n \u{e9}\0";
+    let long = "y".repeat(5000);
+    bad.message_id = evil.to_owned();
+    bad.envelope_id = Some(evil.to_owned());
+    for said in [evil, &long] {
+        let mut one = recipient("\"a b\\\\c\"@dest.example");
+        one.original_recipient = Some(said.to_owned());
+        one.remote_mta = Some(said.to_owned());
+        one.explanation = said.to_owned();
+        one.diagnostic = Some(Diagnostic::Text(said.to_owned()));
+        bad.recipients.push(one.clone());
+        one.diagnostic = Some(Diagnostic::Smtp(Reply::new(550, Topic(1, 1), said.to_owned())));
+        bad.recipients.push(one);
+    }
+    let whole = text(&bad, "Subject: hello\r\n");
+    assert!(whole.is_ascii());
+    assert!(
+        whole.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0']))
+    );
+    let parts = parts(&bad, &whole);
+    let kinds: Vec<_> = parts.iter().map(|(kind, _)| kind.as_str()).collect();
+    let want = ["text/plain; charset=us-ascii", "message/delivery-status", "text/rfc822-headers"];
+    assert_eq!(kinds, want);
+    let groups: Vec<_> = parts[1].1.split("\r\n\r\n").collect();
+    assert_eq!(groups.len(), 1 + bad.recipients.len());
+    for group in &groups[1..] {
+        let statuses = Fields::new(group.as_bytes()).filter(|field| field.is("Status")).count();
+        assert_eq!(statuses, 1, "{group}");
+    }
+}
+
+/// Register: 3461-6.3-a, 3461-6.3-b, 3461-6.3-d, 3461-6.3-e, 3461-6.3-l, 3464-2.2.1-a, 3464-2.2.1-b,
+/// 3464-2.2.1-c, 3464-2.3.1-a, 3464-2.3.5-a, 3464-2.3.7-a, 3464-3-b.
+#[test]
+fn only_what_is_known() {
+    let mut told = report(Kind::Failed);
+    told.reporting_mta = "laptop".parse().unwrap();
+    told.envelope_id = Some("Id+With Case".to_owned());
+    told.recipients[0].original_recipient = Some("rfc822;Old@x.example".to_owned());
+    told.recipients[0].final_recipient = ForwardPath::Postmaster;
+    let whole = text(&told, "");
+    for wanted in [
+        "Reporting-MTA: x-local-hostname; laptop\r\n",
+        "Original-Envelope-Id: Id+With Case\r\n",
+        "Original-Recipient: rfc822;Old@x.example\r\nFinal-Recipient: rfc822; postmaster\r\n",
+    ] {
+        assert!(whole.contains(wanted), "{wanted} in\n{whole}");
+    }
+    let mut untold = report(Kind::Failed);
+    untold.recipients[0].remote_mta = None;
+    untold.recipients[0].diagnostic = None;
+    untold.recipients[0].last_attempt = None;
+    let whole = text(&untold, "");
+    let fields =
+        ["Original-Envelope-Id", "Original-Recipient", "Remote-MTA", "Diagnostic", "Last-Attempt"];
+    for unwanted in fields {
+        assert!(!whole.contains(unwanted), "{unwanted} in\n{whole}");
+    }
+}
+
+/// What is returned comes back octet for octet, and is labelled by what it is.
+///
+/// Register: 6522-4-a, 6522-4-b, 3461-6.2-b, 3461-6.2-c, 3461-6.2-e, 6522-3-d, 6522-3-f.
+#[test]
+fn returned_content() {
+    let rows = [
+        (Kind::Failed, 1000, Returned::Full),
+        (Kind::Failed, RETURN_WHOLE_MAX, Returned::Full),
+        (Kind::Failed, RETURN_WHOLE_MAX + 1, Returned::Headers),
+        (Kind::Delayed, 1000, Returned::Headers),
+    ];
+    for (kind, len, want) in rows {
+        assert_eq!(Returned::choose(kind, len), want);
+    }
+    for content in ["A: 1\r\n\r\nbody\r\n", "A: 1\r\n\r\nno end", "A: 1\r\n\r\n\r\n\r\n"] {
+        let mut whole_message = report(Kind::Failed);
+        whole_message.returned = Returned::Full;
+        let whole = text(&whole_message, content);
+        let parts = parts(&whole_message, &whole);
+        assert_eq!(parts[2], ("message/rfc822".to_owned(), content.to_owned()));
+    }
+    let mut eight_bit = report(Kind::Failed);
+    eight_bit.eight_bit = true;
+    let whole = text(&eight_bit, "Subject: \u{e9}\r\n");
+    assert_eq!(whole.matches("Content-Transfer-Encoding: 8bit\r\n").count(), 2);
+    assert!(eight_bit.head().is_ascii());
+}
+
+#[test]
+fn headers_are_cut_after_a_line() {
+    assert_eq!(cut_headers(b"A: 1\r\n"), b"A: 1\r\n");
+    let long = "A: 12345\r\n".repeat(10_000);
+    let cut = cut_headers(long.as_bytes());
+    assert!(cut.ends_with(b"\r\n") && cut.len() <= RETURN_HEADERS_MAX);
+    assert!(cut.len() > RETURN_HEADERS_MAX - 10);
+    assert_eq!(cut_headers(&[b'x'; 100_000]), b"");
+}
+
+/// Many recipients are one report. Register: 5321-4.4-v, 5321-4.4-w, 3464-2-g, 3464-2-h.
+#[test]
+fn many_recipients() {
+    let mut many = report(Kind::Failed);
+    many.recipients = (0..1000).map(|n| recipient(&format!("user{n}@dest.example"))).collect();
+    let whole = text(&many, "");
+    assert_eq!(whole.matches("Final-Recipient:").count(), 1000);
+    assert!(whole.contains("And 950 more;"));
+}
+
+/// Every advice is a whole paragraph.
+#[test]
+fn advice() {
+    for topic in [(0, 0), (1, 1), (1, 10), (2, 2), (3, 4), (4, 1), (4, 6), (6, 3), (7, 1), (9, 9)] {
+        let mut one = report(Kind::Failed);
+        one.recipients[0].status = EnhancedStatus::permanent(Topic(topic.0, topic.1));
+        assert!(text(&one, "").contains("    What to do: "), "{topic:?}");
+    }
+}

@@ -311,7 +311,9 @@ impl<'a> Tokens<'a> {
 
     fn atom(&mut self, first: char) -> String {
         let mut atom = String::from(first);
-        let goes_on = |next: &char| !next.is_whitespace() && !"()<>[]:;@\\,.\"".contains(*next);
+        let goes_on = |next: &char| {
+            !next.is_whitespace() && !next.is_control() && !"()<>[]:;@\\,.\"".contains(*next)
+        };
         while let Some(next) = self.text.next_if(goes_on) {
             atom.push(next);
         }

@@ -148,6 +148,7 @@ fn write_row(row: &QueueRow, colour: bool, out: &mut dyn Write) -> io::Result<()
         QueueState::Deferred => "",
     };
     let arrival = row.arrival.to_zoned_datetime(TimeZone::system()).strftime("%a %b %e %H:%M:%S");
+    let arrival = arrival.to_string();
     let sender = if row.sender.is_empty() { "MAILER-DAEMON" } else { &row.sender };
     let id = format!("{}{mark}", harmless(&row.id));
     writeln!(out, "{id:<17} {:>8} {arrival:<20} {}", row.size, harmless(sender))?;

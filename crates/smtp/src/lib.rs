@@ -1,7 +1,7 @@
 //! How mail speaks: SMTP (RFC 5321) as machines without sockets, clocks or tasks. Octets, answers
 //! and the time go in; octets and questions come out.
 //!
-//! [`line`] and [`grammar`] read what both sides need read, [`server`] and [`client`] are the two
+//! [`mod@line`] and [`grammar`] read what both sides need read, [`server`] and [`client`] are the two
 //! sides. What a reply *is* belongs to `mail`; what is decided, to whoever answers the questions.
 
 pub mod client;

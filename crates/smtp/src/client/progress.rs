@@ -79,13 +79,13 @@ impl Progress {
             .then_some(RecipientResult::Unsuitable("8BITMIME"))
     }
 
-    /// The next commands: as many as may go at once with PIPELINING, else one. Nothing where DATA
-    /// has no recipient to be for.
+    /// The next commands: as many as may go at once with PIPELINING, else one. Asked for only
+    /// while there is somebody who could get the message.
     pub(super) fn next_group(&mut self, extensions: &Extensions) -> Vec<u8> {
         let most = if extensions.pipelining() { GROUP_MAX } else { 1 };
         let mut group = Vec::new();
         while self.awaited.len() < most {
-            let Some(next) = self.next_command() else { break };
+            let next = self.next_command();
             self.write(next, extensions, &mut group);
             self.awaited.push_back(next);
             if next == Awaited::Data {
@@ -96,21 +96,18 @@ impl Progress {
         group
     }
 
-    fn next_command(&mut self) -> Option<Awaited> {
-        let pending = !self.awaited.is_empty();
+    fn next_command(&mut self) -> Awaited {
         if !self.mail_sent {
             self.mail_sent = true;
-            return Some(Awaited::Mail);
-        }
-        if !self.mail_taken && !pending {
-            return None;
+            return Awaited::Mail;
         }
         if self.named < self.results.len() {
             self.named += 1;
-            return Some(Awaited::Recipient(self.named - 1));
+            return Awaited::Recipient(self.named - 1);
         }
-        // In a group DATA goes out in the hope that one will be accepted.
-        (self.accepted > 0 || pending).then_some(Awaited::Data)
+        // In a group DATA goes out in the hope that one will be accepted; in lock-step one was, or
+        // the transaction were over.
+        Awaited::Data
     }
 
     fn write(&self, command: Awaited, extensions: &Extensions, out: &mut Vec<u8>) {

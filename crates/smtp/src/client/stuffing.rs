@@ -70,7 +70,7 @@ impl Stuffing {
     /// Ends the content: its last line gets a CR LF if it has none (RFC 5321 §4.1.1.4), the dot
     /// follows.
     pub(super) fn finish(mut self, out: &mut Vec<u8>) {
-        if self.cr || !self.start {
+        if !self.start {
             self.end_line(out);
         }
         out.extend_from_slice(FINAL_DOT);

@@ -4,14 +4,27 @@
 //! answered, is the business of `server`; addresses are read by `mail::address`.
 //!
 //! Tolerated, because the field sends it and no host reads it in another way: blanks before the
-//! path (`MAIL FROM: <a@b>`) and at the end of any line.
+//! path (`MAIL FROM: <a@b>`) and at the end of any line; from authors, a final dot of a domain.
 
 mod parameters;
 #[cfg(test)]
 mod tests;
 
+use std::str::FromStr;
+
 use mail::address::AddressError;
-use mail::{ForwardPath, MailParameters, RecipientParameters, ReversePath};
+use mail::{
+    Domain, ForwardPath, Literal, MailParameters, Mailbox, RecipientParameters, ReversePath,
+};
+
+/// Who sends: authors are helped where other servers are told (RFC 6409 §8).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sender {
+    /// Another server, which is to know the grammar.
+    Server,
+    /// An author's program: the final dot of `<a@b.example.>` is taken away.
+    Author,
+}
 
 /// What a command is, without its argument.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,20 +158,45 @@ fn is_name(text: &str, marks: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Fault`], the first there is: octets, form, path, parameters.
-pub fn mail(rest: &[u8]) -> Result<(ReversePath, MailParameters), Fault> {
+pub fn mail(rest: &[u8], from: Sender) -> Result<(ReversePath, MailParameters), Fault> {
     let (path, rest) = path(rest, "FROM:")?;
-    let path = path.parse().map_err(Fault::Path)?;
+    let path: ReversePath = address(path, from)?;
+    check_literal(path.mailbox())?;
     Ok((path, parameters::mail(rest)?))
 }
 
 /// What RCPT says (RFC 5321 §4.1.1.3).
 ///
 /// # Errors
-/// As [`mail`].
-pub fn recipient(rest: &[u8]) -> Result<(ForwardPath, RecipientParameters), Fault> {
+/// As [`mail()`].
+pub fn recipient(rest: &[u8], from: Sender) -> Result<(ForwardPath, RecipientParameters), Fault> {
     let (path, rest) = path(rest, "TO:")?;
-    let path = path.parse().map_err(Fault::Path)?;
+    let path: ForwardPath = address(path, from)?;
+    check_literal(match &path {
+        ForwardPath::Postmaster => None,
+        ForwardPath::Mailbox(mailbox) => Some(mailbox),
+    })?;
     Ok((path, parameters::recipient(rest)?))
+}
+
+/// Reads a path, for an author once more without its final dot.
+fn address<P>(path: &str, from: Sender) -> Result<P, Fault>
+where
+    P: FromStr<Err = AddressError>,
+{
+    let dotted = path.strip_suffix(".>").filter(|_| from == Sender::Author);
+    match (path.parse(), dotted) {
+        (Err(_), Some(path)) => format!("{path}>").parse().map_err(Fault::Path),
+        (read, _) => read.map_err(Fault::Path),
+    }
+}
+
+/// A literal of a kind that is not standardised leads nowhere (RFC 5321 §4.1.3).
+fn check_literal(mailbox: Option<&Mailbox>) -> Result<(), Fault> {
+    match mailbox.map(|mailbox| &mailbox.domain) {
+        Some(Domain::Literal(Literal::Other(_))) => Err(Fault::Path(AddressError::Domain)),
+        _ => Ok(()),
+    }
 }
 
 /// Splits `FROM:<path> parameters` into the path with its brackets and the parameters.
@@ -166,7 +204,6 @@ fn path<'a>(rest: &'a [u8], keyword: &str) -> Result<(&'a str, &'a str), Fault> 
     if !rest.first().is_some_and(|&octet| is_blank(octet)) {
         return Err(Fault::Argument);
     }
-    // A path with strange octets is a wrong address, and the reply shall say so.
     let text = argument(rest)?;
     let (word, text) = text.split_at_checked(keyword.len()).ok_or(Fault::Argument)?;
     if !word.eq_ignore_ascii_case(keyword) {

@@ -9,7 +9,7 @@ use mail::MailParameters;
 
 use super::content::Content;
 use super::replies::{self, Of};
-use super::{Asked, Hello, Phase, Question, Session};
+use super::{Asked, Hello, Kind, Phase, Question, Session};
 use crate::grammar::{self, Fault, Verb};
 use crate::line::LineError;
 
@@ -69,12 +69,20 @@ impl Session {
         connection.say("250 HELP");
     }
 
+    /// Whose grammar is read.
+    fn sender(&self) -> grammar::Sender {
+        match self.options.kind {
+            Kind::Mx => grammar::Sender::Server,
+            Kind::Submission => grammar::Sender::Author,
+        }
+    }
+
     fn mail(&mut self, rest: &[u8]) {
         let Some(hello) = &self.dialogue.hello else { return self.error(replies::HELLO_FIRST) };
         if self.transaction.is_some() {
             return self.error(replies::MAIL_TWICE);
         }
-        let (path, parameters) = match grammar::mail(rest) {
+        let (path, parameters) = match grammar::mail(rest, self.sender()) {
             Ok(mail) => mail,
             Err(fault) => return self.fault(Of::Mail, fault),
         };
@@ -97,7 +105,7 @@ impl Session {
 
     fn recipient(&mut self, rest: &[u8]) {
         let Some(transaction) = &self.transaction else { return self.error(replies::MAIL_FIRST) };
-        let (path, parameters) = match grammar::recipient(rest) {
+        let (path, parameters) = match grammar::recipient(rest, self.sender()) {
             Ok(recipient) => recipient,
             Err(fault) => return self.fault(Of::Recipient, fault),
         };

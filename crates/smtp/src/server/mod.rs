@@ -157,7 +157,8 @@ struct Open {
     recipients: Vec<Recipient>,
 }
 
-/// What the session is at.
+/// What the session is at. A handshake after STARTTLS, a challenge of AUTH and the octets of BDAT
+/// will be phases of their own.
 enum Phase {
     /// A command is expected.
     Command,

@@ -62,6 +62,8 @@ fn a_gigabyte() {
 }
 
 /// While a question is open nothing more is read, and what came before waits.
+///
+/// Register: 2920-3.2-e, 2920-3.2-g.
 #[test]
 fn a_question_holds_the_rest() {
     let now = Instant::now();
@@ -87,6 +89,28 @@ fn a_question_holds_the_rest() {
     let Output::Send(replies) = session.poll() else { panic!("replies") };
     assert_eq!(String::from_utf8_lossy(&replies).lines().count(), 2);
     assert!(session.wants_bytes());
+}
+
+/// What may not be buffered is sent before a question that might take its time.
+///
+/// Register: 2920-3.2-e, 2920-3.2-f.
+#[test]
+fn prompt_replies() {
+    for command in ["VRFY a", "EXPN a", "NOOP", "HELP", "FOO", "EHLO c.example"] {
+        let now = Instant::now();
+        let mut session = Session::new(Arc::new(options()), now);
+        session.handle(Input::Bytes(b"EHLO c.example\r\n"), now);
+        assert!(matches!(session.poll(), Output::Send(_)));
+        let octets = format!("{command}\r\nMAIL FROM:<>\r\n");
+        session.handle(Input::Bytes(octets.as_bytes()), now);
+        let mut output = session.poll();
+        if matches!(output, Output::Ask(Question::Verify(_) | Question::Expand(_))) {
+            session.handle(Input::Answer(Reply::new(252, Topic(5, 0), "maybe")), now);
+            output = session.poll();
+        }
+        assert!(matches!(output, Output::Send(_)), "{command}: {output:?}");
+        assert!(matches!(session.poll(), Output::Ask(Question::Sender { .. })), "{command}");
+    }
 }
 
 /// The going of the peer while a message is asked about is the caller's affair.

@@ -1,0 +1,140 @@
+//! Servers that talk without end or sense, and transactions without measure.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HELLO: &[u8] = b"220 mx.example.net\r\n250-mx\r\n250-8BITMIME\r\n250 PIPELINING\r\n";
+
+/// Groups are bounded, however many recipients there are.
+///
+/// Register: 2920-3.1-i, 2920-3.1-d, 5321-4.5.4.1-m.
+#[test]
+fn five_thousand_recipients() {
+    let mut stage = Stage::new(false, usize::MAX);
+    stage.give(Input::Bytes(HELLO));
+    stage.wire.clear();
+    stage.events.clear();
+    stage.content = b"x\r\n".to_vec();
+    let paths = (0..5000).map(|n| format!("<r{n}@example.net>")).collect::<Vec<_>>().join(" ");
+    let begin = transaction(&format!("<a@b.example> {paths}"), b"");
+    stage.give(Input::Begin(begin));
+    let mut commands = 0;
+    while !stage.wire.is_empty() {
+        let wire = std::mem::take(&mut stage.wire);
+        let text = String::from_utf8_lossy(&wire).into_owned();
+        assert!(text.lines().count() <= 102 && wire.len() <= 64 * 1024);
+        for line in text.lines().filter(|line| *line != "x") {
+            commands += 1;
+            let odd = line.strip_prefix("RCPT TO:<r").is_some_and(|rest| {
+                rest.split('@').next().and_then(|n| n.parse().ok()).is_some_and(|n: u32| n % 2 == 1)
+            });
+            let reply: &[u8] = match line {
+                "DATA" => b"354 go\r\n",
+                _ if odd => b"550-no\r\n550 never\r\n",
+                _ => b"250 ok\r\n",
+            };
+            stage.give(Input::Bytes(reply));
+        }
+    }
+    assert_eq!(commands, 1 + 5000 + 1 + 1);
+    assert_eq!(stage.events.len(), 5001);
+    for (n, event) in stage.events.iter().take(5000).enumerate() {
+        let expected = if n % 2 == 1 { "refused Recipient 550 no never" } else { "taken 250 ok" };
+        assert_eq!(event, expected);
+    }
+}
+
+/// A megabyte of content goes out in moderate pieces.
+#[test]
+fn large_content() {
+    let mut stage = Stage::new(false, usize::MAX);
+    stage.give(Input::Bytes(HELLO));
+    let content = b".\n".repeat(500_000);
+    stage.content.clone_from(&content);
+    stage.give(Input::Begin(transaction("<a@b.example> <c@d.example>", &content)));
+    stage.wire.clear();
+    // `drive` checks each piece.
+    stage.give(Input::Bytes(b"250 ok\r\n250 ok\r\n354 go\r\n"));
+    assert_eq!(stage.wire.len(), 500_000 * 4 + 3);
+}
+
+/// A begin that comes too late, as the server went at the same moment.
+#[test]
+fn begin_after_the_end() {
+    let mut stage = Stage::new(false, usize::MAX);
+    stage.give(Input::Bytes(HELLO));
+    stage.give(Input::Closed);
+    stage.events.clear();
+    stage.give(Input::Begin(transaction("<a@b.example> <c@d.example>", b"")));
+    assert_eq!(stage.events, ["lost Idle Closed"]);
+}
+
+/// Replies that are mostly right.
+fn replies() -> impl Strategy<Value = Vec<u8>> {
+    let lines: Vec<&[u8]> = vec![
+        b"220 mx\r\n",
+        b"250 ok\r\n",
+        b"250-mx\r\n250 PIPELINING\r\n",
+        b"250-mx\r\n250-SIZE 50\r\n250 8BITMIME\r\n",
+        b"354 go\r\n",
+        b"450 4.2.1 no\r\n",
+        b"452 too many\r\n",
+        b"550-5.1.1 no\r\n550 5.1.1 no\r\n",
+        b"421 bye\r\n",
+        b"25",
+        b"0 ok\r\n",
+        b"999 what\r\n",
+        b"\r\n",
+    ];
+    let line = prop_oneof![
+        30 => proptest::sample::select(lines).prop_map(<[u8]>::to_vec),
+        1 => proptest::collection::vec(any::<u8>(), 0..50),
+    ];
+    proptest::collection::vec(line, 0..10).prop_map(|lines| lines.concat())
+}
+
+/// Plays events against a session and returns its wire and events.
+fn run(events: &[(u8, Vec<u8>)], piece: usize) -> (Vec<u8>, Vec<String>) {
+    let mut stage = Stage::new(false, 3);
+    let (mut begun, mut told) = (0, Vec::new());
+    stage.give(Input::Bytes(HELLO));
+    for (event, octets) in events {
+        match event {
+            0 => {
+                stage.now += Duration::from_secs(100);
+                stage.give(Input::Tick);
+            }
+            1 => stage.give(Input::Closed),
+            2 => stage.give(Input::Abort),
+            3 => stage.give(Input::Quit),
+            4 => stage.give(Input::Sent),
+            5..=9 => {
+                stage.content = b"one\r\n.two".to_vec();
+                begun += 2;
+                let envelope = "<a@b.example> <c@d.example> <e@f.example>";
+                stage.give(Input::Begin(transaction(envelope, b"one\r\n.two")));
+            }
+            _ => octets.chunks(piece).for_each(|piece| stage.give(Input::Bytes(piece))),
+        }
+    }
+    stage.give(Input::Closed);
+    told.extend(stage.events.drain(..));
+    let starts = ["taken", "refused", "later", "lost", "unsuitable", "too large"];
+    let outcomes = told.iter().filter(|event| starts.iter().any(|start| event.starts_with(start)));
+    assert_eq!(outcomes.count(), begun, "{told:?}");
+    assert_eq!(told.iter().filter(|event| *event == "close").count(), 1, "{told:?}");
+    (stage.wire, told)
+}
+
+proptest! {
+    /// Any replies in any order: no panic, one outcome for each recipient, one end; and how the
+    /// octets are cut does not matter.
+    #[test]
+    fn garbage(
+        events in proptest::collection::vec((0_u8..60, replies()), 0..30),
+        piece in 1_usize..20,
+    ) {
+        prop_assert_eq!(run(&events, piece), run(&events, usize::MAX));
+    }
+}

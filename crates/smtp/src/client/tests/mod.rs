@@ -1,0 +1,215 @@
+//! The client's session, played from transcripts against a scripted server, and against ours.
+
+mod bounds;
+mod together;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::*;
+use crate::transcript::{self, Case, octets};
+
+fn options() -> SessionOptions {
+    SessionOptions { hostname: "client.example".to_owned(), timeouts: Timeouts::default() }
+}
+
+/// A session, and what came of it.
+struct Stage {
+    session: Session,
+    now: Instant,
+    wait: Option<Instant>,
+    /// Commands and content in order; content is also kept apart.
+    wire: Vec<u8>,
+    events: VecDeque<String>,
+    /// Content of the transaction under way, given in pieces of this size.
+    content: Vec<u8>,
+    piece: usize,
+    /// Stops giving content after one chunk.
+    stall: bool,
+}
+
+impl Stage {
+    fn new(hello_only: bool, piece: usize) -> Self {
+        let now = Instant::now();
+        let options = Arc::new(options());
+        let session = match hello_only {
+            true => Session::hello_only(options, now),
+            false => Session::new(options, now),
+        };
+        let mut stage = Self {
+            session,
+            now,
+            wait: None,
+            wire: Vec::new(),
+            events: VecDeque::new(),
+            content: Vec::new(),
+            piece,
+            stall: false,
+        };
+        stage.drive();
+        stage
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        self.session.handle(input, self.now);
+        self.drive();
+    }
+
+    fn drive(&mut self) {
+        loop {
+            match self.session.poll() {
+                Output::Send(octets) => {
+                    assert!(octets.ends_with(b"\r\n") && octets.len() <= 64 * 1024);
+                    self.wire.extend(octets);
+                }
+                Output::SendContent(octets) => {
+                    assert!(!octets.is_empty() && octets.len() <= 64 * 1024);
+                    self.wire.extend(octets);
+                }
+                Output::Ready => self.events.push_back("ready".to_owned()),
+                Output::WantContent => self.more(),
+                Output::Done(outcome) => {
+                    self.events.extend(outcome.recipients.iter().map(told));
+                }
+                Output::Failed(SessionError::Refused(step, reply)) => {
+                    self.events.push_back(format!("failed {step:?} {reply}"));
+                }
+                Output::Failed(SessionError::Lost(step, lost)) => {
+                    self.events.push_back(format!("failed {step:?} {lost:?}"));
+                }
+                Output::Close => {
+                    if self.wait.take().is_some() {
+                        self.events.push_back("close".to_owned());
+                    }
+                    return;
+                }
+                Output::Wait(deadline) => return self.wait = Some(deadline),
+            }
+        }
+    }
+
+    fn more(&mut self) {
+        let rest = self.content.split_off(self.piece.min(self.content.len()));
+        let chunk = std::mem::replace(&mut self.content, rest);
+        if !chunk.is_empty() {
+            self.session.handle(Input::Content(&chunk), self.now);
+        } else if !self.stall {
+            self.session.handle(Input::ContentEnd, self.now);
+        }
+    }
+}
+
+fn told(result: &RecipientResult) -> String {
+    match result {
+        RecipientResult::Taken(reply) => format!("taken {reply}"),
+        RecipientResult::Refused(step, reply) => format!("refused {step:?} {reply}"),
+        RecipientResult::Later(reply) => format!("later {reply}"),
+        RecipientResult::Lost(step, lost) => format!("lost {step:?} {lost:?}"),
+        RecipientResult::Unsuitable(what) => format!("unsuitable {what}"),
+        RecipientResult::TooLarge(limit) => format!("too large {limit}"),
+    }
+}
+
+/// `<from> <to> …`, and the words `8bit` and `size=n`; the size is else that of `content`.
+fn transaction(text: &str, content: &[u8]) -> Transaction {
+    let mut transaction = Transaction {
+        reverse_path: ReversePath::Null,
+        recipients: Vec::new(),
+        size: content.len() as u64,
+        body: BodyType::SevenBit,
+    };
+    for (place, word) in text.split(' ').enumerate() {
+        match (place, word.strip_prefix("size=")) {
+            (0, _) => transaction.reverse_path = word.parse().expect("a path"),
+            (_, Some(size)) => transaction.size = size.parse().expect("a size"),
+            (_, None) if word == "8bit" => transaction.body = BodyType::EightBitMime,
+            (_, None) => transaction.recipients.push(word.parse().expect("a path")),
+        }
+    }
+    transaction
+}
+
+/// Plays one case, the server's octets cut into pieces.
+fn check(case: &Case, piece: usize) {
+    let name = format!("{} (by {piece})", case.name);
+    let hello_only = case.steps.iter().any(|step| step.tag == "hello only");
+    let mut stage = Stage::new(hello_only, piece);
+    for step in &case.steps {
+        let expects = matches!(step.tag.as_str(), "C" | "C-" | "=");
+        if !expects {
+            assert!(stage.wire.is_empty(), "{name}: before {step:?}: {}", shown(&stage.wire));
+            assert!(stage.events.is_empty(), "{name}: before {step:?}: {:?}", stage.events);
+        }
+        play(&mut stage, step, piece, &name);
+    }
+    assert!(stage.wire.is_empty(), "{name}: {} is left", shown(&stage.wire));
+    assert!(stage.events.is_empty(), "{name}: {:?} is left", stage.events);
+}
+
+fn shown(octets: &[u8]) -> String {
+    octets.escape_ascii().to_string()
+}
+
+fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
+    let mut text = octets(&step.text);
+    match step.tag.as_str() {
+        "hello only" => {}
+        "S" | "S-" => {
+            if step.tag == "S" {
+                text.extend(b"\r\n");
+            }
+            text.chunks(piece).for_each(|piece| stage.give(Input::Bytes(piece)));
+        }
+        "C" | "C-" => {
+            if step.tag == "C" {
+                text.extend(b"\r\n");
+            }
+            assert!(stage.wire.starts_with(&text), "{name}: {} for {step:?}", shown(&stage.wire));
+            stage.wire.drain(..text.len());
+        }
+        // Something that happened, other than on the wire.
+        "=" => {
+            let event = stage.events.pop_front().unwrap_or_default();
+            assert!(transcript::matches(&event, &step.text), "{name}: {event:?} for {step:?}");
+        }
+        "content" => stage.content = text,
+        "stall" => stage.stall = true,
+        "begin" => {
+            let transaction = transaction(&step.text, &stage.content);
+            stage.give(Input::Begin(transaction));
+        }
+        "abort" => stage.give(Input::Abort),
+        "sent" => stage.give(Input::Sent),
+        "quit" => stage.give(Input::Quit),
+        "closed" => stage.give(Input::Closed),
+        "after" => {
+            stage.now += Duration::from_secs(step.text.parse().expect("seconds"));
+            stage.give(Input::Tick);
+        }
+        "named" => assert_eq!(stage.session.peer_name(), Some(step.text.as_str()), "{name}"),
+        other => panic!("{name}: no such step: {other}"),
+    }
+}
+
+/// Every transcript, whole, in pieces of 7 and octet by octet.
+///
+/// Register: 5321-3.3-t, 5321-4.2-h, 5321-4.3.2-b, 5321-4.3.1-a, 1123-5.2.10-b, 2920-3.1-f,
+/// 2920-3.1-h. Others stand in the transcripts.
+#[test]
+fn transcripts() {
+    for case in transcript::cases("client") {
+        for piece in [usize::MAX, 7, 1] {
+            check(&case, piece);
+        }
+    }
+}
+
+/// Register: 5321-4.5.3.2-a, 5321-4.5.3.2.1-a, 5321-4.5.3.2.2-a, 5321-4.5.3.2.3-a,
+/// 5321-4.5.3.2.4-a, 5321-4.5.3.2.5-a, 5321-4.5.3.2.6-a, 1123-5.3.2-a.
+#[test]
+fn default_timeouts() {
+    let minutes = |timeout: Duration| timeout.as_secs() / 60;
+    let Timeouts { greeting, hello, mail, recipient, data, block, dot, quit } = Timeouts::default();
+    let found = [greeting, hello, mail, recipient, data, block, dot, quit].map(minutes);
+    assert_eq!(found, [5, 5, 5, 5, 2, 3, 10, 1]);
+}

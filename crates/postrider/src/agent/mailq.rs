@@ -68,7 +68,17 @@ pub(super) fn mailq(site: &Site, json: bool, console: &mut Console<'_>) -> Exit 
         Ok(()) => EX_OK,
         Err(ListingError::Control(error @ ControlError::Down(_))) => {
             console.complain("mailq", &error.to_string());
-            let mut dropped = |_: Option<&str>| Ok(dropped(site));
+            let page = match dropped(site) {
+                Ok(page) => page,
+                // An empty list would be a lie.
+                Err(error) => {
+                    let dir = site.drop_dir();
+                    let line = format!("what waits in {} cannot be seen: {error}", dir.display());
+                    console.complain("mailq", &line);
+                    return EX_UNAVAILABLE;
+                }
+            };
+            let mut dropped = |_: Option<&str>| Ok(page.clone());
             match list_queue(&mut dropped, json, colour, console.out) {
                 Ok(()) => EX_UNAVAILABLE,
                 Err(_) => EX_IOERR,
@@ -171,9 +181,8 @@ fn write_row(row: &QueueRow, colour: bool, out: &mut dyn Write) -> io::Result<()
 }
 
 /// The letters that wait for the service to start.
-fn dropped(site: &Site) -> QueuePage {
-    let dir = site.drop_dir();
-    let waiting = drop::list(&dir).unwrap_or_default();
+fn dropped(site: &Site) -> io::Result<QueuePage> {
+    let waiting = drop::list(&site.drop_dir())?;
     let rows = waiting.iter().filter_map(|waiting| {
         let letter = drop::read(&waiting.path).ok()?;
         let address = |path: &mail::ForwardPath| QueueRecipient {
@@ -190,7 +199,7 @@ fn dropped(site: &Site) -> QueuePage {
             next_attempt: None,
         })
     });
-    QueuePage { rows: rows.collect(), next: None }
+    Ok(QueuePage { rows: rows.collect(), next: None })
 }
 
 fn without_brackets(path: &dyn std::fmt::Display) -> String {

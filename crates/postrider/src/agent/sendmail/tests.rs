@@ -143,6 +143,12 @@ fn the_queue_of_a_service_that_is_down() {
     assert!(out.contains("(the mail service is not running)\n"), "{out}");
     assert!(out.contains(" bob@sun.tuc.example\n"), "{out}");
     assert!(out.contains("-- 1 Kbytes in 1 Request."), "{out}");
+    let in_the_way = Site { data_dir: room.path().join("x"), ..site };
+    std::fs::create_dir_all(in_the_way.drop_dir()).unwrap();
+    std::fs::write(in_the_way.drop_dir().join("new"), "").unwrap();
+    let (exit, out, err) = run_words("-bp", "", &in_the_way);
+    assert_eq!((exit, out.as_str()), (EX_UNAVAILABLE, ""));
+    assert!(err.contains("cannot be seen"), "{err}");
 }
 
 /// `-bs` while the service is down: the file is there before the `250` is said.

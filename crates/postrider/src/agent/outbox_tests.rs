@@ -319,7 +319,7 @@ fn nothing_is_promised_that_is_not_kept() {
     }
 }
 
-/// Register: 5321-4.5.3.1.10-d
+/// Register: 5321-4.5.3.1.10-b
 #[test]
 fn more_recipients_than_a_transaction_takes() {
     let room = tempfile::tempdir().unwrap();
@@ -338,7 +338,7 @@ fn more_recipients_than_a_transaction_takes() {
             let reply = match &line[..4] {
                 "EHLO" => "250-hello\r\n250 PIPELINING",
                 // 60 of a hundred, the rest later.
-                "RCPT" if open == 60 => "452 4.5.3 too many recipients",
+                "RCPT" if open == 60 => "552 too many recipients",
                 "RCPT" => {
                     open += 1;
                     "250 ok"

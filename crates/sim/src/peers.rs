@@ -107,16 +107,19 @@ enum Mood {
     Stalls(&'static str),
 }
 
-/// What a foreign server has taken: each letter's content by its first recipient line.
+/// The `RCPT` lines of a letter, and its content.
+pub type TakenLetter = (Vec<String>, String);
+
+/// What a foreign server has taken.
 #[derive(Clone, Default)]
 pub struct Taken {
-    letters: Arc<Mutex<Vec<(Vec<String>, String)>>>,
+    letters: Arc<Mutex<Vec<TakenLetter>>>,
     lost_replies: Arc<Mutex<u64>>,
 }
 
 impl Taken {
     /// Recipients and content of each letter.
-    pub fn letters(&self) -> Vec<(Vec<String>, String)> {
+    pub fn letters(&self) -> Vec<TakenLetter> {
         self.letters.lock().clone()
     }
 

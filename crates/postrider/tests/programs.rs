@@ -1,0 +1,266 @@
+//! The programs as processes: what people meet when things are wrong, and the way of a letter when
+//! the server is down. Each test has its own folder and port; waits are for conditions, bounded.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
+/// How long a condition may take on a busy machine before the test has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Site {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // A port that was free a moment ago; the listener gives it up when it is dropped.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let site = Self { folder, port };
+        site.configure("");
+        site
+    }
+
+    fn configure(&self, more: &str) {
+        let text = format!(
+            "hostname = \"mx.example.net\"\ndata-dir = \"data\"\n[listen.all]\naddress = \"127.0.0.1:{}\"\n\
+             kind = \"submission\"\n[local]\ndomains = [\"example.net\", \"mx.example.net\"]\n\
+             users = [\"ann\", \"bob\"]\n{more}",
+            self.port
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("postrider.toml")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env("POSTRIDER_CONFIG", self.config()).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.command(arguments).spawn().unwrap();
+        // A program that does not read its input closes it early.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn serve(&self) -> Server {
+        let mut child = self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line.trim() != "ready" {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
+        }
+        Server { child, _said: said }
+    }
+
+    fn letters(&self, user: &str) -> Vec<String> {
+        let folder = self.data().join("mail").join(user).join("new");
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
+    }
+
+    fn connect(&self) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        BufReader::new(stream)
+    }
+}
+
+struct Server {
+    child: Child,
+    _said: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    fn stop(self) {
+        self.signal("-TERM");
+        self.ends();
+    }
+
+    fn ends(mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already ended where the test got that far.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not come about");
+        std::thread::yield_now();
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn line(wire: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    wire.read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn a_letter_waits_for_the_server() {
+    let site = Site::new();
+    fs::create_dir(site.data()).unwrap();
+    let sent = site.run(&["sendmail", "-i", "-f", "bob@example.net", "ann@example.net"], "Subject: early\n\nhello\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    assert!(site.letters("ann").is_empty());
+    let server = site.serve();
+    let letter = until("the letter", || site.letters("ann").pop());
+    assert!(letter.contains("Subject: early") && letter.contains("\n\nhello\n"), "{letter}");
+    assert!(letter.starts_with("Return-Path: <bob@example.net>\nDelivered-To: ann@example.net\n"));
+    server.stop();
+}
+
+#[test]
+fn a_second_server_is_refused_and_harms_nothing() {
+    let site = Site::new();
+    let server = site.serve();
+    let second = site.run(&["serve"], "");
+    assert_eq!(second.status.code(), Some(75), "{}", text(&second));
+    let why = text(&second);
+    assert!(why.contains("another postrider serves") && why.contains("stop it first"), "{why}");
+    let sent = site.run(&["mail", "-s", "still here", "ann@example.net"], "hello\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    until("the letter", || site.letters("ann").pop());
+    server.stop();
+}
+
+#[test]
+fn a_data_directory_that_cannot_be() {
+    let site = Site::new();
+    fs::write(site.data(), "a file is in its place").unwrap();
+    let refused = site.run(&["serve"], "");
+    assert_eq!(refused.status.code(), Some(73), "{}", text(&refused));
+    let why = text(&refused);
+    assert!(why.contains("data") && why.contains("set data-dir to a folder"), "{why}");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_whole() {
+    let site = Site::new();
+    site.configure("postmastr = \"ann\"\n[queue]\nexpire = 5\n[route]\n\"x.example\" = \"smtp:[192.0.2.300]\"\n");
+    for program in ["check", "serve"] {
+        let refused = site.run(&[program], "");
+        let why = text(&refused);
+        assert_eq!(refused.status.code(), Some(78), "{why}");
+        for part in ["postrider.toml:9", "postmastr", "postmaster", "postrider.toml:11", "expire", "postrider.toml:13", "192.0.2.300"] {
+            assert!(why.contains(part), "{part} is not in\n{why}");
+        }
+    }
+}
+
+#[test]
+fn a_right_configuration_is_said_to_be_right() {
+    let site = Site::new();
+    let checked = site.run(&["check"], "");
+    assert!(checked.status.success(), "{}", text(&checked));
+    assert!(text(&checked).contains("the configuration is right"));
+}
+
+#[test]
+fn idle_sessions_hear_421_when_it_stops() {
+    let site = Site::new();
+    let server = site.serve();
+    let mut wire = site.connect();
+    assert!(line(&mut wire).starts_with("220 "));
+    server.signal("-TERM");
+    assert!(line(&mut wire).starts_with("421 4.3.2 "));
+    let mut rest = String::new();
+    assert_eq!(wire.read_to_string(&mut rest).unwrap(), 0);
+    server.ends();
+}
+
+#[test]
+fn the_queue_is_shown_with_reasons() {
+    let site = Site::new();
+    // Port 9 of the loopback: nobody listens there.
+    site.configure("[route]\ndefault = \"smtp:[127.0.0.1]:9\"\n");
+    let server = site.serve();
+    let sent = site.run(&["sendmail", "-f", "ann@example.net", "eve@far.example"], "Subject: x\n\nhello\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    let listing = until("the reason", || {
+        let listed = text(&site.run(&["mailq"], ""));
+        listed.contains("refused").then_some(listed)
+    });
+    assert!(listing.contains("ann@example.net") && listing.contains("eve@far.example"), "{listing}");
+    let json = text(&site.run(&["mailq", "--json"], ""));
+    assert!(json.contains("\"deferred\""), "{json}");
+    server.stop();
+    let down = site.run(&["mailq"], "");
+    assert_eq!(down.status.code(), Some(69), "{}", text(&down));
+}
+
+#[test]
+fn the_spool_is_verified() {
+    let site = Site::new();
+    site.configure("[queue]\npaused = true\n");
+    let server = site.serve();
+    let sent = site.run(&["sendmail", "ann@example.net"], "Subject: x\n\nhello\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    server.stop();
+    let sound = site.run(&["spool", "verify"], "");
+    assert_eq!(sound.status.code(), Some(0), "{}", text(&sound));
+    damage(&site.data().join("spool"));
+    let damaged = site.run(&["spool", "verify"], "");
+    assert_eq!(damaged.status.code(), Some(65), "{}", text(&damaged));
+}
+
+/// Turns over one bit in the middle of the first message of the log.
+fn damage(spool: &Path) {
+    for file in fs::read_dir(spool.join("log")).unwrap().flatten() {
+        let Ok(mut octets) = fs::read(file.path()) else { continue };
+        let found = octets.windows(5).position(|window| window == b"hello");
+        if let Some(octet) = found.and_then(|at| octets.get_mut(at)) {
+            *octet ^= 1;
+            fs::write(file.path(), octets).unwrap();
+            return;
+        }
+    }
+    panic!("the letter is in no segment");
+}
+
+#[test]
+fn sendmail_refuses_to_be_a_daemon() {
+    let site = Site::new();
+    let refused = site.run(&["sendmail", "-bd"], "");
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(text(&refused).contains("postrider serve"), "{}", text(&refused));
+}

@@ -9,8 +9,20 @@ use crate::Done;
 
 /// What may stand in a licence expression that we accept.
 const ALLOWED: [&str; 14] = [
-    "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-1-Clause", "BSD-2-Clause",
-    "BSD-3-Clause", "ISC", "Zlib", "0BSD", "Unlicense", "Unicode-3.0", "CC0-1.0", "BSL-1.0",
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-1-Clause",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "BSL-1.0",
 ];
 
 /// Checks the licence of each package that the workspace builds with.
@@ -24,9 +36,12 @@ pub fn run(root: &Path) -> Done {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
     let packages = metadata.get("packages").and_then(Value::as_array).ok_or("no packages")?;
-    let text = |package: &Value, key: &str| package.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+    let text = |package: &Value, key: &str| {
+        package.get(key).and_then(Value::as_str).unwrap_or("").to_owned()
+    };
     let refused: Vec<String> = packages
         .iter()
         .map(|package| (text(package, "name"), text(package, "license")))
@@ -57,7 +72,13 @@ mod tests {
 
     #[test]
     fn expressions() {
-        for good in ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "(MIT OR Apache-2.0) AND Unicode-3.0", "ISC AND (Apache-2.0 OR ISC)"] {
+        for good in [
+            "MIT",
+            "MIT OR GPL-3.0",
+            "MIT/Apache-2.0",
+            "(MIT OR Apache-2.0) AND Unicode-3.0",
+            "ISC AND (Apache-2.0 OR ISC)",
+        ] {
             assert!(is_allowed(good), "{good}");
         }
         for bad in ["", "AGPL-3.0-only", "MIT AND GPL-3.0", "(MIT OR ISC) AND MPL-2.0"] {

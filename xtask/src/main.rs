@@ -26,12 +26,22 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "check" => check(),
         "tidy" => tidy::run(&root()),
-        "bench" => cargo(&[&["run", "--release", "--package", "bench", "--"], strs(&rest).as_slice()].concat()),
-        "scenes" => cargo(&[&["run", "--package", "interop", "--"], strs(&rest).as_slice()].concat()),
-        "sim" => cargo(&[&["run", "--release", "--package", "sim", "--"], strs(&rest).as_slice()].concat()),
+        "bench" => cargo(
+            &[&["run", "--release", "--package", "bench", "--"], strs(&rest).as_slice()].concat(),
+        ),
+        "scenes" => {
+            cargo(&[&["run", "--package", "interop", "--"], strs(&rest).as_slice()].concat())
+        }
+        "sim" => cargo(
+            &[&["run", "--release", "--package", "sim", "--"], strs(&rest).as_slice()].concat(),
+        ),
         _ => {
             print!("{HELP}");
-            return if matches!(chore.as_str(), "" | "help" | "--help") { ExitCode::SUCCESS } else { ExitCode::from(64) };
+            return if matches!(chore.as_str(), "" | "help" | "--help") {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(64)
+            };
         }
     };
     match done {
@@ -63,7 +73,9 @@ fn check() -> Done {
     })?;
     step("tests", || cargo(&["test", "--workspace"]))?;
     step("simulation", || cargo(&["run", "--package", "sim", "--", "--seeds", "40"]))?;
-    step("documentation", || cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]))
+    step("documentation", || {
+        cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
+    })
 }
 
 fn step(name: &str, run: impl FnOnce() -> Done) -> Done {

@@ -20,8 +20,17 @@ const ROOMS: [(&str, u8, &[&str]); 8] = [
 
 /// Effects that may only come through a door.
 const AMBIENT: [&str; 11] = [
-    "SystemTime::now", "Instant::now", "thread_rng", "rand::rng(", "std::fs::", "use std::fs", "tokio::fs",
-    "std::net::Tcp", "std::net::Udp", "tokio::net", "std::env::",
+    "SystemTime::now",
+    "Instant::now",
+    "thread_rng",
+    "rand::rng(",
+    "std::fs::",
+    "use std::fs",
+    "tokio::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "tokio::net",
+    "std::env::",
 ];
 
 /// The one place below the binary that opens real files: the disk of the log, handed in as a value.
@@ -33,7 +42,8 @@ const UNFINISHED: [&str; 5] = ["todo!(", "unimplemented!(", "dbg!(", "FIXME", "#
 pub fn run(root: &Path) -> Done {
     let mut problems = Vec::new();
     floors(root, &mut problems);
-    let register = register(root).map_err(|error| format!("conformance/requirements.tsv: {error}"))?;
+    let register =
+        register(root).map_err(|error| format!("conformance/requirements.tsv: {error}"))?;
     let mut files = Vec::new();
     for top in ["crates", "bench", "interop", "scenes", "xtask"] {
         sources(&root.join(top), &mut files);
@@ -70,10 +80,14 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 fn floors(root: &Path, problems: &mut Vec<String>) {
     for (room, floor, allowed) in ROOMS {
         for other in allowed {
-            let below = ROOMS.iter().find(|(name, ..)| name == other).is_none_or(|(_, low, _)| *low < floor);
+            let below = ROOMS
+                .iter()
+                .find(|(name, ..)| name == other)
+                .is_none_or(|(_, low, _)| *low < floor);
             // Two rooms of one floor never lean on each other, and none leans upward.
             if !below {
-                problems.push(format!("{room} may not lean on {other}: it is not on a lower floor"));
+                problems
+                    .push(format!("{room} may not lean on {other}: it is not on a lower floor"));
             }
         }
         let manifest = root.join("crates").join(room).join("Cargo.toml");
@@ -96,7 +110,9 @@ fn floors(root: &Path, problems: &mut Vec<String>) {
 }
 
 fn ambient(name: &str, text: &str, problems: &mut Vec<String>) {
-    let below = ROOMS.iter().any(|(room, floor, _)| *floor < 3 && name.starts_with(&format!("crates/{room}/src/")));
+    let below = ROOMS
+        .iter()
+        .any(|(room, floor, _)| *floor < 3 && name.starts_with(&format!("crates/{room}/src/")));
     let test = name.contains("/tests") || name.ends_with("tests.rs");
     if !below || test || DOORS.contains(&name) {
         return;
@@ -106,7 +122,9 @@ fn ambient(name: &str, text: &str, problems: &mut Vec<String>) {
     for (number, line) in (1..).zip(code.lines()) {
         let is_comment = line.trim_start().starts_with("//");
         if let Some(effect) = AMBIENT.iter().find(|effect| !is_comment && line.contains(**effect)) {
-            problems.push(format!("{name}:{number}: {effect} below the binary; take it through a door"));
+            problems.push(format!(
+                "{name}:{number}: {effect} below the binary; take it through a door"
+            ));
         }
     }
 }
@@ -164,7 +182,9 @@ fn citations(
 /// `5321-4.1.1.4-f`: number, section, letters.
 fn is_id(text: &str) -> bool {
     let mut parts = text.split('-');
-    let (Some(rfc), Some(section), Some(letter), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(rfc), Some(section), Some(letter), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     rfc.len() >= 3

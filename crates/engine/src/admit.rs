@@ -6,25 +6,24 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use mail::content::HeaderScanner;
-use mail::trace::Received;
-use mail::{Envelope, Reply, Topic};
+use mail::trace::{From, Received, Way};
+use mail::{Envelope, ForwardPath, Reply, Topic};
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route;
 use spool::{
-    Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError,
-    Txn,
+    Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError, Txn,
 };
 use tracing::{info, warn};
 
 use crate::dispatch::{HotBody, Job};
+use crate::passing::Passing;
 use crate::{Shared, deliver};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
     pub(crate) envelope: Envelope,
     pub(crate) origin: Origin,
-    pub(crate) scanner: HeaderScanner,
+    pub(crate) passing: Passing,
 }
 
 /// A message with its place in the spool still to come.
@@ -70,7 +69,7 @@ pub enum Refusal {
     NotStored(#[source] SpoolError),
 }
 
-impl From<SpoolError> for Refusal {
+impl std::convert::From<SpoolError> for Refusal {
     fn from(error: SpoolError) -> Self {
         match error {
             SpoolError::Full(_) => Self::Full(error),
@@ -102,17 +101,20 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { mut envelope, origin, scanner } = admission;
-        if scanner.hops() > self.options.access.max_hops {
+        let Admission { mut envelope, origin, passing } = admission;
+        if passing.scanner.hops() > self.options.access.max_hops {
             let client = origin.client;
-            info!(event = "message.looping", ?client, hops = scanner.hops());
+            info!(event = "message.looping", ?client, hops = passing.scanner.hops());
             return Err(Refusal::Hops);
         }
         let now = self.world.clock.wall();
         let id = self.ids.next(now);
-        let mut head = HeadEdits { prepend: self.received(id, &envelope, &origin, now), ..HeadEdits::default() };
+        let mut head = HeadEdits {
+            prepend: self.received(id, &envelope, &origin, now),
+            ..HeadEdits::default()
+        };
         if let Some(masquerade) = &self.options.masquerade {
-            masquerade.apply(&mut envelope, scanner.header(), &mut head);
+            masquerade.apply(&mut envelope, passing.header(), &mut head);
         }
         let stored = Stored {
             expire: self.options.schedule.expiry(now, envelope.reverse_path.is_null()),
@@ -120,7 +122,7 @@ impl Shared {
             parameters: envelope.parameters,
             recipients: envelope.recipients,
             arrival: now,
-            eight_bit: scanner.has_eight_bit(),
+            eight_bit: passing.scanner.eight_bit(),
             origin,
             class: Class::Ordinary,
         };
@@ -161,7 +163,8 @@ impl Shared {
             }));
             kept.push((id, Arc::new(stored), Arc::new(head), hot));
         }
-        let committed = self.world.spool.commit(Txn { ops, durability: Durability::Durable }).await?;
+        let committed =
+            self.world.spool.commit(Txn { ops, durability: Durability::Durable }).await?;
         for (id, stored, ..) in &kept {
             info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
         }
@@ -196,7 +199,8 @@ impl Shared {
     fn jobs(&self, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
         let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for (number, recipient) in (0..).zip(&stored.recipients) {
-            let routed = route::route_path(&self.options.routes, &self.options.access, &recipient.path);
+            let routed =
+                route::route_path(&self.options.routes, &self.options.access, &recipient.path);
             queues.entry(routed.next_hop.queue_name()).or_default().push(number);
         }
         let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
@@ -204,24 +208,34 @@ impl Shared {
     }
 
     /// Our own `Received` field.
-    fn received(&self, id: MessageId, envelope: &Envelope, origin: &Origin, now: SystemTime) -> Bytes {
+    fn received(
+        &self,
+        id: MessageId,
+        envelope: &Envelope,
+        origin: &Origin,
+        now: SystemTime,
+    ) -> Bytes {
         let id = id.to_string();
-        let single = match envelope.recipients.as_slice() {
-            [recipient] => Some(&recipient.path),
-            _ => None,
+        let recipients: Vec<ForwardPath> = match envelope.recipients.as_slice() {
+            [recipient] => vec![recipient.path.clone()],
+            _ => Vec::new(),
         };
-        Received {
-            hello: origin.hello.as_deref(),
-            client: origin.client,
-            reverse_name: None,
+        let way = match origin.client {
+            Some(address) => {
+                let hello = origin.hello.as_deref().unwrap_or_default();
+                let from = From { hello, address, reverse_name: None };
+                Way::Wire { from, with: &origin.protocol }
+            }
+            None => Way::Local { uid: origin.uid },
+        };
+        let received = Received {
+            way,
             by: self.options.hostname.as_str(),
-            with: &origin.protocol,
-            uid: origin.uid,
             id: &id,
-            recipient: single,
-            time: now,
-            zone: self.options.zone,
-        }
-        .to_bytes()
+            recipients: &recipients,
+            date: now,
+            offset_minutes: self.options.zone,
+        };
+        received.to_bytes().into()
     }
 }

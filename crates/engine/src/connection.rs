@@ -215,4 +215,3 @@ pub(crate) fn remote_name(host: &str, address: SocketAddr) -> String {
         (host, port) => format!("{host} [{}]:{port}", address.ip()),
     }
 }
-

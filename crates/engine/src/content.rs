@@ -50,7 +50,8 @@ impl Content {
             self.chunk.advance(skipped as usize);
             self.skip -= skipped;
             self.at += skipped;
-            let edit_here = self.skip == 0 && self.edits.front().is_some_and(|edit| edit.at == self.at);
+            let edit_here =
+                self.skip == 0 && self.edits.front().is_some_and(|edit| edit.at == self.at);
             if edit_here && let Some(edit) = self.edits.pop_front() {
                 self.skip = edit.len;
                 if !edit.with.is_empty() {

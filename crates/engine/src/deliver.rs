@@ -74,7 +74,8 @@ pub(crate) async fn claim(shared: Arc<Shared>) {
         }
         // A job that is due and was not given waits for room: look again soon, not at once.
         let due = shared.world.spool.next_due();
-        let pause = due.map(|due| due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)));
+        let pause =
+            due.map(|due| due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)));
         tokio::select! {
             biased;
             () = &mut stop => return,
@@ -143,7 +144,9 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                 let results = match &hop {
                     Some(NextHop::Local) => local::attempt(&shared, &job).await,
                     Some(hop) => relay.attempt(hop, &job).await,
-                    None => job.everyone(&Ending::here(Said::Ours(format!("no transport for {queue}")))),
+                    None => {
+                        job.everyone(&Ending::here(Said::Ours(format!("no transport for {queue}"))))
+                    }
                 };
                 settle::settle(&shared, job, results, None).await;
             }

@@ -34,7 +34,8 @@ impl HotBody {
     /// Keeps `octets` if the budget (octets) has room for them.
     pub(crate) fn keep(octets: Bytes, budget: &Arc<AtomicU64>) -> Option<Arc<Self>> {
         let len = octets.len() as u64;
-        let taken = budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(len));
+        let taken =
+            budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(len));
         taken.is_ok().then(|| Arc::new(Self { octets, budget: budget.clone() }))
     }
 }

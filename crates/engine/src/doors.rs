@@ -52,7 +52,8 @@ pub trait Listener: Send + Sync {
 /// The way to other hosts.
 pub trait Network: Send + Sync {
     /// Connects to `to`, from the local address `from` where one is given. The caller bounds the time.
-    fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Doing<'_, io::Result<Box<dyn Wire>>>;
+    fn connect(&self, to: SocketAddr, from: Option<IpAddr>)
+    -> Doing<'_, io::Result<Box<dyn Wire>>>;
     /// The addresses of this host's interfaces, so that it recognises itself among exchangers.
     fn own_addresses(&self) -> Vec<IpAddr>;
 }

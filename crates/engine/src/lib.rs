@@ -21,6 +21,7 @@ mod local;
 mod masquerade;
 mod names;
 mod open;
+mod passing;
 mod receive;
 mod relay;
 mod report;
@@ -33,7 +34,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mail::DomainName;
-use mail::content::HeaderScanner;
 use queue::access::Access;
 use queue::route::Routes;
 use queue::schedule::Schedule;
@@ -48,6 +48,7 @@ use dispatch::Dispatcher;
 use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
+use passing::Passing;
 
 /// All that an engine is told.
 #[derive(Clone, Debug)]
@@ -119,8 +120,8 @@ impl Shared {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    pub(crate) fn scanner(&self) -> HeaderScanner {
-        HeaderScanner::new(self.options.masquerade.is_some())
+    pub(crate) fn passing(&self) -> Passing {
+        Passing::new(self.options.masquerade.is_some())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mail::trace;
+use mail::{ForwardPath, trace};
 use queue::fate::Said;
 use tracing::error;
 
@@ -35,7 +35,9 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     let mut head = Vec::new();
     // The Return-Path stands above all else (RFC 5321 §4.4).
     head.extend_from_slice(&trace::return_path(&job.stored.reverse_path));
-    head.extend_from_slice(&trace::delivered_to(&recipient.path));
+    if let ForwardPath::Mailbox(mailbox) = &recipient.path {
+        head.extend_from_slice(&trace::delivered_to(mailbox));
+    }
     let from = match job.stored.reverse_path.mailbox() {
         Some(mailbox) => mailbox.to_string(),
         None => "MAILER-DAEMON".to_owned(),

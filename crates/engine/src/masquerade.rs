@@ -3,7 +3,7 @@
 //! the hidden host's. All other octets stay as they came.
 
 use bytes::Bytes;
-use mail::content::fields;
+use mail::content::Fields;
 use mail::{Domain, DomainName, Envelope, ReversePath};
 use queue::record::{HeadEdits, Replace};
 
@@ -36,9 +36,11 @@ impl Masquerade {
         {
             mailbox.domain = Domain::Name(self.domain.clone());
         }
-        for field in fields(header) {
-            if FIELDS.iter().any(|name| field.is_named(name)) {
-                self.edit(field.value_at(), field.raw_value(), head);
+        for field in Fields::new(header) {
+            if FIELDS.iter().any(|name| field.is(name)) {
+                // The value is a part of the header section: its place is its distance from there.
+                let at = field.raw.as_ptr().addr() - header.as_ptr().addr();
+                self.edit(at, field.raw, head);
             }
         }
     }
@@ -55,7 +57,8 @@ impl Masquerade {
                 b')' if !quoted => comment = comment.saturating_sub(1),
                 b'@' if !quoted && comment == 0 => {
                     let rest = value.get(place..).unwrap_or_default();
-                    let is_name = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-.".contains(&octet);
+                    let is_name =
+                        |&octet: &u8| octet.is_ascii_alphanumeric() || b"-.".contains(&octet);
                     let len = rest.iter().take_while(|octet| is_name(octet)).count();
                     let name = rest.get(..len).and_then(|name| std::str::from_utf8(name).ok());
                     if name.is_some_and(|name| self.hides(name)) {

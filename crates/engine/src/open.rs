@@ -90,7 +90,8 @@ impl Dialer {
             // 5yz to the greeting speaks for the host, not for one address of it.
             self.candidates.retain(|other| other.host != host);
         }
-        let known_is_worse = self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
+        let known_is_worse =
+            self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
         if known_is_worse || !refused {
             let ending = match ending.said {
                 Said::Unreachable { what, .. } => {

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mail::content::HeaderScanner;
 use mail::{Reply, Topic};
 use queue::access::{self, Verdict};
 use queue::record::Origin;
@@ -21,6 +20,7 @@ use tracing::{debug, info, warn};
 use crate::Shared;
 use crate::admit::{Admission, Refusal};
 use crate::doors::{Listener, Wire};
+use crate::passing::Passing;
 
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
@@ -95,7 +95,7 @@ async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
 /// Content on its way in.
 struct Incoming {
     sink: Option<Box<dyn BodySink>>,
-    scanner: HeaderScanner,
+    passing: Passing,
     /// The first failure of the spool; what comes after it is read and dropped.
     failed: Option<SpoolError>,
 }
@@ -182,10 +182,10 @@ impl Conversation<'_> {
                 Ok(sink) => (Some(sink), None),
                 Err(error) => (None, Some(error)),
             };
-            self.incoming = Some(Incoming { sink, scanner: self.shared.scanner(), failed });
+            self.incoming = Some(Incoming { sink, passing: self.shared.passing(), failed });
         }
         let Some(incoming) = &mut self.incoming else { return };
-        incoming.scanner.feed(&octets);
+        incoming.passing.feed(&octets);
         if let Some(sink) = &mut incoming.sink
             && let Err(error) = sink.write(octets).await
         {
@@ -257,7 +257,8 @@ impl Conversation<'_> {
             listener: self.gate.name.clone(),
             uid: None,
         };
-        let admission = Admission { envelope: transaction.envelope, origin, scanner: incoming.scanner };
+        let admission =
+            Admission { envelope: transaction.envelope, origin, passing: incoming.passing };
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
             Err(refusal) => refusal.reply(),

@@ -68,7 +68,8 @@ impl<'a> Relay<'a> {
             let put_off = settle_chunk(&mut left, &mut results, &chunk, &remote, transacted);
             if put_off == chunk.len() {
                 // The server takes no recipient at all now: each was put off until later.
-                let none = Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
+                let none =
+                    Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
                 results.extend(left.drain(..).map(|number| (number, none.clone())));
             }
         }
@@ -86,7 +87,8 @@ impl<'a> Relay<'a> {
         job: &Job,
         chunk: &[u32],
     ) -> Result<(String, Transacted), Ending> {
-        let mut content = Content::open(&self.shared.world.spool, job).await.map_err(|e| fault(&e))?;
+        let mut content =
+            Content::open(&self.shared.world.spool, job).await.map_err(|e| fault(&e))?;
         let mut connection = self.connect(hop, dialer).await?;
         let transacted = connection.transact(transaction(job, chunk), &mut content).await;
         let remote = connection.remote.clone();
@@ -218,8 +220,12 @@ fn ending(remote: &str, result: RecipientResult) -> Ending {
         RecipientResult::Taken(reply) => Said::Taken { reply },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
-        RecipientResult::Lost(step, lost) => Said::Lost { step: step.to_string(), what: lost.to_string() },
-        RecipientResult::Unsuitable(what) => Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() },
+        RecipientResult::Lost(step, lost) => {
+            Said::Lost { step: step.to_string(), what: lost.to_string() }
+        }
+        RecipientResult::Unsuitable(what) => {
+            Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() }
+        }
         RecipientResult::TooLarge(limit) => {
             let what = format!("the next host takes messages of at most {limit} octets");
             Said::Unsendable { topic: Topic(3, 4), what }

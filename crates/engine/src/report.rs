@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::BytesMut;
-use mail::report::{FULL_MAX, Kind, Report, ReportedRecipient, Returned};
+use bytes::{Bytes, BytesMut};
+use mail::content::split_head;
+use mail::report::{
+    Action, Diagnostic, Kind, RETURN_HEADERS_MAX, Report, ReportedRecipient, Returned, cut_headers,
+};
 use mail::{
     Domain, EnhancedStatus, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient,
     RecipientParameters, ReversePath, Topic,
@@ -19,9 +22,6 @@ use crate::Shared;
 use crate::admit::Pending;
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
-
-/// Octets of the original header section that a report quotes at most.
-const HEADER_MAX: usize = 64 * 1024;
 
 /// A recipient of whom the sender is to be told.
 pub(crate) struct Told {
@@ -73,23 +73,25 @@ async fn report(
 ) -> Result<Pending, SpoolError> {
     let id = shared.ids.next(now);
     let host = &shared.options.hostname;
-    let whole = kind == Kind::Failed && content_len(job) <= FULL_MAX;
+    let returned = Returned::choose(kind, content_len(job));
     let report = Report {
         kind,
-        reporting_mta: host.to_string(),
+        reporting_mta: host.clone(),
         from: postmaster(host.clone()),
         to: sender.clone(),
+        envelope_id: None,
         arrival: job.stored.arrival,
-        time: now,
-        zone: shared.options.zone,
-        id: id.to_string(),
-        recipients: told.into_iter().filter_map(|told| reported(job, told)).collect(),
-        returned: if whole { Returned::Full } else { Returned::Headers },
+        now,
+        offset_minutes: shared.options.zone,
+        message_id: format!("{id}@{host}"),
+        boundary_seed: shared.world.random.next(),
+        recipients: told.into_iter().filter_map(|told| reported(job, kind, told)).collect(),
+        returned,
         eight_bit: job.stored.eight_bit,
     };
     let mut sink = shared.world.spool.begin_body(None).await?;
     sink.write(report.head()).await?;
-    original(shared, job, whole, sink.as_mut()).await?;
+    original(shared, job, returned, sink.as_mut()).await?;
     sink.write(report.tail()).await?;
     let body = sink.finish().await?;
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
@@ -100,26 +102,25 @@ async fn report(
 async fn original(
     shared: &Arc<Shared>,
     job: &Job,
-    whole: bool,
+    returned: Returned,
     sink: &mut dyn spool::BodySink,
 ) -> Result<(), SpoolError> {
     let mut content = Content::open(&shared.world.spool, job).await?;
-    if whole {
+    if returned == Returned::Full {
         while let Some(chunk) = content.next().await? {
             sink.write(chunk).await?;
         }
         return Ok(());
     }
     let mut header = BytesMut::new();
-    while header.len() < HEADER_MAX && mail::content::header_end(&header).is_none() {
+    while header.len() < RETURN_HEADERS_MAX {
         match content.next().await? {
             Some(chunk) => header.extend_from_slice(&chunk),
             None => break,
         }
     }
-    let end = mail::content::header_end(&header).unwrap_or(header.len()).min(HEADER_MAX);
-    header.truncate(end);
-    sink.write(header.freeze()).await
+    let (head, _) = split_head(&header);
+    sink.write(Bytes::copy_from_slice(cut_headers(head))).await
 }
 
 fn postmaster(host: mail::DomainName) -> Mailbox {
@@ -127,19 +128,26 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
     Mailbox { local, domain: Domain::Name(host) }
 }
 
-fn reported(job: &Job, told: Told) -> Option<ReportedRecipient> {
+fn reported(job: &Job, kind: Kind, told: Told) -> Option<ReportedRecipient> {
     let recipient = job.stored.recipients.get(told.number as usize)?;
     let Told { attempt, fate, until, .. } = told;
     let (status, diagnostic, explanation) = match fate {
         Fate::Return { status, diagnostic, explanation } => (Some(status), diagnostic, explanation),
-        Fate::Delivered | Fate::Retry { .. } => (attempt.status, attempt.reply, attempt.explanation),
+        Fate::Delivered | Fate::Retry { .. } => {
+            (attempt.status, attempt.reply, attempt.explanation)
+        }
     };
     Some(ReportedRecipient {
-        recipient: recipient.path.clone(),
+        final_recipient: recipient.path.clone(),
+        original_recipient: None,
         status: status.unwrap_or(EnhancedStatus::permanent(Topic(0, 0))),
+        action: match kind {
+            Kind::Failed => Action::Failed,
+            Kind::Delayed => Action::Delayed,
+        },
         remote_mta: attempt.remote,
-        diagnostic,
-        last_attempt: attempt.at,
+        diagnostic: diagnostic.map(Diagnostic::Smtp),
+        last_attempt: Some(attempt.at),
         will_retry_until: until,
         explanation,
     })

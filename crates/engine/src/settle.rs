@@ -54,7 +54,9 @@ pub(crate) async fn settle(
         match tell {
             Tell::Nobody => {}
             Tell::Failure => failed.push(Told { number, attempt, fate, until: None }),
-            Tell::Delay => delayed.push(Told { number, attempt, fate, until: Some(job.stored.expire) }),
+            Tell::Delay => {
+                delayed.push(Told { number, attempt, fate, until: Some(job.stored.expire) })
+            }
         }
     }
     let next = again.map_or(Next::Done, Next::Retry);
@@ -77,11 +79,18 @@ pub(crate) async fn settle(
 fn show(job: &Job, number: u32, decision: &Decision) {
     let recipient = job.stored.recipients.get(number as usize).map(|recipient| &recipient.path);
     let Some(recipient) = recipient else { return };
-    let (id, queue, why, remote) = (job.id.message, &job.queue, &decision.reason, &decision.attempt.remote);
+    let (id, queue, why, remote) =
+        (job.id.message, &job.queue, &decision.reason, &decision.attempt.remote);
     match decision.fate {
-        Fate::Delivered => info!(event = "recipient.delivered", %id, %recipient, %queue, remote, %why),
-        Fate::Return { .. } => info!(event = "recipient.returned", %id, %recipient, %queue, remote, %why),
-        Fate::Retry { .. } => info!(event = "recipient.deferred", %id, %recipient, %queue, remote, %why),
+        Fate::Delivered => {
+            info!(event = "recipient.delivered", %id, %recipient, %queue, remote, %why)
+        }
+        Fate::Return { .. } => {
+            info!(event = "recipient.returned", %id, %recipient, %queue, remote, %why)
+        }
+        Fate::Retry { .. } => {
+            info!(event = "recipient.deferred", %id, %recipient, %queue, remote, %why)
+        }
     }
 }
 
@@ -95,7 +104,9 @@ async fn put_back(shared: &Arc<Shared>, job: &Job, error: &SpoolError, now: Syst
     warn!(event = "result.not-recorded", job = %job.id, %error);
     let next = Next::Retry(now + AGAIN);
     let update = Op::Update { job: job.id, fence: job.fence, recipients: Vec::new(), next };
-    if let Err(error) = shared.world.spool.commit(Txn { ops: vec![update], durability: RELAXED }).await {
+    if let Err(error) =
+        shared.world.spool.commit(Txn { ops: vec![update], durability: RELAXED }).await
+    {
         warn!(event = "job.not-put-back", job = %job.id, %error);
     }
 }

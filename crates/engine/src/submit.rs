@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::Envelope;
-use mail::content::HeaderScanner;
 use queue::record::Origin;
 use spool::BodySink;
 
 use crate::admit::{Accepted, Admission, Refusal};
+use crate::passing::Passing;
 use crate::{Engine, Shared};
 
 /// A letter on its way into the spool. Dropped before [`finish`](Self::finish), it is forgotten.
 pub struct Inlet {
     shared: Arc<Shared>,
     sink: Box<dyn BodySink>,
-    scanner: HeaderScanner,
+    passing: Passing,
 }
 
 impl Inlet {
@@ -24,7 +24,7 @@ impl Inlet {
     /// # Errors
     /// [`Refusal`] when the spool does not take it.
     pub async fn write(&mut self, octets: Bytes) -> Result<(), Refusal> {
-        self.scanner.feed(&octets);
+        self.passing.feed(&octets);
         Ok(self.sink.write(octets).await?)
     }
 
@@ -33,7 +33,7 @@ impl Inlet {
     /// # Errors
     /// [`Refusal`]; then nothing is kept.
     pub async fn finish(self, envelope: Envelope, origin: Origin) -> Result<Accepted, Refusal> {
-        let admission = Admission { envelope, origin, scanner: self.scanner };
+        let admission = Admission { envelope, origin, passing: self.passing };
         self.shared.admit(admission, self.sink).await
     }
 }
@@ -47,6 +47,6 @@ impl Engine {
         let spool = &self.shared.world.spool;
         spool.healthy()?;
         let sink = spool.begin_body(None).await?;
-        Ok(Inlet { shared: self.shared.clone(), sink, scanner: self.shared.scanner() })
+        Ok(Inlet { shared: self.shared.clone(), sink, passing: self.shared.passing() })
     }
 }

@@ -76,7 +76,9 @@ async fn answer(stream: UnixStream, engine: Engine) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(read.take(REQUEST_MAX)).read_line(&mut line).await?;
     let answers = match serde_json::from_str(&line) {
-        Ok(Request::Queue { after, limit }) => queue(&engine, after.as_deref(), limit.min(ROWS)).await,
+        Ok(Request::Queue { after, limit }) => {
+            queue(&engine, after.as_deref(), limit.min(ROWS)).await
+        }
         Ok(Request::Flush) => match engine.flush().await {
             Ok(_) => vec![Answer::End { next: None }],
             Err(error) => vec![Answer::Error(error.to_string())],
@@ -130,7 +132,10 @@ fn row(listed: Listed) -> QueueRow {
         arrival: stamp(listed.arrival),
         sender: listed.sender,
         recipients: recipients
-            .map(|recipient| QueueRecipient { address: recipient.address, reason: recipient.reason })
+            .map(|recipient| QueueRecipient {
+                address: recipient.address,
+                reason: recipient.reason,
+            })
             .collect(),
         state,
         next_attempt: (state == QueueState::Deferred).then(|| stamp(listed.due)),

@@ -22,7 +22,9 @@ const PIECE: usize = 64 * 1024;
 pub fn start(data_dir: &Path, engine: Engine) -> JoinHandle<()> {
     let place = data_dir.join("drop");
     tokio::spawn(async move {
-        if let Err(error) = drop::prepare(&place).and_then(|()| drop::sweep(&place, SystemTime::now())) {
+        if let Err(error) =
+            drop::prepare(&place).and_then(|()| drop::sweep(&place, SystemTime::now()))
+        {
             warn!(event = "drop.unusable", %error);
         }
         loop {
@@ -91,7 +93,9 @@ async fn submit(engine: &Engine, mut dropped: Dropped) -> Result<String, Refusal
     let mut inlet = engine.begin().await?;
     let mut piece = vec![0; PIECE];
     loop {
-        let len = dropped.read(&mut piece).map_err(|error| Refusal::NotStored(spool::SpoolError::Io(error)))?;
+        let len = dropped
+            .read(&mut piece)
+            .map_err(|error| Refusal::NotStored(spool::SpoolError::Io(error)))?;
         if len == 0 {
             break;
         }

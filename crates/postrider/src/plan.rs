@@ -13,7 +13,9 @@ use queue::schedule::Schedule;
 use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 
-use crate::config::{Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Source, Sourced};
+use crate::config::{
+    Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Source, Sourced,
+};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -59,9 +61,10 @@ fn places(config: &Config) -> impl Iterator<Item = SocketAddr> {
 fn rule_source(source: &Source) -> Option<RuleSource> {
     match source {
         Source::Default => None,
-        Source::File { file, line, .. } => {
-            Some(RuleSource { file: Arc::clone(file), line: u32::try_from(*line).unwrap_or(u32::MAX) })
-        }
+        Source::File { file, line, .. } => Some(RuleSource {
+            file: Arc::clone(file),
+            line: u32::try_from(*line).unwrap_or(u32::MAX),
+        }),
     }
 }
 
@@ -71,12 +74,17 @@ fn access(config: &Config, accounts: &Accounts) -> Access {
         users: Users::listed(accounts.names()),
         postmaster: accounts.postmaster().to_owned(),
         relay_networks: values(&config.relay.networks),
-        own_literals: places(config).map(|place| place.ip()).filter(|ip| !ip.is_unspecified()).collect(),
+        own_literals: places(config)
+            .map(|place| place.ip())
+            .filter(|ip| !ip.is_unspecified())
+            .collect(),
         ..Access::new(config.hostname.clone())
     };
     access.own_literals.extend(values(&config.outbound.own_addresses));
     for domain in &config.relay.domains {
-        access.relay_domains.insert(Pattern::Exact(domain.value.clone()), rule_source(&domain.source));
+        access
+            .relay_domains
+            .insert(Pattern::Exact(domain.value.clone()), rule_source(&domain.source));
     }
     access
 }
@@ -85,14 +93,16 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut rule = |key: &str, target: &Sourced<String>| {
         let transport = target.value.parse().unwrap_or_else(|error| {
-            let remedy = "say \"mx\", \"local\", \"smtp:HOST\", \"smtp:[HOST]\" or \"smtp:[ADDRESS]:PORT\"";
+            let remedy =
+                "say \"mx\", \"local\", \"smtp:HOST\", \"smtp:[HOST]\" or \"smtp:[ADDRESS]:PORT\"";
             let title = format!("{:?} is no transport: {error}", target.value);
             problems.push(config.problem(Severity::Error, key, title, remedy));
             Transport::Mx
         });
         Rule { transport, source: rule_source(&target.source) }
     };
-    let mut routes = Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
+    let mut routes =
+        Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
     for route in &config.routes {
         let key = format!("route.\"{}\"", route.pattern);
         let pattern = match &route.pattern {

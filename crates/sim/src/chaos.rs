@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use mail::lookup::Record;
 use mail::{ForwardPath, ReversePath};
 use spool::{Filter, Spool};
@@ -75,7 +74,8 @@ fn ip(last: u8) -> IpAddr {
 
 /// Lives through the world of `seed`.
 pub fn run(seed: u64) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     match runtime {
         Ok(runtime) => runtime.block_on(live(seed)),
         Err(error) => Report { broken: vec![format!("no runtime: {error}")], ..Report::default() },
@@ -134,7 +134,12 @@ impl Chaos {
             let boxes = Boxes::new(&users, chance.branch(), lock_one_in);
             let plan = Plan {
                 addresses: vec![address],
-                options: setup::options(name, &[domain], &users, &["192.0.2.100/30".parse().unwrap_or_else(|_| ipnet::IpNet::from(ip(101)))]),
+                options: setup::options(
+                    name,
+                    &[domain],
+                    &users,
+                    &["192.0.2.100/30".parse().unwrap_or_else(|_| ipnet::IpNet::from(ip(101)))],
+                ),
                 listeners: vec![(SocketAddr::new(address, 25), setup::session(name))],
             };
             Host::new(plan, &net, &names, &clock, chance.branch(), boxes)
@@ -180,19 +185,32 @@ impl Chaos {
     /// A program sends a letter to a few recipients through the first host.
     async fn send(&mut self) {
         const RECIPIENTS: [&str; 10] = [
-            "ann@a.example", "bob@a.example", "nobody@a.example", "ann@b.example", "cid@b.example",
-            "nobody@b.example", "eve@foreign.example", "eve@dead.example", "eve@nomail.example", "eve@gone.example",
+            "ann@a.example",
+            "bob@a.example",
+            "nobody@a.example",
+            "ann@b.example",
+            "cid@b.example",
+            "nobody@b.example",
+            "eve@foreign.example",
+            "eve@dead.example",
+            "eve@nomail.example",
+            "eve@gone.example",
         ];
         self.letters += 1;
         let number = self.letters;
         let sender = (!self.chance.once_in(6)).then(|| "bob@a.example".to_owned());
-        let reverse = sender.as_ref().map_or_else(|| "<>".to_owned(), |sender| format!("<{sender}>"));
+        let reverse =
+            sender.as_ref().map_or_else(|| "<>".to_owned(), |sender| format!("<{sender}>"));
         let first = self.chance.below(10) as usize;
         let count = 1 + self.chance.below(4) as usize;
-        let recipients: Vec<&str> = RECIPIENTS.iter().cycle().skip(first).take(count).copied().collect();
-        let paths = recipients.iter().filter_map(|recipient| format!("<{recipient}>").parse::<ForwardPath>().ok());
+        let recipients: Vec<&str> =
+            RECIPIENTS.iter().cycle().skip(first).take(count).copied().collect();
+        let paths = recipients
+            .iter()
+            .filter_map(|recipient| format!("<{recipient}>").parse::<ForwardPath>().ok());
         let lines = self.chance.below(200);
-        let body: String = (0..lines).map(|line| format!("line {line} of letter {number}\r\n")).collect();
+        let body: String =
+            (0..lines).map(|line| format!("line {line} of letter {number}\r\n")).collect();
         let content = format!("{MARK}: {number}\r\nSubject: letter {number}\r\n\r\n{body}.\r\n");
         let reverse = reverse.parse().unwrap_or(ReversePath::Null);
         let letter = peers::letter(reverse, paths.collect(), content.as_bytes());
@@ -250,7 +268,10 @@ async fn waiting(spool: &dyn Spool, evidence: &mut Evidence, broken: &mut Vec<St
     match spool.list(&Filter::default(), None, 1_000).await {
         Ok(page) => {
             for row in page.rows {
-                broken.push(format!("job {} of queue {} still waits after a week", row.job, row.queue));
+                broken.push(format!(
+                    "job {} of queue {} still waits after a week",
+                    row.job, row.queue
+                ));
                 evidence.waiting.insert(0);
             }
         }
@@ -260,13 +281,23 @@ async fn waiting(spool: &dyn Spool, evidence: &mut Evidence, broken: &mut Vec<St
 
 fn zones(chance: &Chance, calm: bool) -> Zone {
     let names = Zone::new(chance.branch());
-    let hosts = [("hub.a.example", 1), ("mx1.b.example", 2), ("mx2.b.example", 3), ("mx.foreign.example", 20), ("mx.dead.example", 30)];
+    let hosts = [
+        ("hub.a.example", 1),
+        ("mx1.b.example", 2),
+        ("mx2.b.example", 3),
+        ("mx.foreign.example", 20),
+        ("mx.dead.example", 30),
+    ];
     for (name, last) in hosts {
         names.add_host(name, &[ip(last)]);
     }
     let exchangers = [
-        ("a.example", 10, "hub.a.example"), ("b.example", 10, "mx1.b.example"), ("b.example", 20, "mx2.b.example"),
-        ("foreign.example", 10, "mx.foreign.example"), ("dead.example", 10, "mx.dead.example"), ("nomail.example", 0, ""),
+        ("a.example", 10, "hub.a.example"),
+        ("b.example", 10, "mx1.b.example"),
+        ("b.example", 20, "mx2.b.example"),
+        ("foreign.example", 10, "mx.foreign.example"),
+        ("dead.example", 10, "mx.dead.example"),
+        ("nomail.example", 0, ""),
     ];
     for (domain, preference, host) in exchangers {
         names.add(domain, Record::Mx(preference, host.to_owned()));

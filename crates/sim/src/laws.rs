@@ -83,7 +83,12 @@ pub fn broken(errands: &[Errand], evidence: &Evidence) -> Vec<String> {
         let reported = evidence.reported.get(&key).copied().unwrap_or(0);
         let name = format!("letter {} for {}", errand.number, errand.recipient);
         let waits = evidence.waiting.contains(&errand.number);
-        if errand.sent == Sent::Taken && delivered == 0 && reported == 0 && !waits && errand.sender.is_some() {
+        if errand.sent == Sent::Taken
+            && delivered == 0
+            && reported == 0
+            && !waits
+            && errand.sender.is_some()
+        {
             broken.push(format!("{name} was answered 250 and is nowhere"));
         }
         if errand.sent == Sent::NotTaken && delivered > 0 {

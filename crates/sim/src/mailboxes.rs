@@ -76,7 +76,10 @@ impl Mailboxes for Boxes {
             }
             let mut users = self.users.lock();
             let unknown = || MailboxError::Unknown(delivery.user.to_owned());
-            users.get_mut(delivery.user).ok_or_else(unknown)?.push(Letter { octets: octets.into() });
+            users
+                .get_mut(delivery.user)
+                .ok_or_else(unknown)?
+                .push(Letter { octets: octets.into() });
             Ok(())
         })
     }

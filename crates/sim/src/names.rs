@@ -96,7 +96,11 @@ impl Zones {
             )
         };
         let records: Vec<Record> = all.iter().filter(fits).cloned().collect();
-        if records.is_empty() { Answer::NoData { ttl: TTL } } else { Answer::Found { records, ttl: TTL } }
+        if records.is_empty() {
+            Answer::NoData { ttl: TTL }
+        } else {
+            Answer::Found { records, ttl: TTL }
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use engine::doors::{Doing, Listener, Network, Wire};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::sync::mpsc;
 
 use crate::world::Chance;
@@ -33,7 +35,8 @@ pub struct Weather {
 
 impl Weather {
     /// Short delays, whole pieces, no resets.
-    pub const FAIR: Self = Self { delay: Duration::from_millis(2), reset_one_in: 0, piece: 64 * 1024 };
+    pub const FAIR: Self =
+        Self { delay: Duration::from_millis(2), reset_one_in: 0, piece: 64 * 1024 };
 }
 
 struct State {
@@ -117,7 +120,8 @@ impl Net {
     async fn connect(&self, from: IpAddr, to: SocketAddr) -> io::Result<Box<dyn Wire>> {
         let (listener, weather, silent) = {
             let state = self.state.lock();
-            let listener = state.listeners.get(&to).filter(|_| !state.down.contains(&to.ip())).cloned();
+            let listener =
+                state.listeners.get(&to).filter(|_| !state.down.contains(&to.ip())).cloned();
             (listener, state.weather, state.silent.contains(&to.ip()))
         };
         if silent {
@@ -136,7 +140,12 @@ impl Net {
         Duration::from_micros(self.chance.below(weather.delay.as_micros() as u64 + 1))
     }
 
-    fn pair(&self, from: SocketAddr, to: SocketAddr, weather: Weather) -> (Box<dyn Wire>, Box<dyn Wire>) {
+    fn pair(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        weather: Weather,
+    ) -> (Box<dyn Wire>, Box<dyn Wire>) {
         let reset = Arc::new(AtomicBool::new(false));
         let cut = Arc::new(tokio::sync::Notify::new());
         let (client, client_far) = duplex(WINDOW);
@@ -164,7 +173,8 @@ impl Net {
             }
             net.state.lock().cuts.remove(&number);
         });
-        let wire = |stream, local, peer| Box::new(SimWire { stream, local, peer, reset: reset.clone() });
+        let wire =
+            |stream, local, peer| Box::new(SimWire { stream, local, peer, reset: reset.clone() });
         (wire(client, from, to), wire(server, to, from))
     }
 }
@@ -233,7 +243,11 @@ pub struct HostNet {
 }
 
 impl Network for HostNet {
-    fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Doing<'_, io::Result<Box<dyn Wire>>> {
+    fn connect(
+        &self,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+    ) -> Doing<'_, io::Result<Box<dyn Wire>>> {
         let from = from.or_else(|| self.addresses.first().copied());
         Box::pin(async move {
             let from = from.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
@@ -293,7 +307,9 @@ impl AsyncRead for SimWire {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match read {
-            Poll::Ready(Ok(())) if buffer.filled().len() == before && self.reset.load(Ordering::Relaxed) => {
+            Poll::Ready(Ok(()))
+                if buffer.filled().len() == before && self.reset.load(Ordering::Relaxed) =>
+            {
                 Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
             }
             read => read,
@@ -302,7 +318,11 @@ impl AsyncRead for SimWire {
 }
 
 impl AsyncWrite for SimWire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, octets)
     }
 

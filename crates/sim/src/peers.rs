@@ -9,7 +9,9 @@ use std::time::Duration;
 use engine::doors::{Clock, Listener, Network, Wire};
 use mail::{BodyType, ForwardPath, ReversePath};
 use parking_lot::Mutex;
-use smtp::client::{Input, Output, RecipientResult, Session, SessionOptions, Timeouts, Transaction};
+use smtp::client::{
+    Input, Output, RecipientResult, Session, SessionOptions, Timeouts, Transaction,
+};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout_at;
 
@@ -40,13 +42,12 @@ pub async fn send(
     let network = net.at(vec![from]);
     let dialling = tokio::time::timeout(Duration::from_secs(30), network.connect(to, None));
     let Ok(Ok(mut wire)) = dialling.await else { return vec![Sent::NotTaken; count] };
-    let options = SessionOptions {
-        hostname: "sender.example".to_owned(),
-        timeouts: Timeouts::default(),
-    };
+    let options =
+        SessionOptions { hostname: "sender.example".to_owned(), timeouts: Timeouts::default() };
     let mut session = Session::new(Arc::new(options), clock.now());
     let mut buffer = vec![0; 4096];
-    let (mut letter, mut content, mut sent) = (Some(letter), Some(content), vec![Sent::NotTaken; count]);
+    let (mut letter, mut content, mut sent) =
+        (Some(letter), Some(content), vec![Sent::NotTaken; count]);
     loop {
         match session.poll() {
             Output::Send(octets) | Output::SendContent(octets) => {
@@ -160,7 +161,11 @@ async fn serve(wire: Box<dyn Wire>, taken: Taken, mood: Mood) {
     let _ = dialogue(&mut wire, &taken, mood).await;
 }
 
-async fn dialogue(wire: &mut BufReader<Box<dyn Wire>>, taken: &Taken, mood: Mood) -> std::io::Result<()> {
+async fn dialogue(
+    wire: &mut BufReader<Box<dyn Wire>>,
+    taken: &Taken,
+    mood: Mood,
+) -> std::io::Result<()> {
     if let Mood::GreetsWith(code) = mood {
         return wire.write_all(format!("{code} not now\r\n").as_bytes()).await;
     }
@@ -186,7 +191,9 @@ async fn dialogue(wire: &mut BufReader<Box<dyn Wire>>, taken: &Taken, mood: Mood
             continue;
         }
         let reply: &[u8] = match verb.as_str() {
-            "EHLO" => b"250-foreign.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000000\r\n",
+            "EHLO" => {
+                b"250-foreign.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000000\r\n"
+            }
             "MAIL" => {
                 recipients.clear();
                 b"250 2.1.0 ok\r\n"

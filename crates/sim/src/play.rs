@@ -47,20 +47,25 @@ impl Stage {
         let net = Net::new(chance.branch(), Weather::FAIR);
         let names = Zone::new(chance.branch());
         for record in scene.zones.iter().flat_map(|zone| &zone.records) {
-            names.add(&record.name, match &record.data {
-                Data::A(address) => Record::A(*address),
-                Data::Mx(preference, host) => Record::Mx(*preference, host.clone()),
-                Data::Cname(target) => Record::Cname(target.clone()),
-            });
+            names.add(
+                &record.name,
+                match &record.data {
+                    Data::A(address) => Record::A(*address),
+                    Data::Mx(preference, host) => Record::Mx(*preference, host.clone()),
+                    Data::Cname(target) => Record::Cname(target.clone()),
+                },
+            );
         }
         let clock = Arc::new(SimClock::new());
         let mut hosts = BTreeMap::new();
         for host in &scene.hosts {
             let users: Vec<&str> = host.users.iter().map(String::as_str).collect();
             let boxes = Boxes::new(&users, chance.branch(), 0);
-            let addresses: Vec<IpAddr> = host.addresses.iter().map(|address| (*address).into()).collect();
+            let addresses: Vec<IpAddr> =
+                host.addresses.iter().map(|address| (*address).into()).collect();
             let session = setup::session(&host.name);
-            let listen = |address: &IpAddr| (SocketAddr::new(*address, scene.port), session.clone());
+            let listen =
+                |address: &IpAddr| (SocketAddr::new(*address, scene.port), session.clone());
             let plan = Plan {
                 options: options(host, &users, scene.port)?,
                 listeners: addresses.iter().map(listen).collect(),
@@ -91,7 +96,9 @@ impl Stage {
                 format!("<{}>", letter.sender).parse().map_err(|error| wrong("sender", error))?;
             let mut recipients: Vec<ForwardPath> = Vec::new();
             for recipient in &letter.recipients {
-                recipients.push(format!("<{recipient}>").parse().map_err(|error| wrong("recipient", error))?);
+                recipients.push(
+                    format!("<{recipient}>").parse().map_err(|error| wrong("recipient", error))?,
+                );
             }
             let body = letter.body.replace('\n', "\r\n");
             let content = format!(
@@ -104,7 +111,9 @@ impl Stage {
             );
             let transaction = peers::letter(sender, recipients, content.as_bytes());
             let to = SocketAddr::new(address, self.scene.port);
-            let sent = peers::send(&self.net, &self.clock, address, to, transaction, content.as_bytes()).await;
+            let sent =
+                peers::send(&self.net, &self.clock, address, to, transaction, content.as_bytes())
+                    .await;
             if sent.iter().any(|sent| *sent != peers::Sent::Taken) {
                 return Err(format!("the letter {:?} was not taken: {sent:?}", letter.subject));
             }
@@ -116,10 +125,18 @@ impl Stage {
     pub fn disappointments(&self) -> Vec<String> {
         let mut missing = Vec::new();
         for expect in &self.scene.expect {
-            let letters = self.hosts.get(&expect.host).map(|host| host.boxes.of(&expect.user)).unwrap_or_default();
+            let letters = self
+                .hosts
+                .get(&expect.host)
+                .map(|host| host.boxes.of(&expect.user))
+                .unwrap_or_default();
             let whose = format!("{} at {}", expect.user, expect.host);
             if letters.len() != expect.count {
-                missing.push(format!("{whose} has {} letters, not {}", letters.len(), expect.count));
+                missing.push(format!(
+                    "{whose} has {} letters, not {}",
+                    letters.len(),
+                    expect.count
+                ));
             }
             for letter in &letters {
                 let by = received_by(&letter.text());
@@ -129,7 +146,8 @@ impl Stage {
                 for header in &expect.header {
                     let value = letter.field(&header.name).unwrap_or_default();
                     if header.contains.as_ref().is_some_and(|part| !value.contains(part.as_str())) {
-                        missing.push(format!("{}: {value} lacks {:?}", header.name, header.contains));
+                        missing
+                            .push(format!("{}: {value} lacks {:?}", header.name, header.contains));
                     }
                     if header.lacks.as_ref().is_some_and(|part| value.contains(part.as_str())) {
                         missing.push(format!("{}: {value} has {:?}", header.name, header.lacks));
@@ -152,7 +170,12 @@ impl Stage {
 
 /// The hosts that signed with `Received: … by`, the newest first.
 pub fn received_by(text: &str) -> Vec<String> {
-    let head = text.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ").replace("\r\n\t", " ");
+    let head = text
+        .split("\r\n\r\n")
+        .next()
+        .unwrap_or_default()
+        .replace("\r\n ", " ")
+        .replace("\r\n\t", " ");
     let by = |line: &str| {
         let value = line.strip_prefix("Received:")?;
         let mut words = value.split_whitespace().skip_while(|word| *word != "by");
@@ -162,7 +185,8 @@ pub fn received_by(text: &str) -> Vec<String> {
 }
 
 fn strings(table: &toml::Table, section: &str, key: &str) -> Vec<String> {
-    let list = table.get(section).and_then(|section| section.get(key)).and_then(toml::Value::as_array);
+    let list =
+        table.get(section).and_then(|section| section.get(key)).and_then(toml::Value::as_array);
     list.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
@@ -181,13 +205,21 @@ fn options(host: &scene::Host, users: &[&str], port: u16) -> Result<Options, Str
     let mut options = setup::options(&host.name, &domains, users, &trusted);
     options.outbound_port = port;
     // As real processes on one machine do: each host speaks from its own loopback address.
-    options.outbound_source = host.addresses.iter().take(1).map(|address| (*address).into()).collect();
+    options.outbound_source =
+        host.addresses.iter().take(1).map(|address| (*address).into()).collect();
     for domain in strings(&host.config, "relay", "domains") {
-        let pattern: DomainPattern = domain.parse().map_err(|error| wrong("relay domain", error))?;
+        let pattern: DomainPattern =
+            domain.parse().map_err(|error| wrong("relay domain", error))?;
         options.access.relay_domains.insert(pattern, None);
     }
-    for (domain, transport) in host.config.get("route").and_then(toml::Value::as_table).into_iter().flatten() {
-        let transport = transport.as_str().unwrap_or_default().parse().map_err(|error| wrong("route", error))?;
+    for (domain, transport) in
+        host.config.get("route").and_then(toml::Value::as_table).into_iter().flatten()
+    {
+        let transport = transport
+            .as_str()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|error| wrong("route", error))?;
         let rule = Rule { transport, source: None };
         if domain == "default" {
             options.routes.default = rule;

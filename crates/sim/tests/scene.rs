@@ -58,7 +58,7 @@ fn after_five_days_it_comes_back() {
         for part in [
             "Return-Path: <>",
             "Action: failed",
-            "Final-Recipient: rfc822;gunnar@hsi.example",
+            "Final-Recipient: rfc822; gunnar@hsi.example",
             "Status: 4.4.1",
             "Subject: testing",
             "A line that is a dot",

@@ -184,7 +184,7 @@ fn read_address(tokens: &[Token], host: &DomainName) -> Result<(Mailbox, bool), 
     // The last `@`: only the final host reads what stands before it.
     let at = tokens.iter().rposition(|token| *token == Token::Special('@'));
     let (local, domain) = match at {
-        Some(at) => (&tokens[..at], Some(&tokens[at + 1..])),
+        Some(at) => (tokens.get(..at).unwrap_or_default(), tokens.get(at + 1..)),
         None => (tokens, None),
     };
     let local = LocalPart::from_unquoted(&joined(local)?).map_err(Fault::Address)?;
@@ -311,7 +311,9 @@ impl<'a> Tokens<'a> {
 
     fn atom(&mut self, first: char) -> String {
         let mut atom = String::from(first);
-        let goes_on = |next: &char| !next.is_whitespace() && !"()<>[]:;@\\,.\"".contains(*next);
+        let goes_on = |next: &char| {
+            !next.is_whitespace() && !next.is_control() && !"()<>[]:;@\\,.\"".contains(*next)
+        };
         while let Some(next) = self.text.next_if(goes_on) {
             atom.push(next);
         }

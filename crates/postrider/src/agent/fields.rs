@@ -151,18 +151,19 @@ impl<'a> Line<'a> {
     }
 }
 
-/// `text` as encoded-words in UTF-8, each of whole characters (RFC 2047 §5), in the shorter of the
-/// two encodings. `column` is where the first one will stand.
+/// `text` as encoded-words in UTF-8, each of whole characters (RFC 2047 §5), in the one of the two
+/// encodings that suits it. `column` is where the first one will stand.
 fn encoded_words(text: &str, column: usize) -> Vec<String> {
-    let quoted_len: usize = text.bytes().map(|byte| if is_q_literal(byte) { 1 } else { 3 }).sum();
-    let base64 = quoted_len > text.len().div_ceil(3) * 4;
-    let open = if base64 { "=?UTF-8?B?" } else { "=?UTF-8?Q?" };
-    let cost = |piece: &str| match base64 {
-        true => piece.len().div_ceil(3) * 4,
-        false => {
-            piece.bytes().map(|byte| if is_q_literal(byte) || byte == b' ' { 1 } else { 3 }).sum()
-        }
+    let quoted_len = |text: &str| -> usize {
+        let one = |byte: u8| if is_q_literal(byte) || byte == b' ' { 1 } else { 3 };
+        text.bytes().map(one).sum()
     };
+    let base64_len = |text: &str| text.len().div_ceil(3) * 4;
+    // Mostly ASCII stays legible to people who see it raw.
+    let odd = text.bytes().filter(|&byte| byte != b' ' && !is_q_literal(byte)).count();
+    let base64 = odd * 3 > text.len();
+    let open = if base64 { "=?UTF-8?B?" } else { "=?UTF-8?Q?" };
+    let cost = |piece: &str| if base64 { base64_len(piece) } else { quoted_len(piece) };
     let room_on = |column: usize| {
         ENCODED_COLUMNS.saturating_sub(column).min(ENCODED_WORD_MAX).saturating_sub(open.len() + 2)
     };

@@ -14,10 +14,10 @@ fn subjects() {
         ("", "Subject:\r\n"),
         ("a  b", "Subject: a  b\r\n"),
         ("a\r\nBcc: eve@x.example", "Subject: a  Bcc: eve@x.example\r\n"),
-        ("Grüße", "Subject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"),
+        ("Grüße an alle", "Subject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe_an_alle?=\r\n"),
         ("naïve idea", "Subject: =?UTF-8?Q?na=C3=AFve_idea?=\r\n"),
         ("письмо", "Subject: =?UTF-8?B?0L/QuNGB0YzQvNC+?=\r\n"),
-        ("=?foo?=", "Subject: =?UTF-8?Q?=3D=3Ffoo=3F=3D?=\r\n"),
+        ("=?foo?= is no word", "Subject: =?UTF-8?Q?=3D=3Ffoo=3F=3D_is_no_word?=\r\n"),
     ];
     for (value, expected) in cases {
         assert_eq!(text("Subject", value), expected, "{value}");
@@ -103,12 +103,15 @@ fn addresses() {
         (entry("Ann Archer", "a@x.example"), "To: Ann Archer <a@x.example>\r\n"),
         (entry("J. Doe", "a@x.example"), "To: \"J. Doe\" <a@x.example>\r\n"),
         (entry("a \"b\" \\", "a@x.example"), "To: \"a \\\"b\\\" \\\\\" <a@x.example>\r\n"),
-        (entry("Jürg (x)", "a@x.example"), "To: =?UTF-8?Q?J=C3=BCrg_=28x=29?= <a@x.example>\r\n"),
+        (
+            entry("Jürg Meier (x)", "a@x.example"),
+            "To: =?UTF-8?Q?J=C3=BCrg_Meier_=28x=29?= <a@x.example>\r\n",
+        ),
         (
             entry("=?UTF-8?Q?J=C3=BCrg?=", "a@x.example"),
             "To: =?UTF-8?Q?J=C3=BCrg?= <a@x.example>\r\n",
         ),
-        (entry("=?bad", "a@x.example"), "To: =?UTF-8?Q?=3D=3Fbad?= <a@x.example>\r\n"),
+        (entry("=?bad", "a@x.example"), "To: =?UTF-8?B?PT9iYWQ=?= <a@x.example>\r\n"),
         (entry("x\r\nBcc: y", "a@x.example"), "To: \"x  Bcc: y\" <a@x.example>\r\n"),
         (entry("", "\"a b\"@x.example"), "To: \"a b\"@x.example\r\n"),
     ];

@@ -68,7 +68,17 @@ pub(super) fn mailq(site: &Site, json: bool, console: &mut Console<'_>) -> Exit 
         Ok(()) => EX_OK,
         Err(ListingError::Control(error @ ControlError::Down(_))) => {
             console.complain("mailq", &error.to_string());
-            let mut dropped = |_: Option<&str>| Ok(dropped(site));
+            let page = match dropped(site) {
+                Ok(page) => page,
+                // An empty list would be a lie.
+                Err(error) => {
+                    let dir = site.drop_dir();
+                    let line = format!("what waits in {} cannot be seen: {error}", dir.display());
+                    console.complain("mailq", &line);
+                    return EX_UNAVAILABLE;
+                }
+            };
+            let mut dropped = |_: Option<&str>| Ok(page.clone());
             match list_queue(&mut dropped, json, colour, console.out) {
                 Ok(()) => EX_UNAVAILABLE,
                 Err(_) => EX_IOERR,
@@ -148,6 +158,7 @@ fn write_row(row: &QueueRow, colour: bool, out: &mut dyn Write) -> io::Result<()
         QueueState::Deferred => "",
     };
     let arrival = row.arrival.to_zoned_datetime(TimeZone::system()).strftime("%a %b %e %H:%M:%S");
+    let arrival = arrival.to_string();
     let sender = if row.sender.is_empty() { "MAILER-DAEMON" } else { &row.sender };
     let id = format!("{}{mark}", harmless(&row.id));
     writeln!(out, "{id:<17} {:>8} {arrival:<20} {}", row.size, harmless(sender))?;
@@ -170,9 +181,8 @@ fn write_row(row: &QueueRow, colour: bool, out: &mut dyn Write) -> io::Result<()
 }
 
 /// The letters that wait for the service to start.
-fn dropped(site: &Site) -> QueuePage {
-    let dir = site.drop_dir();
-    let waiting = drop::list(&dir).unwrap_or_default();
+fn dropped(site: &Site) -> io::Result<QueuePage> {
+    let waiting = drop::list(&site.drop_dir())?;
     let rows = waiting.iter().filter_map(|waiting| {
         let letter = drop::read(&waiting.path).ok()?;
         let address = |path: &mail::ForwardPath| QueueRecipient {
@@ -189,7 +199,7 @@ fn dropped(site: &Site) -> QueuePage {
             next_attempt: None,
         })
     });
-    QueuePage { rows: rows.collect(), next: None }
+    Ok(QueuePage { rows: rows.collect(), next: None })
 }
 
 fn without_brackets(path: &dyn std::fmt::Display) -> String {

@@ -20,6 +20,6 @@ pub mod submit;
 pub mod sysexits;
 
 pub use self::mail::run_mail;
-pub use mailq::{list_queue, run_mailq};
+pub use mailq::{ListingError, QueueSource, list_queue, run_mailq};
 pub use sendmail::{run_newaliases, run_sendmail};
 pub use site::{Person, Site};

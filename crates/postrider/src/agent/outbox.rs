@@ -199,4 +199,4 @@ pub fn not_queued(site: &Site, error: &io::Error) -> String {
 
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
-mod tests;
+pub(crate) mod tests;

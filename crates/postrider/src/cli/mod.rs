@@ -12,8 +12,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::agent::sysexits::{EX_CONFIG, EX_USAGE};
 use crate::agent::{self, Person, Site};
-use crate::plan;
 use crate::config::{self, Config, Severity};
+use crate::plan;
 
 /// Where the configuration is looked for when `--config` does not say.
 const SYSTEM_CONFIG: &str = "/etc/postrider/postrider.toml";
@@ -163,7 +163,8 @@ fn check(argument: &ConfigArgument) -> ExitCode {
         problems.extend(plan::options(&config).err().unwrap_or_default());
         eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
         let name = config_file(argument);
-        let name = name.map_or_else(|| "the local profile".to_owned(), |path| path.display().to_string());
+        let name =
+            name.map_or_else(|| "the local profile".to_owned(), |path| path.display().to_string());
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return EX_CONFIG.into();
         }

@@ -76,7 +76,8 @@ async fn serve(config: Config) -> Result<(), Stop> {
         engine.listen(&name, listener, session);
     }
     let control = admin::listen(&config.data_dir, engine.clone());
-    let no_control = |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
+    let no_control =
+        |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
     let control = control.map_err(no_control)?;
     let intake = intake::start(&config.data_dir, engine.clone());
     greet(&config, &places);
@@ -142,7 +143,9 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
         for address in &listener.addresses {
             let opened = doors::listen(address.value).map_err(|error| {
                 let what = match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => "; ports below 1024 need root or CAP_NET_BIND_SERVICE",
+                    std::io::ErrorKind::PermissionDenied => {
+                        "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+                    }
                     std::io::ErrorKind::AddrInUse => "; another program listens there",
                     _ => "",
                 };

@@ -22,8 +22,8 @@ pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{NameServers, Stub};
-pub use tasks::Runtime;
 pub use net::{TcpNetwork, listen};
+pub use tasks::Runtime;
 
 /// All doors on the real world, as `config` says, over `spool`.
 pub fn open(config: &Config, spool: Arc<dyn Spool>) -> World {

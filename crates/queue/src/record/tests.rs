@@ -66,7 +66,8 @@ const HEAD_EDITS_1: &str = "
 fn version_1_is_read() {
     assert_eq!(Stored::decode(&octets(STORED_1)), Ok(stored()));
     assert_eq!(Attempt::decode(&octets(ATTEMPT_1)), Ok(Some(attempt())));
-    let edits = HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n") };
+    let edits =
+        HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n"), ..HeadEdits::default() };
     assert_eq!(HeadEdits::decode(&Bytes::from(octets(HEAD_EDITS_1))), Ok(edits));
 }
 
@@ -78,7 +79,8 @@ fn version_1_is_written() {
     let plain = |frozen: &str| frozen.split_whitespace().collect::<String>();
     assert_eq!(hex(&stored().encode()), plain(STORED_1));
     assert_eq!(hex(&attempt().encode()), plain(ATTEMPT_1));
-    let edits = HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n") };
+    let edits =
+        HeadEdits { prepend: Bytes::from_static(b"Received: x\r\n"), ..HeadEdits::default() };
     assert_eq!(hex(&edits.encode()), plain(HEAD_EDITS_1));
 }
 
@@ -93,6 +95,12 @@ fn unknown_fields_are_skipped() {
 fn empty_records() {
     assert_eq!(Attempt::decode(b""), Ok(None));
     assert_eq!(HeadEdits::decode(&Bytes::new()), Ok(HeadEdits::default()));
+    let replace = |at, len, with| Replace { at, len, with: Bytes::from_static(with) };
+    let edits = HeadEdits {
+        prepend: Bytes::from_static(b"Received: x\r\n"),
+        replace: vec![replace(0, 5, b""), replace(70_000, 0, b"in"), replace(u64::MAX, 3, b"new")],
+    };
+    assert_eq!(HeadEdits::decode(&edits.encode()), Ok(edits));
     assert_eq!(Stored::decode(b""), Err(RecordError::Truncated));
 }
 

@@ -13,9 +13,9 @@ mod progress;
 mod replies;
 mod session;
 mod stuffing;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::time::{Duration, Instant};
 

@@ -73,6 +73,8 @@ pub struct Field<'a> {
     pub name: &'a [u8],
     /// What follows the colon, folds included, without the last line end.
     pub raw: &'a [u8],
+    /// Where `raw` begins in the octets that were given to [`Fields::new`].
+    pub raw_at: usize,
 }
 
 impl<'a> Field<'a> {
@@ -100,12 +102,23 @@ impl<'a> Field<'a> {
 
 /// The fields of a header section in order; ends where [`split_head`] says it does.
 #[derive(Clone, Debug)]
-pub struct Fields<'a>(&'a [u8]);
+pub struct Fields<'a> {
+    rest: &'a [u8],
+    at: usize,
+}
 
 impl<'a> Fields<'a> {
     /// Over a header section, or content that begins with one.
     pub fn new(head: &'a [u8]) -> Self {
-        Self(head)
+        Self { rest: head, at: 0 }
+    }
+
+    /// Takes the next line.
+    fn line(&mut self) -> &'a [u8] {
+        let (line, rest) = take_line(self.rest);
+        self.rest = rest;
+        self.at += line.len();
+        line
     }
 }
 
@@ -113,21 +126,20 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let field = self.0;
         // Continuations without a field before them belong to nothing.
-        while is_continuation(self.0) && !without_end(take_line(self.0).0).is_empty() {
-            self.0 = take_line(self.0).1;
+        while is_continuation(self.rest) {
+            self.line();
         }
-        let start = if self.0.len() == field.len() { field } else { self.0 };
-        let (first, mut rest) = take_line(start);
-        let name = field_name(first)?;
-        while is_continuation(rest) {
-            rest = take_line(rest).1;
+        let (start, at) = (self.rest, self.at);
+        let name = field_name(take_line(start).0)?;
+        self.line();
+        while is_continuation(self.rest) {
+            self.line();
         }
-        self.0 = rest;
-        let whole = start.get(..start.len() - rest.len())?;
+        let whole = start.get(..self.at - at)?;
         let colon = memchr::memchr(b':', whole)?;
-        Some(Field { name, raw: without_end(whole.get(colon + 1..)?) })
+        let raw = without_end(whole.get(colon + 1..)?);
+        Some(Field { name, raw, raw_at: at + colon + 1 })
     }
 }
 
@@ -181,6 +193,10 @@ mod tests {
             let want: Vec<_> =
                 want.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
             assert_eq!(got, want, "{head}");
+        }
+        let head = b"A: 1\r\nB : 2\r\n 3\r\n\r\n";
+        for field in Fields::new(head) {
+            assert!(head[field.raw_at..].starts_with(field.raw) && head[field.raw_at - 1] == b':');
         }
         let field = Fields::new(b"Subject: x\r\n").next().unwrap();
         assert!(field.is("subject") && !field.is("subjec"));

@@ -362,8 +362,10 @@ fn refusal(step: &str, outcome: Outcome) -> &'static str {
         "RCPT" => "The other mail system does not accept mail for this address.",
         "MAIL" if now => "The other mail system does not accept mail from you now.",
         "MAIL" => "The other mail system does not accept mail from you.",
-        "DATA" | "END OF DATA" if now => "The other mail system did not take the message now.",
-        "DATA" | "END OF DATA" => "The other mail system refused the message.",
+        "DATA" | "CONTENT" | "END OF DATA" if now => {
+            "The other mail system did not take the message now."
+        }
+        "DATA" | "CONTENT" | "END OF DATA" => "The other mail system refused the message.",
         _ if now => "The other mail system does not work with us now.",
         _ => "The other mail system refuses to work with us.",
     }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 /// Jobs in memory at most, over all destinations.
 const JOBS: usize = 10_000;
 /// Jobs in memory at most for one destination, so that a big list leaves room for others.
-const JOBS_EACH: usize = 1_000;
+const JOBS_EACH: usize = 2_000;
 /// Destinations remembered without work, so that a spray of dead domains has a bound.
 const REMEMBERED: usize = 50_000;
 
@@ -179,7 +179,10 @@ impl Dispatcher {
             destination.idle += 1;
             return Work::Idle(destination.wake.clone());
         };
-        self.left();
+        let left = self.jobs.fetch_sub(1, Ordering::Relaxed) as usize;
+        if destination.waiting.len() == JOBS_EACH / 2 || left == JOBS / 2 {
+            self.room.notify_one();
+        }
         match (destination.back_off.gate(now), &destination.failure) {
             (Gate::Closed { until, .. }, Some(failure)) => Work::Adopt(job, failure.clone(), until),
             (Gate::Probe, _) => {
@@ -187,12 +190,6 @@ impl Dispatcher {
                 Work::Try(job)
             }
             (Gate::Open | Gate::Closed { .. }, _) => Work::Try(job),
-        }
-    }
-
-    fn left(&self) {
-        if self.jobs.fetch_sub(1, Ordering::Relaxed) as usize == JOBS / 2 {
-            self.room.notify_one();
         }
     }
 

@@ -2,6 +2,7 @@
 //! what only other rooms can judge (routes) is judged here, with its place in the file.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 
 use crate::config::{
-    Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Source, Sourced,
+    Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Share, Source, Sourced,
 };
+use crate::doors::SystemRandom;
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -134,6 +136,27 @@ fn masquerade(config: &Config) -> Option<Masquerade> {
         }
     }
     Some(Masquerade { domain: hidden.domain.value.clone(), hosts, below })
+}
+
+/// What the spool is told.
+pub fn spool(config: &Config) -> spool_log::Options {
+    let random = Arc::new(|| engine::doors::Random::next(&SystemRandom));
+    spool_log::Options {
+        max_messages: usize::try_from(config.spool.messages).unwrap_or(usize::MAX),
+        max_octets: match config.spool.size {
+            Share::Octets(octets) => octets,
+            Share::Percent(percent) => capacity(&config.data_dir) / 100 * u64::from(percent),
+        },
+        min_free_octets: config.spool.free_space,
+        min_free_files: config.spool.free_inodes,
+        ..spool_log::Options::new(random)
+    }
+}
+
+/// Octets of the file system below `folder`; where it does not say, its free space is the only limit.
+fn capacity(folder: &Path) -> u64 {
+    let known = nix::sys::statvfs::statvfs(folder);
+    known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
 }
 
 /// What the sessions of a listener are told.

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use engine::doors::{Mailboxes, World};
+use engine::doors::{Mailboxes, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
-use spool::model::Model;
+use spool_log::memory::MemoryDisk;
+use spool_log::{Drive, Log};
 
 use crate::mailboxes::Boxes;
 use crate::names::Zone;
@@ -32,7 +33,7 @@ pub struct Host {
     chance: Chance,
     /// Its mailboxes.
     pub boxes: Boxes,
-    disk: Arc<Model>,
+    disk: MemoryDisk,
     running: Option<Running>,
     /// How often it crashed.
     pub crashes: u64,
@@ -41,19 +42,12 @@ pub struct Host {
 struct Running {
     engine: Engine,
     tasks: Arc<HostTasks>,
-    spool: Arc<Model>,
+    spool: Arc<Log>,
 }
 
 impl Host {
     /// A host that is off.
-    pub fn new(
-        plan: Plan,
-        net: &Net,
-        names: &Zone,
-        clock: &Arc<SimClock>,
-        chance: Chance,
-        boxes: Boxes,
-    ) -> Self {
+    pub fn new(plan: Plan, net: &Net, names: &Zone, clock: &Arc<SimClock>, chance: Chance, boxes: Boxes) -> Self {
         Self {
             plan,
             net: net.clone(),
@@ -61,7 +55,7 @@ impl Host {
             clock: clock.clone(),
             chance,
             boxes,
-            disk: Arc::new(Model::new()),
+            disk: MemoryDisk::new(),
             running: None,
             crashes: 0,
         }
@@ -69,7 +63,7 @@ impl Host {
 
     /// Starts the host from what its disk holds.
     pub fn start(&mut self) {
-        let spool = self.disk.clone();
+        let spool = Arc::new(self.open());
         let tasks = Arc::new(HostTasks::default());
         let world = World {
             tasks: tasks.clone(),
@@ -88,13 +82,28 @@ impl Host {
         self.running = Some(Running { engine, tasks, spool });
     }
 
+    fn open(&self) -> Log {
+        let chance = self.chance.branch();
+        let options = spool_log::Options {
+            segment_size: 256 * 1024,
+            inline_body: 4 * 1024,
+            drive: Drive::Inline,
+            min_free_octets: 0,
+            ..spool_log::Options::new(Arc::new(move || chance.next()))
+        };
+        match Log::open(Arc::new(self.disk.clone()), options) {
+            Ok((log, _)) => log,
+            Err(error) => panic!("the spool does not open after a crash: {error}"),
+        }
+    }
+
     /// The engine, while the host is on.
     pub fn engine(&self) -> Option<&Engine> {
         self.running.as_ref().map(|running| &running.engine)
     }
 
     /// The spool, while the host is on.
-    pub fn spool(&self) -> Option<Arc<Model>> {
+    pub fn spool(&self) -> Option<Arc<Log>> {
         self.running.as_ref().map(|running| running.spool.clone())
     }
 
@@ -110,6 +119,6 @@ impl Host {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        self.disk.restart();
+        self.disk = self.disk.crash(self.chance.next());
     }
 }

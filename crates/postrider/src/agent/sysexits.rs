@@ -13,6 +13,8 @@ pub const EX_USAGE: Exit = Exit(64);
 pub const EX_DATAERR: Exit = Exit(65);
 /// There is no such mailbox.
 pub const EX_NOUSER: Exit = Exit(67);
+/// A file or folder that should be read is not there.
+pub const EX_NOINPUT: Exit = Exit(66);
 /// There is no such host or domain.
 pub const EX_NOHOST: Exit = Exit(68);
 /// Not done, and trying again will not help; or the service is not running.

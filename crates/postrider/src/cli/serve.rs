@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use engine::doors::Listener;
-use spool_log::os::OsDisk;
-use spool_log::{Drive, Log, OpenError};
+use spool_log::{Log, OpenError, OsDisk, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -85,8 +84,6 @@ async fn serve(config: Config) -> Result<(), Stop> {
     stop(&engine).await;
     intake.abort();
     drop(control);
-    // The last results must reach the disk before the process ends.
-    spool.close();
     info!(event = "server.stopped");
     Ok(())
 }
@@ -108,19 +105,11 @@ fn private_folder(folder: &Path) -> Result<(), Stop> {
 }
 
 fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
-    let folder = config.data_dir.join("spool");
-    let disk = OsDisk::open(&folder).map_err(|error| {
-        let why = format!(
-            "the spool {} cannot be used: {error}; this user needs to own it and may need to write there",
-            folder.display()
-        );
-        Stop(why, EX_CANTCREAT)
-    })?;
-    let random = Arc::new(|| engine::doors::Random::next(&doors::SystemRandom));
-    let opened = Log::open(Arc::new(disk), config.spool_options(random), Drive::Thread);
-    match opened {
-        Ok((log, recovery)) => {
-            info!(event = "spool.opened", %recovery);
+    let disk = OsDisk::new(config.data_dir.join("spool"));
+    match Log::open(Arc::new(disk), plan::spool(config)) {
+        Ok((log, found)) => {
+            let Recovery { messages, jobs, segments, from_index, orphans_removed, .. } = found;
+            info!(event = "spool.opened", messages, jobs, segments, from_index, orphans_removed);
             Ok(Arc::new(log))
         }
         Err(error @ OpenError::Locked { .. }) => {
@@ -130,8 +119,23 @@ fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
             );
             Err(Stop(why, EX_TEMPFAIL))
         }
-        Err(error) => Err(Stop(format!("the spool {}: {error}", folder.display()), EX_UNAVAILABLE)),
+        Err(error @ OpenError::Damaged { .. }) => {
+            let why = format!("{error}; `postrider spool verify` lists every place");
+            Err(Stop(why, EX_UNAVAILABLE))
+        }
+        Err(error) => Err(Stop(whole(&error), EX_CANTCREAT)),
     }
+}
+
+/// An error with its causes.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);

@@ -131,6 +131,8 @@ pub(crate) struct Index {
     pub replaying: bool,
     /// Files of bodies that nobody needs any more.
     pub freed: Vec<u64>,
+    /// The largest name of such a file that any record has: none is used twice.
+    pub last_token: u64,
 }
 
 impl Index {
@@ -148,6 +150,7 @@ impl Index {
             claims: 0,
             replaying: true,
             freed: Vec::new(),
+            last_token: 0,
         }
     }
 
@@ -279,7 +282,10 @@ impl Index {
         self.last_id = self.last_id.max(Some(id));
         let body = match body {
             BodyRef::Inline => BodyAt::Inline(body_len),
-            BodyRef::Big { token, len, .. } => BodyAt::Big { token, len },
+            BodyRef::Big { token, len, .. } => {
+                self.last_token = self.last_token.max(token);
+                BodyAt::Big { token, len }
+            }
             BodyRef::Of(root) => BodyAt::Of(self.share(root)),
         };
         let slot = match self.find_any(id) {
@@ -582,6 +588,8 @@ impl Index {
         let idle = |slot: &&Slot| self.messages.get(**slot).is_some_and(|found| found.refs == 0);
         let idle: Vec<_> = self.ghosts.values().filter(idle).copied().collect();
         idle.into_iter().for_each(|slot| self.forget(slot));
+        // Those files went in the life that freed them, or go as orphans.
+        self.freed.clear();
         let lost =
             |slot: &Slot| self.messages.get(*slot).filter(|message| message.place.segment == 0);
         self.ghosts.values().filter_map(lost).map(|message| message.id).collect()

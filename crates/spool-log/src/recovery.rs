@@ -229,7 +229,12 @@ impl<'a> Reading<'a> {
             return Ok(Read { entries, end, sealed: true, from_index: true, octets, damage });
         }
         let wish = Wish { limit: found.limit, tail: false, bodies: false, lenient: self.lenient };
-        Ok(Read::of(scan(&found.segment, wish)?, true))
+        let mut scan = scan(&found.segment, wish)?;
+        // It was begun, but something failed before its first record.
+        if scan.is_unused() {
+            scan.damage.clear();
+        }
+        Ok(Read::of(scan, true))
     }
 
     /// Brings `index` to the state that the disk describes.
@@ -394,6 +399,7 @@ pub(crate) fn open(
     }
     let Reading { mut report, damage, next_txn, next_seq, unused, .. } = reading;
     report.damage = damage;
+    let last_token = there.last().copied().unwrap_or(0).max(index.last_token);
     let shared = Arc::new(Shared {
         epoch: (options.random)(),
         uuid,
@@ -403,7 +409,7 @@ pub(crate) fn open(
         tasks: Mutex::new(Tasks::default()),
         task_news: Condvar::new(),
         health: Mutex::new(Health::default()),
-        next_token: AtomicU64::new(there.last().map_or(1, |token| token + 1)),
+        next_token: AtomicU64::new(last_token.saturating_add(1)),
         next_name: AtomicU64::new(1),
         free: Mutex::new(Vec::new()),
         threads: AtomicBool::new(false),

@@ -35,6 +35,8 @@ pub(crate) struct Damage {
     pub to: u64,
     pub id: Option<MessageId>,
     pub what: &'static str,
+    /// No valid record follows.
+    pub nothing_behind: bool,
 }
 
 /// What was found.
@@ -51,6 +53,11 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// Not one record of the present life is there.
+    pub fn is_unused(&self) -> bool {
+        self.count == 0 && !self.sealed && self.damage.iter().all(|damage| damage.nothing_behind)
+    }
+
     fn take(&mut self, pending: &mut Vec<Entry>, end: u64) {
         for entry in pending.drain(..) {
             self.last_txn = self.last_txn.max(entry.txn);
@@ -202,7 +209,13 @@ pub(crate) fn scan(segment: &Segment, wish: Wish) -> io::Result<Scan> {
         let id = id.filter(|header| header.salt == segment.life.salt).map(|header| header.id);
         let next = scanner.search(at + 8, size, |_| true)?;
         let to = next.unwrap_or(size);
-        scan.damage.push(Damage { from: at, to, id, what: problem });
+        scan.damage.push(Damage {
+            from: at,
+            to,
+            id,
+            what: problem,
+            nothing_behind: next.is_none(),
+        });
         let Some(next) = next.filter(|_| wish.lenient) else { return Ok(scan) };
         scan.take(&mut pending, at);
         behind_damage = true;

@@ -1,6 +1,7 @@
 //! Tests of the whole log: the contract, the walk beside the model, crashes, faults, damage.
 
 mod contract;
+mod crash;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

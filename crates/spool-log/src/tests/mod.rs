@@ -2,6 +2,8 @@
 
 mod contract;
 mod crash;
+mod damage;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

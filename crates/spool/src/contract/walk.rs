@@ -87,12 +87,13 @@ impl Walk<'_> {
         self.claims.keys().nth(at).copied().unwrap_or(job(0, 0))
     }
 
-    fn step(&mut self) -> Step {
+    fn step(&mut self, first: bool) -> Step {
         match self.pick(12) {
             0..=4 => {
                 // Now and then an id that is in use; one that was is the caller's fault.
                 let old = self.next_id.saturating_sub(self.pick(20) as u64);
-                let n = if self.pick(6) == 0 && self.held(old) { old } else { self.next_id + 1 };
+                let again = first && self.pick(6) == 0 && self.held(old);
+                let n = if again { old } else { self.next_id + 1 };
                 self.next_id = self.next_id.max(n);
                 Step::Insert {
                     n,
@@ -137,7 +138,7 @@ impl Walk<'_> {
 
     fn commit(&mut self, spool: &dyn Spool) {
         let count = 1 + self.pick(3);
-        let steps: Vec<_> = (0..count).map(|_| self.step()).collect();
+        let steps: Vec<_> = (0..count).map(|n| self.step(n == 0)).collect();
         let durability = match self.pick(3) {
             0 => Durability::Relaxed(std::time::Duration::from_millis(20)),
             _ => Durability::Durable,

@@ -139,7 +139,10 @@ fn line(wire: &mut BufReader<TcpStream>) -> String {
 fn a_letter_waits_for_the_server() {
     let site = Site::new();
     fs::create_dir(site.data()).unwrap();
-    let sent = site.run(&["sendmail", "-i", "-f", "bob@example.net", "ann@example.net"], "Subject: early\n\nhello\n");
+    let sent = site.run(
+        &["sendmail", "-i", "-f", "bob@example.net", "ann@example.net"],
+        "Subject: early\n\nhello\n",
+    );
     assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
     assert!(site.letters("ann").is_empty());
     let server = site.serve();
@@ -181,7 +184,15 @@ fn a_wrong_configuration_is_told_whole() {
         let refused = site.run(&[program], "");
         let why = text(&refused);
         assert_eq!(refused.status.code(), Some(78), "{why}");
-        for part in ["postrider.toml:9", "postmastr", "postmaster", "postrider.toml:11", "expire", "postrider.toml:13", "192.0.2.300"] {
+        for part in [
+            "postrider.toml:9",
+            "postmastr",
+            "postmaster",
+            "postrider.toml:11",
+            "expire",
+            "postrider.toml:13",
+            "192.0.2.300",
+        ] {
             assert!(why.contains(part), "{part} is not in\n{why}");
         }
     }
@@ -214,13 +225,17 @@ fn the_queue_is_shown_with_reasons() {
     // Port 9 of the loopback: nobody listens there.
     site.configure("[route]\ndefault = \"smtp:[127.0.0.1]:9\"\n");
     let server = site.serve();
-    let sent = site.run(&["sendmail", "-f", "ann@example.net", "eve@far.example"], "Subject: x\n\nhello\n");
+    let sent = site
+        .run(&["sendmail", "-f", "ann@example.net", "eve@far.example"], "Subject: x\n\nhello\n");
     assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
     let listing = until("the reason", || {
         let listed = text(&site.run(&["mailq"], ""));
         listed.contains("refused").then_some(listed)
     });
-    assert!(listing.contains("ann@example.net") && listing.contains("eve@far.example"), "{listing}");
+    assert!(
+        listing.contains("ann@example.net") && listing.contains("eve@far.example"),
+        "{listing}"
+    );
     let json = text(&site.run(&["mailq", "--json"], ""));
     assert!(json.contains("\"deferred\""), "{json}");
     server.stop();

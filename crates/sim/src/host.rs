@@ -47,7 +47,14 @@ struct Running {
 
 impl Host {
     /// A host that is off.
-    pub fn new(plan: Plan, net: &Net, names: &Zone, clock: &Arc<SimClock>, chance: Chance, boxes: Boxes) -> Self {
+    pub fn new(
+        plan: Plan,
+        net: &Net,
+        names: &Zone,
+        clock: &Arc<SimClock>,
+        chance: Chance,
+        boxes: Boxes,
+    ) -> Self {
         Self {
             plan,
             net: net.clone(),

@@ -12,7 +12,10 @@ use crate::agent::sysexits::{EX_DATAERR, EX_IOERR, EX_NOINPUT};
 pub fn verify(data_dir: &Path, as_json: bool) -> ExitCode {
     let folder = data_dir.join("spool");
     if !folder.is_dir() {
-        eprintln!("postrider: there is no spool at {}; name another with --data-dir", folder.display());
+        eprintln!(
+            "postrider: there is no spool at {}; name another with --data-dir",
+            folder.display()
+        );
         return EX_NOINPUT.into();
     }
     match spool_log::verify(&OsDisk::new(&folder)) {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use mail::trace::{From, Received, Way};
 use mail::{Envelope, ForwardPath, Reply, Topic};
+use queue::access::{self, Verdict};
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route;
 use spool::{
@@ -58,9 +59,9 @@ impl Accepted {
 /// Why a complete message was not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It has passed too many hosts (RFC 5321 §6.3).
-    #[error("too many hops, this message is looping")]
-    Hops,
+    /// It is not wanted: it has passed too many hosts (RFC 5321 §6.3).
+    #[error("refused: {0}")]
+    Refused(Reply),
     /// The spool has no room.
     #[error("the spool is full")]
     Full(#[source] SpoolError),
@@ -82,7 +83,7 @@ impl Refusal {
     /// What the peer is told: no path, no local name.
     pub fn reply(&self) -> Reply {
         match self {
-            Self::Hops => Reply::new(554, Topic(4, 6), "too many hops, this message is looping"),
+            Self::Refused(reply) => reply.clone(),
             Self::Full(_) => Reply::new(452, Topic(3, 1), "not enough storage, try again later"),
             Self::NotStored(_) => {
                 Reply::new(451, Topic(3, 0), "local error in processing, try again later")
@@ -102,10 +103,11 @@ impl Shared {
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
         let Admission { mut envelope, origin, passing } = admission;
-        if passing.scanner.hops() > self.options.access.max_hops {
-            let client = origin.client;
-            info!(event = "message.looping", ?client, hops = passing.scanner.hops());
-            return Err(Refusal::Hops);
+        if let Verdict::Refuse { reply, reason } =
+            access::hops(&self.options.access, passing.scanner.hops())
+        {
+            info!(event = "message.looping", client = ?origin.client, %reason);
+            return Err(Refusal::Refused(reply));
         }
         let now = self.world.clock.wall();
         let id = self.ids.next(now);

@@ -38,9 +38,7 @@ impl Masquerade {
         }
         for field in Fields::new(header) {
             if FIELDS.iter().any(|name| field.is(name)) {
-                // The value is a part of the header section: its place is its distance from there.
-                let at = field.raw.as_ptr().addr() - header.as_ptr().addr();
-                self.edit(at, field.raw, head);
+                self.edit(field.raw_at, field.raw, head);
             }
         }
     }

@@ -6,15 +6,12 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use mail::content::split_head;
-use mail::report::{
-    Action, Diagnostic, Kind, RETURN_HEADERS_MAX, Report, ReportedRecipient, Returned, cut_headers,
-};
+use mail::report::{Kind, RETURN_HEADERS_MAX, Report, ReportedRecipient, Returned, cut_headers};
 use mail::{
-    Domain, EnhancedStatus, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient,
-    RecipientParameters, ReversePath, Topic,
+    Domain, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient, RecipientParameters,
+    ReversePath,
 };
-use queue::fate::Fate;
-use queue::record::{Attempt, Class, HeadEdits, Origin, Stored};
+use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::SpoolError;
 use tracing::info;
 
@@ -23,19 +20,10 @@ use crate::admit::Pending;
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
 
-/// A recipient of whom the sender is to be told.
-pub(crate) struct Told {
-    pub(crate) number: u32,
-    pub(crate) attempt: Attempt,
-    pub(crate) fate: Fate,
-    /// Tries go on until then; none when they have ended.
-    pub(crate) until: Option<SystemTime>,
-}
-
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait.
 pub(crate) struct Due {
-    pub(crate) failed: Vec<Told>,
-    pub(crate) delayed: Vec<Told>,
+    pub(crate) failed: Vec<ReportedRecipient>,
+    pub(crate) delayed: Vec<ReportedRecipient>,
 }
 
 /// Writes the reports that are due.
@@ -68,7 +56,7 @@ async fn report(
     job: &Job,
     kind: Kind,
     sender: &Mailbox,
-    told: Vec<Told>,
+    recipients: Vec<ReportedRecipient>,
     now: SystemTime,
 ) -> Result<Pending, SpoolError> {
     let id = shared.ids.next(now);
@@ -85,7 +73,7 @@ async fn report(
         offset_minutes: shared.options.zone,
         message_id: format!("{id}@{host}"),
         boundary_seed: shared.world.random.next(),
-        recipients: told.into_iter().filter_map(|told| reported(job, kind, told)).collect(),
+        recipients,
         returned,
         eight_bit: job.stored.eight_bit,
     };
@@ -126,31 +114,6 @@ async fn original(
 fn postmaster(host: mail::DomainName) -> Mailbox {
     let local = LocalPart::from_unquoted("postmaster").expect("a constant");
     Mailbox { local, domain: Domain::Name(host) }
-}
-
-fn reported(job: &Job, kind: Kind, told: Told) -> Option<ReportedRecipient> {
-    let recipient = job.stored.recipients.get(told.number as usize)?;
-    let Told { attempt, fate, until, .. } = told;
-    let (status, diagnostic, explanation) = match fate {
-        Fate::Return { status, diagnostic, explanation } => (Some(status), diagnostic, explanation),
-        Fate::Delivered | Fate::Retry { .. } => {
-            (attempt.status, attempt.reply, attempt.explanation)
-        }
-    };
-    Some(ReportedRecipient {
-        final_recipient: recipient.path.clone(),
-        original_recipient: None,
-        status: status.unwrap_or(EnhancedStatus::permanent(Topic(0, 0))),
-        action: match kind {
-            Kind::Failed => Action::Failed,
-            Kind::Delayed => Action::Delayed,
-        },
-        remote_mta: attempt.remote,
-        diagnostic: diagnostic.map(Diagnostic::Smtp),
-        last_attempt: Some(attempt.at),
-        will_retry_until: until,
-        explanation,
-    })
 }
 
 /// The envelope of a report: from nobody, so that it is never answered itself.

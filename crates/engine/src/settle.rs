@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use queue::fate::{self, Case, Decision, Fate, Tell};
+use mail::report::Action;
+use queue::fate::{self, Case, Decision, Fate};
 use queue::record::Attempt;
 use spool::{Next, Op, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 use crate::Shared;
 use crate::deliver::RELAXED;
 use crate::dispatch::{Ending, Job};
-use crate::report::{self, Due, Told};
+use crate::report::{self, Due};
 
 /// Pause before a job is tried again whose result could not be recorded.
 const AGAIN: Duration = Duration::from_secs(600);
@@ -44,19 +45,19 @@ pub(crate) async fn settle(
         };
         let decision = fate::decide(&said, &case);
         show(&job, number, &decision);
-        let Decision { fate, tell, attempt, .. } = decision;
-        let record = attempt.encode();
-        updates.push(RecipientUpdate { recipient: number, outcome: fate.outcome(), record });
-        if let Fate::Retry { at } = fate {
+        let record = decision.attempt.encode();
+        let outcome = decision.fate.outcome();
+        updates.push(RecipientUpdate { recipient: number, outcome, record });
+        if let Fate::Retry { at } = decision.fate {
             let at = not_before.map_or(at, |until| at.max(until.min(job.stored.expire)));
             again = Some(again.map_or(at, |other: SystemTime| other.min(at)));
         }
-        match tell {
-            Tell::Nobody => {}
-            Tell::Failure => failed.push(Told { number, attempt, fate, until: None }),
-            Tell::Delay => {
-                delayed.push(Told { number, attempt, fate, until: Some(job.stored.expire) })
-            }
+        let path = job.stored.recipients.get(number as usize).map(|recipient| &recipient.path);
+        let told = path.and_then(|path| decision.reported(path, job.stored.expire));
+        match told {
+            Some(told) if told.action == Action::Failed => failed.push(told),
+            Some(told) => delayed.push(told),
+            None => {}
         }
     }
     let next = again.map_or(Next::Done, Next::Retry);

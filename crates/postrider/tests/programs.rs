@@ -1,6 +1,8 @@
 //! The programs as processes: what people meet when things are wrong, and the way of a letter when
 //! the server is down. Each test has its own folder and port; waits are for conditions, bounded.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

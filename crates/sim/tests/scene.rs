@@ -1,5 +1,7 @@
 //! The classic scene in the simulation: once as it is, once with every exchanger down for good.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
+
 use std::path::Path;
 use std::time::Duration;
 

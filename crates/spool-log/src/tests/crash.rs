@@ -116,8 +116,8 @@ impl Scene {
             envelope: Bytes::from(format!("envelope {n} {size}")),
             head_edits: Bytes::new(),
             body: body.ok()?,
-            jobs: if n % 4 == 0 { vec![job(0), job(1)] } else { vec![job(0)] },
-            claim: n % 2 == 0,
+            jobs: if n.is_multiple_of(4) { vec![job(0), job(1)] } else { vec![job(0)] },
+            claim: n.is_multiple_of(2),
         })
     }
 
@@ -176,7 +176,7 @@ impl Scene {
             return;
         }
         let last = !self.stories.contains_key(&n)
-            || n % 4 != 0
+            || !n.is_multiple_of(4)
             || !self.log_has(JobId { n: 1 - job.n, ..job });
         let mut ops = vec![];
         let mut report = None;

@@ -444,7 +444,10 @@ impl Index {
     fn delete(&mut self, id: MessageId) {
         let Some(slot) = self.by_id.remove(&id) else { return };
         self.drop_jobs(slot);
-        if self.messages.get(slot).is_some_and(|message| message.refs > 0) {
+        // The message that kept its body may have gone from the log, while those that came to share
+        // it through that one are still to be read: nothing is forgotten before the end.
+        let needed = self.messages.get(slot).is_some_and(|message| message.refs > 0);
+        if needed || self.replaying {
             self.ghosts.insert(id, slot);
         } else {
             self.forget(slot);

@@ -337,9 +337,9 @@ fn life_after_life() {
 #[test]
 #[ignore = "takes minutes"]
 fn for_long() {
-    lives(1000..4000);
-    (100..300).for_each(|seed| every_prefix(seed, 160, 3));
-    for seed in 10..40 {
+    lives(1000..1500);
+    (100..120).for_each(|seed| every_prefix(seed, 160, 3));
+    for seed in 10..14 {
         faults(seed, Fault::Eio);
         faults(seed, Fault::Enospc);
     }

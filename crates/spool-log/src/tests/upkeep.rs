@@ -213,6 +213,34 @@ fn a_shared_body_moves_when_its_first_message_has_ended() {
     assert!(matches!(body(&log, 3), Err(SpoolError::NotFound)));
 }
 
+/// A body came to a third message through a second one, of which the log has no trace any more.
+#[test]
+fn a_body_outlives_the_one_that_passed_it_on() {
+    let disk = MemoryDisk::new();
+    let small = |seed| Options { segment_size: 16 * 1024, ..options(seed) };
+    let (log, _) = open(&disk, small(1)).expect("a log");
+    let fill = |from: u64| {
+        for n in from..from + 8 {
+            insert(&log, n, 3000).expect("room");
+            remove(&log, n);
+        }
+    };
+    insert(&log, 1, 3000).expect("room");
+    fill(100);
+    commit(&log, vec![Op::Insert(message(2, 1, Body::Of(id(1))))]).expect("room");
+    fill(200);
+    remove(&log, 1);
+    fill(300);
+    commit(&log, vec![Op::Insert(message(3, 1, Body::Of(id(2))))]).expect("room");
+    remove(&log, 2);
+    fill(400);
+    for seed in 0..4 {
+        let (again, _) = open(&disk.crash(seed), small(seed)).expect("a log");
+        assert_eq!(held(&again), [3]);
+        assert_eq!(body(&again, 3).expect("shared"), [1; 3000]);
+    }
+}
+
 /// Many sessions, several schedulers and the housekeeping at once, on real files.
 #[test]
 fn threads_agree() {

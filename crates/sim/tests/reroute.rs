@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::lookup::Record;
-use queue::route::{DomainPattern, Rule};
+use queue::domains::DomainPattern;
+use queue::route::Rule;
 use sim::host::{Host, Plan};
 use sim::mailboxes::Boxes;
 use sim::names::Zone;

@@ -69,7 +69,7 @@ async fn serve(config: Config) -> Result<(), Stop> {
     })?;
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config)?;
-    let world = doors::open(&config, spool.clone());
+    let world = plan::world(&config, spool.clone());
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();

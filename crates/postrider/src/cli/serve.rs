@@ -1,6 +1,5 @@
 //! `postrider serve`: opens the doors, the spool and the listeners, and runs until it is told to stop.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
+use crate::agent::may_colour;
 use crate::agent::sysexits::{
     EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
 };
@@ -53,6 +53,7 @@ fn start_log() -> WorkerGuard {
     let filter = tracing_subscriber::EnvFilter::try_from_env("POSTRIDER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    let colour = may_colour(&std::io::stderr());
     // A second start in one process (tests) keeps the first one's log.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -65,7 +66,7 @@ fn start_log() -> WorkerGuard {
 
 async fn serve(config: Config) -> Result<(), Stop> {
     let options = plan::options(&config).map_err(|problems| {
-        Stop(config::render(&problems, std::io::stderr().is_terminal()), EX_CONFIG)
+        Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     })?;
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config)?;

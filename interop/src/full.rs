@@ -158,10 +158,13 @@ fn once(checks: &mut Checks, host: &mut Host, sink: &Sink, disk: &Disk) -> io::R
         let full = office.later.load(Ordering::Relaxed) >= goal;
         (full || filled.is_err()).then_some(filled)
     });
-    checks.check("the disk is full: 452 or 451", match filled {
-        Some(filled) => filled.map_err(|error| error.to_string()),
-        None => Err("nobody was told to come again".into()),
-    });
+    checks.check(
+        "the disk is full: 452 or 451",
+        match filled {
+            Some(filled) => filled.map_err(|error| error.to_string()),
+            None => Err("nobody was told to come again".into()),
+        },
+    );
     let alive = Talk::open(address).and_then(|mut talk| talk.must("NOOP", "250"));
     checks.check("service goes on", alive.map(drop).map_err(|error| error.to_string()));
     fs::remove_file(disk.filler())?;
@@ -185,7 +188,8 @@ fn once(checks: &mut Checks, host: &mut Host, sink: &Sink, disk: &Disk) -> io::R
     }
     settle(&office.ledger);
     exactly_once(checks, &office.ledger);
-    let ended = host.await_empty().and_then(|()| host.take()?.stop()).and_then(|_| host.verify(true));
+    let ended =
+        host.await_empty().and_then(|()| host.take()?.stop()).and_then(|_| host.verify(true));
     checks.check("its spool is sound and empty", ended.map_err(|error| error.to_string()));
     Ok(())
 }

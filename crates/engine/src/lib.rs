@@ -27,6 +27,8 @@ mod relay;
 mod report;
 mod settle;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;

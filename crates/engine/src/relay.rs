@@ -195,11 +195,14 @@ fn settle_chunk(
 }
 
 /// Whether the connection was lost before the message was complete and no recipient was decided:
-/// then it can be sent over another one.
+/// then it can be sent over another one. A 421 is such a loss, said aloud (RFC 5321 §3.8); a host
+/// that says it to a connection that stood idle may take mail over a new one at once.
 fn is_lost_early(outcome: &Outcome) -> bool {
     let early = |result: &RecipientResult| match result {
         RecipientResult::Lost(Step::Dot, _) | RecipientResult::Lost(_, Lost::Aborted) => false,
         RecipientResult::Lost(..) => true,
+        RecipientResult::Refused(Step::Dot, _) => false,
+        RecipientResult::Refused(_, reply) => reply.code().get() == 421,
         _ => false,
     };
     !outcome.recipients.is_empty() && outcome.recipients.iter().all(early)

@@ -139,14 +139,13 @@ impl Connection {
                 Output::Send(octets) => self.out.extend_from_slice(&octets),
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
-                    if self.out.len() >= WRITE && self.flush().await.is_ok() {
-                        self.handle(Input::Sent);
+                    if self.out.len() >= WRITE {
+                        self.send().await;
                     }
                 }
-                Output::Wait(until) => match self.flush().await {
-                    Ok(()) => self.read(until).await,
-                    Err(_) => self.after_broken_write().await,
-                },
+                Output::Wait(until) if self.out.is_empty() => self.read(until).await,
+                // The wait for a reply begins when all has gone out.
+                Output::Wait(_) => self.send().await,
                 Output::WantContent => return Event::WantContent,
                 Output::Done(outcome) => return Event::Done(outcome),
                 Output::Failed(error) => return Event::Failed(error),
@@ -157,6 +156,15 @@ impl Connection {
                     return Event::Closed;
                 }
             }
+        }
+    }
+
+    /// Sends what was gathered. After a failure nothing more may follow on this connection: the
+    /// peer would take what comes for the next octets of a message that lacks some.
+    async fn send(&mut self) {
+        match self.flush().await {
+            Ok(()) => self.handle(Input::Sent),
+            Err(_) => self.after_broken_write().await,
         }
     }
 

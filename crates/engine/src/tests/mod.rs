@@ -2,6 +2,7 @@
 //! is a row of a table; nothing sleeps in real time or dials out.
 
 mod relay;
+mod reuse;
 mod script;
 mod spool;
 mod world;

@@ -2,7 +2,7 @@
 
 use super::world::{Scene, play};
 
-const PIPELINED: &str = "S: 220 mx ESMTP
+pub(super) const PIPELINED: &str = "S: 220 mx ESMTP
     C: EHLO here.example
     S: 250-mx
     S: 250-PIPELINING
@@ -12,7 +12,7 @@ const LOCK_STEP: &str = "S: 220 mx ESMTP
     C: EHLO
     S: 250 mx";
 /// One recipient, from MAIL to the reply to the dot.
-const ONE: &str = "C: MAIL FROM:<ada@here.example>
+pub(super) const ONE: &str = "C: MAIL FROM:<ada@here.example>
     C: RCPT TO:<x@far.example>
     C: DATA
     S: 250 2.1.0 ok
@@ -31,7 +31,7 @@ const ONE_BY_ONE: &str = "C: MAIL
     S: 354 go on
     C: .
     S: 250 taken";
-const BYE: &str = "C: QUIT
+pub(super) const BYE: &str = "C: QUIT
     S: 221 bye";
 
 /// What becomes of a recipient before the first pause between tries is over.
@@ -281,7 +281,7 @@ async fn check(case: &Case) {
     let (waiting, reports) = (scene.waiting().await, scene.boxes.of("ada"));
     for (recipient, fate) in case.fates {
         let waits = waiting.iter().find(|line| line.starts_with(recipient));
-        let told = format!("Final-Recipient: rfc822;{recipient}");
+        let told = format!("Final-Recipient: rfc822; {recipient}");
         let report = reports.iter().find(|report| report.contains(&told));
         let (name, seen) = (case.name, (&waits, &report));
         match fate {

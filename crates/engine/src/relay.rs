@@ -57,9 +57,11 @@ impl<'a> Relay<'a> {
                 }
             };
             if is_lost_early(&transacted.outcome) && transacted.fault.is_none() {
-                // A connection that stood open too long, or a host that fails: nothing was taken,
-                // so a fresh connection or the next address may take it now.
-                if let Some(dialer) = dialer.as_mut().filter(|_| !reused) {
+                // Nothing was taken, so another connection may take it now.
+                if reused {
+                    // The host has worked with this connection before: it gets another chance.
+                    dialer = None;
+                } else if let Some(dialer) = &mut dialer {
                     let first = transacted.outcome.recipients.into_iter().next();
                     dialer.failed(first.map_or_else(nothing, |result| ending(&remote, result)));
                 }

@@ -38,9 +38,9 @@ impl TestSpool {
         self.faults.lock().extend(faults);
     }
 
-    /// No content can be read any more.
-    pub(crate) fn break_bodies(&self) {
-        *self.unreadable.lock() = true;
+    /// No content can be read, or it can again.
+    pub(crate) fn break_bodies(&self, broken: bool) {
+        *self.unreadable.lock() = broken;
     }
 }
 

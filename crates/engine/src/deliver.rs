@@ -9,7 +9,7 @@ use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
 use queue::route::{self, NextHop};
 use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, Page, SpoolError, Txn};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
@@ -20,6 +20,9 @@ use crate::{Shared, local, settle};
 const KEEP_OPEN: Duration = Duration::from_secs(5);
 /// Pause between two looks at a queue whose due jobs there is no room for.
 const CROWDED: Duration = Duration::from_secs(1);
+/// The longest pause between two looks: the clock on the wall may have been set, or the machine been
+/// asleep, and then due times have come that no timer knows of.
+const LOOK: Duration = Duration::from_secs(300);
 /// Jobs claimed at once.
 const CLAIM: usize = 500;
 /// Results ride with the next durable commit, or go by themselves after this long.
@@ -75,23 +78,19 @@ pub(crate) async fn claim(shared: Arc<Shared>) {
             continue;
         }
         // A job that is due and was not given waits for room: look again soon, not at once.
-        let due = shared.world.spool.next_due();
-        let pause =
-            due.map(|due| due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)));
+        let pause = match shared.world.spool.next_due() {
+            Some(due) => due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)),
+            None => LOOK,
+        };
         tokio::select! {
             biased;
             () = &mut stop => return,
-            _ = shared.world.spool.changed() => {}
+            changed = shared.world.spool.changed() => if changed.is_err() {
+                tokio::time::sleep(CROWDED).await;
+            },
             () = shared.dispatcher.room.notified() => {}
-            () = sleep_for(&shared, pause) => {}
+            () = tokio::time::sleep(pause.min(LOOK)) => {}
         }
-    }
-}
-
-async fn sleep_for(shared: &Shared, pause: Option<Duration>) {
-    match pause {
-        Some(pause) => sleep_until((shared.world.clock.now() + pause).into()).await,
-        None => std::future::pending().await,
     }
 }
 
@@ -114,6 +113,10 @@ fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     let failed = |error: RecordError| (claimed.job, error.to_string());
     let stored = Stored::decode(&claimed.envelope).map_err(failed)?;
     let head = HeadEdits::decode(&claimed.head_edits).map_err(failed)?;
+    let known = |number: u32| stored.recipients.get(number as usize).is_some();
+    if let Some((number, _)) = claimed.open.iter().find(|(number, _)| !known(*number)) {
+        return Err((claimed.job, format!("the envelope has no recipient {number}")));
+    }
     Ok(Job {
         id: claimed.job,
         fence: claimed.fence,
@@ -237,7 +240,20 @@ async fn is_rerouted(shared: &Arc<Shared>, job: &Job) -> bool {
     }
     debug!(event = "job.rerouted", job = %job.id, from = %job.queue, to = first);
     let ops = vec![Op::Requeue { job: job.id, queue: first }];
-    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.is_ok()
+    match shared.world.spool.commit(Txn { ops, durability: RELAXED }).await {
+        Ok(_) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
+        // Where it is now is not known: who tries it all the same may not be the only one. The
+        // claim is given back if it is still ours.
+        Err(SpoolError::Unknown(why)) => {
+            warn!(event = "job.reroute-unknown", job = %job.id, why);
+            settle::give_back(shared, job).await;
+            true
+        }
+        Err(error) => {
+            warn!(event = "job.not-rerouted", job = %job.id, %error);
+            false
+        }
+    }
 }
 
 /// Makes deferred jobs due now: those of `queue`, or all. Gives their number.

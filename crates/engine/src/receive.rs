@@ -61,9 +61,20 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<dyn Listener>, gat
     }
 }
 
+/// A session that is counted, until its task ends in whatever way.
+struct Counted(Arc<Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.notify_waiters();
+    }
+}
+
 /// One connection from greeting to close.
 async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
+    let _counted = Counted(shared.clone());
     let now = shared.world.clock.now();
     let options = gate.options.clone();
     let session = if before >= shared.options.sessions {
@@ -89,8 +100,6 @@ async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
     if let Err(error) = conversation.run().await {
         debug!(event = "session.broken", %peer, %error);
     }
-    shared.sessions.fetch_sub(1, Ordering::Relaxed);
-    shared.session_ended.notify_one();
     debug!(event = "session.closed", %peer);
 }
 

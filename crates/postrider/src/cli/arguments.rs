@@ -29,6 +29,7 @@ Examples:
   postrider serve                          the safe local profile
   postrider serve --config postrider.toml
   POSTRIDER_LOG=warn postrider serve       only trouble; other levels: error, info, debug
+  postrider serve --quarantine             only after `postrider spool verify` has shown damage
 
 Exit codes: 0 stopped as asked, 69 a port cannot be opened or the spool is damaged, 71 the operating
 system refused, 73 the data directory cannot be made or used, 75 another server has it, 78 the
@@ -82,7 +83,13 @@ pub(super) struct ConfigArgument {
 pub(super) enum Command {
     /// Run the mail system: listeners, queue, delivery
     #[command(after_help = SERVE)]
-    Serve(ConfigArgument),
+    Serve {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Start with a damaged spool: leave out what cannot be read, and put its files aside
+        #[arg(long)]
+        quarantine: bool,
+    },
     /// Check the configuration, and tell what is wrong and what to do
     #[command(after_help = CHECK)]
     Check(ConfigArgument),

@@ -51,7 +51,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve(config) => with_config(&config, serve::run),
+        Command::Serve { config, quarantine } => {
+            with_config(&config, |config| serve::run(config, quarantine))
+        }
         Command::Check(config) => check(&config),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),

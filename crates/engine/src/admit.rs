@@ -139,14 +139,16 @@ impl Shared {
         }
     }
 
-    /// Inserts messages together with what `ops` change, all or nothing, and starts their first
+    /// Inserts messages together with what `others` change, all or nothing, and starts their first
     /// attempts.
     pub(crate) async fn insert(
         self: &Arc<Self>,
         messages: Vec<Pending>,
-        mut ops: Vec<Op>,
+        others: Vec<Op>,
     ) -> Result<Receipt, SpoolError> {
         let now = self.world.clock.wall();
+        // First what is new: it may share the body of a message that the others end.
+        let mut ops = Vec::with_capacity(messages.len() + others.len());
         let mut kept = Vec::with_capacity(messages.len());
         let mut inserted = Vec::new();
         for Pending { id, stored, head, body } in messages {
@@ -167,6 +169,7 @@ impl Shared {
             }));
             kept.push((id, Arc::new(stored), Arc::new(head), hot));
         }
+        ops.extend(others);
         let txn = Txn { ops, durability: Durability::Durable };
         let claimed = match self.world.spool.commit(txn).await {
             Ok(committed) => committed.claimed,

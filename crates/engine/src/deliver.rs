@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
-use queue::route::{self, NextHop};
+use queue::route::NextHop;
 use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, Page, SpoolError, Txn};
 use tokio::time::timeout;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
 use crate::relay::{Attempted, Relay};
-use crate::{Shared, local, settle};
+use crate::{Shared, local, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
@@ -203,7 +203,7 @@ async fn attempt(
     hop: Option<&NextHop>,
     job: Job,
 ) -> Option<Job> {
-    if is_rerouted(shared, &job).await {
+    if reroute::moved(shared, &job).await {
         return None;
     }
     let results = match hop {
@@ -219,41 +219,6 @@ async fn attempt(
     };
     settle::settle(shared, job, results, None).await;
     None
-}
-
-/// The configuration may have changed since the job got its queue: then it moves to the queue that
-/// is right today, and is tried there.
-async fn is_rerouted(shared: &Arc<Shared>, job: &Job) -> bool {
-    // A letter still in memory was accepted moments ago: its route is today's.
-    if job.hot.is_some() {
-        return false;
-    }
-    let mut queues = job.open.iter().filter_map(|(number, _)| {
-        let recipient = job.stored.recipients.get(*number as usize)?;
-        let options = &shared.options;
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
-        Some(routed.next_hop.queue_name())
-    });
-    let Some(first) = queues.next() else { return false };
-    if *first == *job.queue || !queues.all(|queue| queue == first) {
-        return false;
-    }
-    debug!(event = "job.rerouted", job = %job.id, from = %job.queue, to = first);
-    let ops = vec![Op::Requeue { job: job.id, queue: first }];
-    match shared.world.spool.commit(Txn { ops, durability: RELAXED }).await {
-        Ok(_) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
-        // Where it is now is not known: who tries it all the same may not be the only one. The
-        // claim is given back if it is still ours.
-        Err(SpoolError::Unknown(why)) => {
-            warn!(event = "job.reroute-unknown", job = %job.id, why);
-            settle::give_back(shared, job).await;
-            true
-        }
-        Err(error) => {
-            warn!(event = "job.not-rerouted", job = %job.id, %error);
-            false
-        }
-    }
 }
 
 /// Makes deferred jobs due now: those of `queue`, or all. Gives their number.

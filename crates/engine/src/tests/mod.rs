@@ -3,7 +3,11 @@
 
 mod booking;
 mod destination;
+mod local;
+mod masquerade;
+mod receive;
 mod relay;
+mod report;
 mod reuse;
 mod script;
 mod spool;

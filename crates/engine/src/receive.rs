@@ -25,6 +25,8 @@ use crate::passing::Passing;
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
 const READ_MAX: usize = 64 * 1024;
+/// Octets of replies gathered before they are written.
+const WRITE: usize = 64 * 1024;
 /// How long a client may refuse to take our replies.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
@@ -118,6 +120,9 @@ impl Conversation<'_> {
         let mut stop = pin!(shared.stopping());
         let mut stopped = false;
         loop {
+            if self.out.len() >= WRITE {
+                self.flush().await?;
+            }
             match self.session.poll() {
                 Output::Send(octets) if self.out.is_empty() => self.out = octets,
                 Output::Send(octets) => self.out.extend_from_slice(&octets),
@@ -159,8 +164,8 @@ impl Conversation<'_> {
         if let Some(octets) = self.buffer.get(..len) {
             self.session.handle(Input::Bytes(octets), now);
         }
-        // A full buffer means that more waits: content is streaming in.
-        if len == self.buffer.len() && len < READ_MAX {
+        // A full buffer means that more waits; only content is worth a larger one.
+        if len == self.buffer.len() && len < READ_MAX && self.incoming.is_some() {
             self.buffer.resize(len * 2, 0);
         }
     }

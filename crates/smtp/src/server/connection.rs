@@ -17,6 +17,10 @@ const LINE_MAX: usize = 1024;
 /// Octets that wait behind a question before the caller leaves them in the socket.
 pub(super) const INBOX_MAX: usize = 64 * 1024;
 
+/// Octets of replies that wait to be written before the next command is read: a client that asks
+/// and never reads must not make us remember what it was told.
+const REPLIES_MAX: usize = 64 * 1024;
+
 /// The wire, seen from the session.
 pub(super) struct Connection {
     pub(super) inbox: BytesMut,
@@ -64,6 +68,17 @@ impl Connection {
     /// Says what the engine answered.
     pub(super) fn say_reply(&mut self, reply: &Reply) {
         reply.write_to(&mut self.replies);
+    }
+
+    /// True while replies have to go out before more of them are made.
+    pub(super) fn is_backed_up(&self) -> bool {
+        self.replies.len() >= REPLIES_MAX
+    }
+
+    /// Octets of replies that were not given out yet.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.replies.len()
     }
 
     /// The last reply may not be held back behind a question.

@@ -39,6 +39,41 @@ fn ten_thousand_recipients() {
     assert_eq!(stage.messages.pop().map(|(it, _)| it.envelope.recipients.len()), Some(100));
 }
 
+/// Questions whose replies are many times their size, in one read: no reply is lost, and no more of
+/// them wait in memory than one write may carry.
+///
+/// Register: 5321-4.5.3.1-d.
+#[test]
+fn long_replies_do_not_pile_up() {
+    let now = Instant::now();
+    let mut session = Session::new(Arc::new(options()), now);
+    assert!(matches!(session.poll(), Output::Send(_)));
+    session.handle(Input::Bytes(&b"HELP\r\n".repeat(10_000)), now);
+    let mut sent = Vec::new();
+    loop {
+        assert!(session.connection.waiting() <= 65 * 1024);
+        match session.poll() {
+            Output::Send(octets) => sent.extend_from_slice(&octets),
+            Output::Wait(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let said = String::from_utf8_lossy(&sent);
+    assert_eq!(said.matches("\r\n214 2.0.0").count(), 10_000);
+    assert!(session.connection.inbox.is_empty());
+    // The end is said in its turn.
+    session.handle(Input::Bytes(&[b"HELP\r\n".repeat(10_000), b"QUIT\r\n".to_vec()].concat()), now);
+    let mut last = Vec::new();
+    loop {
+        match session.poll() {
+            Output::Send(octets) => last = octets,
+            Output::Close => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(last.ends_with(b"221 2.0.0 Goodbye\r\n"));
+}
+
 /// A gigabyte against SIZE: read to its end, and nothing kept.
 ///
 /// Register: 1870-6.1-d, 5321-4.5.3.1-d.

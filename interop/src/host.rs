@@ -186,7 +186,8 @@ impl Host {
     fn mailq(&self) -> io::Result<String> {
         let mut command = Command::new(&self.program);
         command.args(["mailq", "--json"]);
-        let output = command.env("POSTRIDER_CONFIG", Postrider::file(&self.plan.folder)).output()?;
+        let output =
+            command.env("POSTRIDER_CONFIG", Postrider::file(&self.plan.folder)).output()?;
         if !output.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
         }

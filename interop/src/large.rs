@@ -30,8 +30,7 @@ pub fn play(checks: &mut Checks, program: &Path, folder: &Path) -> io::Result<()
     println!("large, a letter of {SIZE} octets");
     let failed = checks.failed();
     let keeper = Keeper::start()?;
-    let mut host =
-        Host::start(program, &folder.join("large"), keeper.address(), &["reader"], &[])?;
+    let mut host = Host::start(program, &folder.join("large"), keeper.address(), &["reader"], &[])?;
     let letter = letter();
     println!("  idle with {} KiB", host.idle_kib());
     host.forget_peak();
@@ -159,7 +158,9 @@ fn letter() -> Vec<u8> {
         state ^= state << 17;
         letter.resize(letter.len() + (state % 5).saturating_sub(2) as usize, b'.');
         for place in 0..state % 21 {
-            letter.extend_from_slice(format!("{:07x}", state.rotate_left(place as u32) >> 36).as_bytes());
+            letter.extend_from_slice(
+                format!("{:07x}", state.rotate_left(place as u32) >> 36).as_bytes(),
+            );
         }
         letter.extend_from_slice(b"\r\n");
     }

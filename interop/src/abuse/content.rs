@@ -7,7 +7,8 @@ use crate::host::{Host, READER};
 use crate::talk::{Talk, wanted};
 
 /// What a host that takes the near miss for the end would obey. Its own end is the true one.
-const SMUGGLED: &[u8] = b"MAIL FROM:<smuggler@client.example>\r\nRCPT TO:<reader@abuse.example>\r\n\
+const SMUGGLED: &[u8] =
+    b"MAIL FROM:<smuggler@client.example>\r\nRCPT TO:<reader@abuse.example>\r\n\
 DATA\r\nSubject: smuggled\r\n\r\nHere.\r\n.\r\n";
 
 /// Octets between content and [`SMUGGLED`] that some host takes or took for the end of data.

@@ -37,7 +37,8 @@ pub fn undeclared(host: &Host) -> io::Result<()> {
     let begin = Instant::now();
     let mut talk = Talk::open(host.address())?;
     talk.envelope(READER)?;
-    let line = [&b"MAIL FROM:<writer@client.example> is no command here. ".repeat(15), &b"\r\n"[..]];
+    let line =
+        [&b"MAIL FROM:<writer@client.example> is no command here. ".repeat(15), &b"\r\n"[..]];
     let block = line.concat().repeat(80);
     let mut sent = 0;
     while sent < HUGE {

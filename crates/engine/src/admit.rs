@@ -140,15 +140,17 @@ impl Shared {
         }
     }
 
-    /// Inserts messages together with what `ops` change, all or nothing, and starts their first
+    /// Inserts messages together with what `others` change, all or nothing, and starts their first
     /// attempts.
     pub(crate) async fn insert(
         self: &Arc<Self>,
         messages: Vec<Pending>,
-        mut ops: Vec<Op>,
+        others: Vec<Op>,
     ) -> Result<Receipt, SpoolError> {
         let now = self.world.clock.wall();
         let claim = !self.options.paused && !self.is_stopping() && self.dispatcher.has_room();
+        // First what is new: it may share the body of a message that the others end.
+        let mut ops = Vec::with_capacity(messages.len() + others.len());
         let mut kept = Vec::with_capacity(messages.len());
         for Pending { id, stored, head, body } in messages {
             let hot = match &body {
@@ -165,6 +167,7 @@ impl Shared {
             }));
             kept.push((id, Arc::new(stored), Arc::new(head), hot));
         }
+        ops.extend(others);
         let committed =
             self.world.spool.commit(Txn { ops, durability: Durability::Durable }).await?;
         for (id, stored, ..) in &kept {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
-use queue::route::{self, NextHop};
+use queue::route::NextHop;
 use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, SpoolError, Txn};
 use tokio::time::{sleep_until, timeout};
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
 use crate::relay::Relay;
-use crate::{Shared, local, settle};
+use crate::{Shared, local, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
@@ -138,7 +138,7 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
         }
         match shared.dispatcher.next(&queue, shared.world.clock.wall()) {
             Work::Try(job) => {
-                if is_rerouted(&shared, &job).await {
+                if reroute::moved(&shared, &job).await {
                     continue;
                 }
                 let results = match &hop {
@@ -164,28 +164,6 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
         }
     }
     relay.quit().await;
-}
-
-/// The configuration may have changed since the job got its queue: then it moves to the queue that
-/// is right today, and is tried there.
-async fn is_rerouted(shared: &Arc<Shared>, job: &Job) -> bool {
-    // A letter still in memory was accepted moments ago: its route is today's.
-    if job.hot.is_some() {
-        return false;
-    }
-    let mut queues = job.open.iter().filter_map(|(number, _)| {
-        let recipient = job.stored.recipients.get(*number as usize)?;
-        let options = &shared.options;
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
-        Some(routed.next_hop.queue_name())
-    });
-    let Some(first) = queues.next() else { return false };
-    if *first == *job.queue || !queues.all(|queue| queue == first) {
-        return false;
-    }
-    debug!(event = "job.rerouted", job = %job.id, from = %job.queue, to = first);
-    let ops = vec![Op::Requeue { job: job.id, queue: first }];
-    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.is_ok()
 }
 
 /// Makes deferred jobs due now: those of `queue`, or all. Gives their number.

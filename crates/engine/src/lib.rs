@@ -25,6 +25,7 @@ mod passing;
 mod receive;
 mod relay;
 mod report;
+mod reroute;
 mod settle;
 mod submit;
 

@@ -104,6 +104,11 @@ impl Host {
         }
     }
 
+    /// Changes what the engine is told from its next start on.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.plan.options);
+    }
+
     /// The engine, while the host is on.
     pub fn engine(&self) -> Option<&Engine> {
         self.running.as_ref().map(|running| &running.engine)

@@ -1,6 +1,5 @@
 //! `postrider serve`: opens the doors, the spool and the listeners, and runs until it is told to stop.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +11,9 @@ use engine::doors::Listener;
 use spool_log::{Log, OpenError, OsDisk, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
+use crate::agent::may_colour;
 use crate::agent::sysexits::{
     EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
 };
@@ -27,7 +28,8 @@ struct Stop(String, Exit);
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
-    start_log();
+    // Lives until the end: what is still in its buffer is written when it goes.
+    let _log = start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -45,30 +47,33 @@ pub fn run(config: Config) -> ExitCode {
     }
 }
 
-/// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info).
-fn start_log() {
+/// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info). A thread
+/// writes them, so that a reader who stalls does not stall the mail: lines are dropped then.
+fn start_log() -> WorkerGuard {
     let filter = tracing_subscriber::EnvFilter::try_from_env("POSTRIDER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal();
+    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    let colour = may_colour(&std::io::stderr());
     // A second start in one process (tests) keeps the first one's log.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(colour)
         .with_target(false)
         // It would be told on standard error as well, where a write that fails panics: a full disk
         // under the log must not end sessions.
         .log_internal_errors(false)
         .try_init();
+    guard
 }
 
 async fn serve(config: Config) -> Result<(), Stop> {
     let options = plan::options(&config).map_err(|problems| {
-        Stop(config::render(&problems, std::io::stderr().is_terminal()), EX_CONFIG)
+        Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     })?;
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config)?;
-    let world = doors::open(&config, spool.clone());
+    let world = plan::world(&config, spool.clone());
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();

@@ -17,9 +17,8 @@ const LINE_MAX: usize = 1024;
 /// Octets that wait behind a question before the caller leaves them in the socket.
 pub(super) const INBOX_MAX: usize = 64 * 1024;
 
-/// Octets of replies that wait to be written before the next command is read: a client that asks
-/// and never reads must not make us remember what it was told.
-const REPLIES_MAX: usize = 64 * 1024;
+/// Octets of replies that are gathered before they must go out.
+const OUTBOX_MAX: usize = 16 * 1024;
 
 /// The wire, seen from the session.
 pub(super) struct Connection {
@@ -70,17 +69,6 @@ impl Connection {
         reply.write_to(&mut self.replies);
     }
 
-    /// True while replies have to go out before more of them are made.
-    pub(super) fn is_backed_up(&self) -> bool {
-        self.replies.len() >= REPLIES_MAX
-    }
-
-    /// Octets of replies that were not given out yet.
-    #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
-        self.replies.len()
-    }
-
     /// The last reply may not be held back behind a question.
     pub(super) fn promptly(&mut self) {
         self.prompt = true;
@@ -120,6 +108,16 @@ impl Connection {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether so much is to be said that nothing more is read before.
+    pub(super) fn is_full(&self) -> bool {
+        self.replies.len() >= OUTBOX_MAX
+    }
+
+    /// Whether all that was given has been taken.
+    pub(super) fn is_drained(&self) -> bool {
+        self.outputs.is_empty() && self.replies.is_empty()
     }
 
     /// The next thing to do.

@@ -9,8 +9,6 @@
 //!
 //! Replies are gathered and go out as one [`Output::Send`] when the input is used up (RFC 2920
 //! §3.2), before a question that takes long (`Message`, `Verify`, `Expand`) and before the end.
-//! A caller writes each `Send` before it polls on, or bounds what it gathers: a client that does not
-//! read its replies is not asked on by the machine.
 //! A `Sender` or `Recipient` that is answered before the next `poll` so costs no write of its own;
 //! a caller that has to wait for its answer polls on to [`Output::Wait`] first.
 
@@ -185,7 +183,7 @@ pub struct Session {
     dialogue: Dialogue,
     transaction: Option<Open>,
     phase: Phase,
-    /// The moment of the last input.
+    /// When the last thing happened.
     now: Instant,
 }
 
@@ -217,8 +215,8 @@ impl Session {
             dialogue: Dialogue::default(),
             transaction: None,
             phase: Phase::Command,
-            now,
             options,
+            now,
         }
     }
 
@@ -235,19 +233,21 @@ impl Session {
             Input::Shutdown => self.connection.stopping = true,
         }
         self.now = now;
-        while self.step(now) {}
+        self.run();
     }
 
     /// The next thing to do. Each is given once, [`Output::Wait`] and [`Output::Close`] excepted.
     pub fn poll(&mut self) -> Output {
-        match self.connection.poll() {
-            // Commands that were held back until replies had gone.
-            Output::Wait(_) if !self.connection.inbox.is_empty() => {
-                while self.step(self.now) {}
-                self.connection.poll()
-            }
-            output => output,
+        if self.connection.is_drained() {
+            self.run();
         }
+        self.connection.poll()
+    }
+
+    /// Goes on with what has come, until there is nothing more to do or enough to say first: short
+    /// commands with long replies must not fill our memory when nobody reads them.
+    fn run(&mut self) {
+        while !self.connection.is_full() && self.step(self.now) {}
     }
 
     /// False while a question is open, the inbox is full or the session is over: then leave the
@@ -270,8 +270,6 @@ impl Session {
                 self.end(replies::STOPPING);
                 false
             }
-            // They are read when `poll` has given the replies out.
-            Phase::Command if self.connection.is_backed_up() => false,
             Phase::Command => match self.connection.next_line() {
                 None => false,
                 Some(line) => {

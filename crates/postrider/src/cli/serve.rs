@@ -63,6 +63,9 @@ fn start_log() -> WorkerGuard {
         .with_writer(writer)
         .with_ansi(colour)
         .with_target(false)
+        // It would be told on standard error as well, where a write that fails panics: a full disk
+        // under the log must not end sessions.
+        .log_internal_errors(false)
         .try_init();
     guard
 }

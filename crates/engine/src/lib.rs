@@ -22,6 +22,7 @@ mod masquerade;
 mod names;
 mod open;
 mod passing;
+mod place;
 mod receive;
 mod relay;
 mod release;

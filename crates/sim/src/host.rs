@@ -141,6 +141,7 @@ impl Host {
             clock: self.clock.clone(),
             chance: self.chance.branch(),
             plant: self.plan.plant,
+            idle: Default::default(),
         };
         let tasks = Arc::new(HostTasks::default());
         let world = World {

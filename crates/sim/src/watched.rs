@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use engine::doors::Clock;
@@ -18,6 +19,9 @@ use crate::plant::Plant;
 use crate::story::Story;
 use crate::world::{Chance, SimClock};
 
+/// Where nothing was committed since the last round of housekeeping, one round in so many is real:
+/// worlds are quiet for most of their week.
+const QUIET: u64 = 60;
 /// One commit in so many is touched by a plant.
 const PLANTED_ONE_IN: u64 = 8;
 
@@ -35,6 +39,8 @@ pub struct Watched {
     pub chance: Chance,
     /// The fault planted here.
     pub plant: Option<Plant>,
+    /// Rounds of housekeeping since the last commit.
+    pub idle: AtomicU64,
 }
 
 impl Watched {
@@ -111,6 +117,7 @@ impl Spool for Watched {
         Box::pin(async move {
             let words = txn.ops.iter().map(word).collect::<Vec<_>>().join(", ");
             let done = self.planted(txn).await;
+            self.idle.store(0, Ordering::Relaxed);
             match &done {
                 Ok(_) => self.story.tell(format_args!("{} commits: {words}", self.host)),
                 Err(error) => {
@@ -155,7 +162,8 @@ impl Spool for Watched {
     }
 
     fn maintain(&self, budget: Duration) -> BoxFut<'_, ()> {
-        self.log.maintain(budget)
+        let idle = self.idle.fetch_add(1, Ordering::Relaxed);
+        if idle.is_multiple_of(QUIET) { self.log.maintain(budget) } else { Box::pin(async { Ok(()) }) }
     }
 
     fn healthy(&self) -> Result<(), SpoolError> {

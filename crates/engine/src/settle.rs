@@ -1,13 +1,14 @@
 //! After an attempt: the fate of each recipient, the reports that are due, and one transaction that
 //! makes all of it true together.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mail::report::Action;
 use queue::fate::{self, Case, Decision, Fate};
 use queue::record::Attempt;
-use spool::{Next, Op, RecipientUpdate, SpoolError, Txn};
+use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
 use crate::Shared;
@@ -17,6 +18,8 @@ use crate::report::{self, Due};
 
 /// Pause before a job is tried again whose result could not be recorded.
 const AGAIN: Duration = Duration::from_secs(600);
+/// Pause between two tries to put a job back while the spool fails.
+const PUT_BACK: Duration = Duration::from_secs(10);
 
 /// Books `results` of `job`. `not_before`: the destination is dead until then.
 pub(crate) async fn settle(
@@ -61,7 +64,8 @@ pub(crate) async fn settle(
         }
     }
     let next = again.map_or(Next::Done, Next::Retry);
-    let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
+    let recipients = updates.clone();
+    let update = Op::Update { job: job.id, fence: job.fence, recipients, next };
     let told = Due { failed, delayed };
     let booked = match report::write(shared, &job, told, now).await {
         Ok(reports) if reports.is_empty() => {
@@ -72,7 +76,7 @@ pub(crate) async fn settle(
         Err(error) => Err(error),
     };
     if let Err(error) = booked {
-        put_back(shared, &job, &error, now).await;
+        put_back(shared, &job, updates, &error).await;
     }
 }
 
@@ -95,19 +99,40 @@ fn show(job: &Job, number: u32, decision: &Decision) {
     }
 }
 
-/// The result could not be booked: the job goes back, so that it is tried again. What was delivered
-/// already may be delivered twice; what was not is not lost.
-async fn put_back(shared: &Arc<Shared>, job: &Job, error: &SpoolError, now: SystemTime) {
-    if matches!(error, SpoolError::Fenced | SpoolError::NotFound) {
-        info!(event = "job.taken-away", job = %job.id, %error);
-        return;
-    }
+/// The result could not be booked, for want of room for a report perhaps: what was delivered is
+/// booked alone, so that it is not delivered twice, and the rest is tried again. While even that
+/// fails the job stays with this worker, since nobody else can give its claim back.
+async fn put_back(
+    shared: &Arc<Shared>,
+    job: &Job,
+    mut updates: Vec<RecipientUpdate>,
+    error: &SpoolError,
+) {
     warn!(event = "result.not-recorded", job = %job.id, %error);
-    let next = Next::Retry(now + AGAIN);
-    let update = Op::Update { job: job.id, fence: job.fence, recipients: Vec::new(), next };
-    if let Err(error) =
-        shared.world.spool.commit(Txn { ops: vec![update], durability: RELAXED }).await
-    {
-        warn!(event = "job.not-put-back", job = %job.id, %error);
+    updates.retain(|update| update.outcome == RecipientOutcome::Delivered);
+    let mut stop = pin!(shared.stopping());
+    loop {
+        let next = Next::Retry(shared.world.clock.wall() + AGAIN);
+        let recipients = updates.clone();
+        let update = Op::Update { job: job.id, fence: job.fence, recipients, next };
+        let txn = Txn { ops: vec![update], durability: RELAXED };
+        match shared.world.spool.commit(txn).await {
+            Ok(_) => return,
+            Err(SpoolError::Fenced | SpoolError::NotFound) => {
+                info!(event = "job.taken-away", job = %job.id, %error);
+                return;
+            }
+            Err(error) => {
+                warn!(event = "job.not-put-back", job = %job.id, %error);
+                if matches!(error, SpoolError::Invalid(_)) {
+                    updates.clear();
+                }
+            }
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            () = tokio::time::sleep(PUT_BACK) => {}
+        }
     }
 }

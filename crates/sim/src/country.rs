@@ -61,8 +61,11 @@ pub(crate) fn build(wish: Wish) -> Chaos {
     let ground = Ground { net, names, story, tracks };
     let places = if workstation { HOSTS + 1 } else { HOSTS };
     let hosts = (0..places).map(|place| {
-        let boxes = Boxes::new(&USERS, chance.branch(), &ground.story)
-            .watched(host(place), &ground.tracks, wish.plant);
+        let boxes = Boxes::new(&USERS, chance.branch(), &ground.story).watched(
+            host(place),
+            &ground.tracks,
+            wish.plant,
+        );
         boxes.set_fail_one_in(if calm { 0 } else { 10 });
         let plan = plan(place, &chance, calm, wish.plant);
         Host::new(plan, &ground, chance.branch(), boxes)

@@ -8,8 +8,8 @@ use engine::doors::{Mailboxes, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
-use spool_log::memory::{Fault, MemoryDisk};
 use spool_log::disk::Disk;
+use spool_log::memory::{Fault, MemoryDisk};
 use spool_log::{Drive, Log};
 
 use crate::mailboxes::Boxes;
@@ -119,7 +119,8 @@ impl Host {
             Ok(log) => log,
             Err(error) => {
                 if self.ails.is_none() {
-                    self.broken.push(format!("the spool of {} does not open: {error}", self.name()));
+                    self.broken
+                        .push(format!("the spool of {} does not open: {error}", self.name()));
                 }
                 self.mend();
                 match self.open() {

@@ -126,7 +126,7 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
         let mut law = |what: String| broken.push(format!("{name} {what}"));
         fate(errand, met, evidence, &mut law);
         if !tracks.is_excused(errand.number) {
-            once(met, &mut law);
+            only_once(errand, met, &mut law);
         }
         for copy in &met.copies {
             unchanged(errand, copy, evidence.terms.is_masked, &mut law);
@@ -141,17 +141,13 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
     broken
 }
 
-/// What was taken meets a fate in time, and what was refused meets none.
+/// What was taken meets a fate in time.
 fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(String)) {
     let (delivered, reported) = (!met.copies.is_empty(), !met.reports.is_empty());
     // Nobody can be told about a letter from <>; one that nothing hindered must arrive all the same.
     let must_show = errand.sender.is_some() || (evidence.terms.is_calm && errand.is_good);
     if errand.sent == Sent::Taken && !delivered && !reported && must_show {
         law("was answered 250 and is nowhere".to_owned());
-    }
-    if errand.sent == Sent::NotTaken && (delivered || reported) {
-        let what = if delivered { "delivered" } else { "reported" };
-        law(format!("was not taken, and yet it was {what}"));
     }
     if errand.sender.is_none() && reported {
         law("came from <> and its failure was reported".to_owned());
@@ -164,9 +160,14 @@ fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(St
     }
 }
 
-/// Without a fault on its way a letter has one fate, and has it once.
-fn once(met: &Met, law: &mut impl FnMut(String)) {
+/// Without a fault on its way a letter has one fate, and has it once; what was refused has none.
+fn only_once(errand: &Errand, met: &Met, law: &mut impl FnMut(String)) {
     let (copies, reports) = (met.copies.len(), met.reports.len());
+    // A disk that fails may have kept what could not be promised: only then 451 may be wrong.
+    if errand.sent == Sent::NotTaken && copies + reports > 0 {
+        let what = if copies > 0 { "delivered" } else { "reported" };
+        law(format!("was not taken, and yet it was {what}"));
+    }
     if copies > 1 {
         law(format!("was delivered {copies} times without cause"));
     }

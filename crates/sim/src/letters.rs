@@ -51,12 +51,11 @@ pub fn draft(number: u64, domain: &str, chance: &Chance) -> Draft {
     let sender = (!chance.once_in(6)).then(|| format!("bob@{domain}"));
     let first = chance.below(RECIPIENTS.len() as u64) as usize;
     let count = 1 + chance.below(5) as usize;
-    let goal =
-        |(recipient, is_good, hops): &(&'static str, bool, usize)| Goal {
-            recipient,
-            is_good: *is_good,
-            hops: *hops,
-        };
+    let goal = |(recipient, is_good, hops): &(&'static str, bool, usize)| Goal {
+        recipient,
+        is_good: *is_good,
+        hops: *hops,
+    };
     let goals = RECIPIENTS.iter().cycle().skip(first).take(count).map(goal).collect();
     let mut content =
         format!("{MARK}: {number}\r\nFrom: <bob@{domain}>\r\nSubject: letter {number}\r\n\r\n")
@@ -76,7 +75,9 @@ fn write_line(content: &mut Vec<u8>, line: u64, number: u64, chance: &Chance) {
         1 => content.extend_from_slice(b"..two dots, one dot."),
         2 => {}
         3 => content.extend_from_slice(b"From the beginning of a line"),
-        4 if number % 3 == 0 => content.extend_from_slice(b"\xe4\xf6\xfc \xff \x80 8 bits"),
+        4 if number.is_multiple_of(3) => {
+            content.extend_from_slice(b"\xe4\xf6\xfc \xff \x80 8 bits")
+        }
         _ => content.extend_from_slice(format!("line {line} of letter {number}").as_bytes()),
     }
     content.extend_from_slice(b"\r\n");

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use spool_log::memory::MemoryDisk;
 use spool_log::disk::{Disk, File, Lock, LockError, Space};
+use spool_log::memory::MemoryDisk;
 
 /// A fault that breaks a law of mail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

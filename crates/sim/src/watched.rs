@@ -163,7 +163,11 @@ impl Spool for Watched {
 
     fn maintain(&self, budget: Duration) -> BoxFut<'_, ()> {
         let idle = self.idle.fetch_add(1, Ordering::Relaxed);
-        if idle.is_multiple_of(QUIET) { self.log.maintain(budget) } else { Box::pin(async { Ok(()) }) }
+        if idle.is_multiple_of(QUIET) {
+            self.log.maintain(budget)
+        } else {
+            Box::pin(async { Ok(()) })
+        }
     }
 
     fn healthy(&self) -> Result<(), SpoolError> {

@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{debug, error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
-use crate::relay::Relay;
+use crate::relay::{Crowded, Relay};
 use crate::{Shared, local, settle};
 
 /// How long a connection waits for another job before it says QUIT.
@@ -143,7 +143,19 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                 }
                 let results = match &hop {
                     Some(NextHop::Local) => local::attempt(&shared, &job).await,
-                    Some(hop) => relay.attempt(hop, &job).await,
+                    Some(hop) => match relay.attempt(hop, &job).await {
+                        Ok(results) => results,
+                        Err(Crowded(ending)) => {
+                            match shared.dispatcher.leave_to_others(&queue, job) {
+                                Ok(()) => break,
+                                Err(alone) => {
+                                    let results = alone.everyone(&ending);
+                                    settle::settle(&shared, alone, results, None).await;
+                                    continue;
+                                }
+                            }
+                        }
+                    },
                     None => {
                         job.everyone(&Ending::here(Said::Ours(format!("no transport for {queue}"))))
                     }
@@ -164,6 +176,7 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
         }
     }
     relay.quit().await;
+    shared.session_ended.notify_one();
 }
 
 /// The configuration may have changed since the job got its queue: then it moves to the queue that

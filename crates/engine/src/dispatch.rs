@@ -90,6 +90,10 @@ struct Destination {
     wake: Arc<Notify>,
     back_off: BackOff,
     failure: Option<Ending>,
+    /// Workers whose last try to open a session succeeded.
+    sessions: usize,
+    /// Connections that it bears at once, where it has shown that.
+    bears: Option<usize>,
 }
 
 impl Destination {
@@ -162,6 +166,7 @@ impl Dispatcher {
             destination.wake.notify_one();
         }
         let most = if destination.is_healthy() { self.connections } else { 1 };
+        let most = destination.bears.map_or(most, |bears| most.min(bears));
         let wanted = destination.waiting.len() > destination.idle && destination.workers < most;
         if wanted {
             destination.workers += 1;
@@ -229,8 +234,41 @@ impl Dispatcher {
         if was_dead {
             destination.back_off.success();
             destination.failure = None;
+            destination.bears = None;
         }
         was_dead
+    }
+
+    /// A worker has a session from now on, or it has none any more.
+    pub(crate) fn in_session(&self, queue: &str, is_open: bool) {
+        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+            let sessions = destination.sessions;
+            destination.sessions = if is_open { sessions + 1 } else { sessions.saturating_sub(1) };
+        }
+    }
+
+    /// Whether another worker than the one that asks has a session.
+    pub(crate) fn is_served(&self, queue: &str) -> bool {
+        let destinations = self.destinations.lock();
+        destinations
+            .get(queue)
+            .is_some_and(|destination| destination.sessions > 0 && destination.workers > 1)
+    }
+
+    /// The destination refuses a further connection while it serves others: the worker that asked
+    /// for it gives `job` to those, and ends. `Err`: there are none any more.
+    pub(crate) fn leave_to_others(&self, queue: &str, job: Job) -> Result<(), Job> {
+        let mut destinations = self.destinations.lock();
+        let Some(destination) = destinations.get_mut(queue) else { return Err(job) };
+        if destination.workers < 2 {
+            return Err(job);
+        }
+        destination.workers -= 1;
+        destination.bears = Some(destination.workers);
+        destination.waiting.push_front(job);
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        destination.wake.notify_one();
+        Ok(())
     }
 
     /// The destination did not answer; `failure` says how.

@@ -26,23 +26,42 @@ pub(crate) struct Relay<'a> {
     shared: &'a Arc<Shared>,
     queue: Arc<str>,
     connection: Option<Connection>,
+    /// The last try to open a session succeeded.
+    in_session: bool,
+}
+
+/// The host refuses one more connection while it serves others of ours: no fault of the destination
+/// and none of the message.
+pub(crate) struct Crowded(pub(crate) Ending);
+
+impl Drop for Relay<'_> {
+    fn drop(&mut self) {
+        self.set_in_session(false);
+    }
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None }
+        Self { shared, queue, connection: None, in_session: false }
     }
 
     /// Ends the session properly, if there is one.
-    pub(crate) async fn quit(self) {
-        if let Some(connection) = self.connection {
+    pub(crate) async fn quit(mut self) {
+        if let Some(connection) = self.connection.take() {
             connection.quit().await;
         }
     }
 
     /// Tries `job`. Every open recipient gets a result.
-    pub(crate) async fn attempt(&mut self, hop: &NextHop, job: &Job) -> Vec<(u32, Ending)> {
+    ///
+    /// # Errors
+    /// [`Crowded`]: nothing was tried, another worker should.
+    pub(crate) async fn attempt(
+        &mut self,
+        hop: &NextHop,
+        job: &Job,
+    ) -> Result<Vec<(u32, Ending)>, Crowded> {
         let mut left: Vec<u32> = job.open.iter().map(|(number, _)| *number).collect();
         let mut results = Vec::with_capacity(left.len());
         let mut dialer = None;
@@ -51,6 +70,9 @@ impl<'a> Relay<'a> {
             let reused = self.is_open();
             let (remote, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
                 Ok(transacted) => transacted,
+                Err(ending) if results.is_empty() && self.is_crowded(&ending) => {
+                    return Err(Crowded(ending));
+                }
                 Err(ending) => {
                     results.extend(left.drain(..).map(|number| (number, ending.clone())));
                     break;
@@ -73,7 +95,20 @@ impl<'a> Relay<'a> {
                 results.extend(left.drain(..).map(|number| (number, none.clone())));
             }
         }
-        results
+        Ok(results)
+    }
+
+    fn is_crowded(&self, ending: &Ending) -> bool {
+        matches!(&ending.said, Said::Refused { reply, .. } if reply.is_transient())
+            && !self.in_session
+            && self.shared.dispatcher.is_served(&self.queue)
+    }
+
+    fn set_in_session(&mut self, is_open: bool) {
+        if self.in_session != is_open {
+            self.in_session = is_open;
+            self.shared.dispatcher.in_session(&self.queue, is_open);
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -120,11 +155,15 @@ impl<'a> Relay<'a> {
         };
         match opened {
             Ok(connection) => {
+                self.set_in_session(true);
                 alive(self.shared, &self.queue).await;
                 Ok(connection)
             }
             Err(ending) => {
-                self.dead(&ending);
+                self.set_in_session(false);
+                if !self.is_crowded(&ending) {
+                    self.dead(&ending);
+                }
                 Err(ending)
             }
         }

@@ -147,8 +147,8 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                         Ok(results) => results,
                         Err(Crowded(ending)) => {
                             match shared.dispatcher.leave_to_others(&queue, job) {
-                                Ok(()) => break,
-                                Err(alone) => {
+                                None => break,
+                                Some(alone) => {
                                     let results = alone.everyone(&ending);
                                     settle::settle(&shared, alone, results, None).await;
                                     continue;

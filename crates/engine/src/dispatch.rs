@@ -256,19 +256,19 @@ impl Dispatcher {
     }
 
     /// The destination refuses a further connection while it serves others: the worker that asked
-    /// for it gives `job` to those, and ends. `Err`: there are none any more.
-    pub(crate) fn leave_to_others(&self, queue: &str, job: Job) -> Result<(), Job> {
+    /// for it gives `job` to those, and ends. It gets the job back when there are none any more.
+    pub(crate) fn leave_to_others(&self, queue: &str, job: Job) -> Option<Job> {
         let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else { return Err(job) };
+        let Some(destination) = destinations.get_mut(queue) else { return Some(job) };
         if destination.workers < 2 {
-            return Err(job);
+            return Some(job);
         }
         destination.workers -= 1;
         destination.bears = Some(destination.workers);
         destination.waiting.push_front(job);
         self.jobs.fetch_add(1, Ordering::Relaxed);
         destination.wake.notify_one();
-        Ok(())
+        None
     }
 
     /// The destination did not answer; `failure` says how.

@@ -1,4 +1,5 @@
-//! `interop`: Postrider among real servers, real DNS and real crashes, all of it on loopback.
+//! `interop`: Postrider among real servers, real DNS, real crashes and bad company, all of it on
+//! loopback.
 //!
 //!     interop/install.sh
 //!     cargo build --release -p postrider
@@ -6,14 +7,22 @@
 //!
 //! The last line says how many checks passed and failed; the exit code is 0 when none failed.
 
+mod abuse;
+mod balance;
 mod checks;
 mod exim;
+mod full;
+mod host;
+mod keeper;
 mod kill9;
+mod large;
 mod mailbox;
 mod nsd;
 mod pairs;
 mod play;
 mod postrider;
+mod stop;
+mod talk;
 
 use std::fs;
 use std::io;
@@ -68,6 +77,14 @@ enum Play {
     Exim,
     /// Crashes under load.
     Kill9,
+    /// Hostile and broken clients.
+    Abuse,
+    /// A letter of 50 MB.
+    Large,
+    /// A disk that fills up; as root.
+    Full,
+    /// SIGTERM under load.
+    Stop,
     /// The peers among themselves: proves this program, not ours.
     Peers,
     /// Everything but `peers`.
@@ -91,7 +108,8 @@ fn main() -> ExitCode {
 }
 
 fn plays(asked: &[Play]) -> Vec<Play> {
-    let all = [Play::Scene, Play::Postfix, Play::Exim, Play::Kill9];
+    use Play::{Abuse, Exim, Full, Kill9, Large, Postfix, Scene, Stop};
+    let all = [Scene, Postfix, Exim, Kill9, Abuse, Large, Full, Stop];
     match asked.is_empty() || asked.contains(&Play::All) {
         true => all.to_vec(),
         false => asked.to_vec(),
@@ -110,12 +128,20 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Postfix => return pair(checks, Kind::Postrider, Kind::Postfix),
         Play::Exim => return pair(checks, Kind::Postrider, Kind::Exim),
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim),
-        Play::Scene | Play::Kill9 | Play::All => {}
+        Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
+        Play::Full | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
         checks.missing("the program", options.skip_missing, &remedy);
         return Ok(());
+    }
+    match play {
+        Play::Abuse => return abuse::play(checks, &program, &folder),
+        Play::Large => return large::play(checks, &program, &folder),
+        Play::Full => return full::play(checks, &program, &folder),
+        Play::Stop => return stop::play(checks, &program, &folder),
+        _ => {}
     }
     if play == Play::Kill9 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -132,7 +132,6 @@ impl Shared {
         let pending = Pending { id, stored, head, body };
         match self.insert(vec![pending], Vec::new()).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
-            Err(error @ SpoolError::Unknown(_)) => self.look_again(id, error).await,
             Err(error) => {
                 warn!(event = "message.not-stored", %id, %error);
                 Err(error.into())
@@ -140,17 +139,22 @@ impl Shared {
         }
     }
 
-    /// Inserts messages together with what `ops` change, all or nothing, and starts their first
+    /// Inserts messages together with what `others` change, all or nothing, and starts their first
     /// attempts.
     pub(crate) async fn insert(
         self: &Arc<Self>,
         messages: Vec<Pending>,
-        mut ops: Vec<Op>,
+        others: Vec<Op>,
     ) -> Result<Receipt, SpoolError> {
         let now = self.world.clock.wall();
-        let claim = !self.options.paused && !self.is_stopping() && self.dispatcher.has_room();
+        // First what is new: it may share the body of a message that the others end.
+        let mut ops = Vec::with_capacity(messages.len() + others.len());
         let mut kept = Vec::with_capacity(messages.len());
+        let mut inserted = Vec::new();
         for Pending { id, stored, head, body } in messages {
+            let jobs = self.jobs(&stored, now);
+            let claim = self.may_try(&jobs);
+            inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
                 _ => None,
@@ -160,17 +164,29 @@ impl Shared {
                 envelope: stored.encode(),
                 head_edits: head.encode(),
                 body,
-                jobs: self.jobs(&stored, now),
+                jobs,
                 claim,
             }));
             kept.push((id, Arc::new(stored), Arc::new(head), hot));
         }
-        let committed =
-            self.world.spool.commit(Txn { ops, durability: Durability::Durable }).await?;
+        ops.extend(others);
+        let txn = Txn { ops, durability: Durability::Durable };
+        let claimed = match self.world.spool.commit(txn).await {
+            Ok(committed) => committed.claimed,
+            Err(error @ SpoolError::Unknown(_)) => {
+                let found = self.look_again(&inserted).await;
+                warn!(event = "commit.unknown", found, %error);
+                if !found {
+                    return Err(error);
+                }
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
         for (id, stored, ..) in &kept {
             info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
         }
-        for claimed in committed.claimed {
+        for claimed in claimed {
             let message = kept.iter().find(|(id, ..)| *id == claimed.job.message);
             let Some((_, stored, head, hot)) = message else { continue };
             let job = Job {
@@ -189,12 +205,36 @@ impl Shared {
         Ok(Receipt(()))
     }
 
-    /// The outcome of the commit is not known: in doubt read again, still in doubt say 451.
-    async fn look_again(&self, id: MessageId, error: SpoolError) -> Result<Accepted, Refusal> {
-        match self.world.spool.get(JobId { message: id, n: 0 }).await {
-            Ok(Some(_)) => Ok(Accepted { id }),
-            Ok(None) | Err(_) => Err(Refusal::NotStored(error)),
+    /// The outcome of a commit that inserted these jobs is not known: in doubt read again. True: it
+    /// happened. Then the jobs are claimed for us, but we have no proof of that: they are made due,
+    /// so that the next round claims them anew.
+    async fn look_again(&self, jobs: &[JobId]) -> bool {
+        let spool = &self.world.spool;
+        let due = self.world.clock.wall();
+        let mut found = false;
+        for &job in jobs {
+            // Still in doubt: not ours.
+            let Ok(row) = spool.get(job).await else { return false };
+            found |= row.is_some();
+            if row.is_some_and(|row| row.claimed) {
+                let ops = vec![Op::SetDue { job, due }];
+                let released = spool.commit(Txn { ops, durability: Durability::Durable });
+                if let Err(error) = released.await {
+                    warn!(event = "job.not-released", %job, %error);
+                }
+            }
         }
+        found
+    }
+
+    /// Whether the first attempts of a new message begin at once: there is room in hand for it, and
+    /// for each of its next hops. Otherwise it takes its turn from the spool.
+    fn may_try(&self, jobs: &[NewJob]) -> bool {
+        let room = |job: &NewJob| self.dispatcher.quota(&job.queue) > 0;
+        !self.options.paused
+            && !self.is_stopping()
+            && self.dispatcher.has_room()
+            && jobs.iter().all(room)
     }
 
     /// The recipients by next hop: those of one next hop share transactions.

@@ -15,6 +15,7 @@ use tokio::time::timeout_at;
 
 use crate::content::Content;
 use crate::doors::{Clock, Wire};
+use crate::relay::Place;
 
 /// Octets gathered before they are written.
 const WRITE: usize = 64 * 1024;
@@ -34,8 +35,8 @@ pub(crate) struct Connection {
     pub(crate) remote: String,
     /// When it was opened.
     pub(crate) opened: Instant,
-    /// Transactions so far.
-    pub(crate) served: u64,
+    /// Its place among the sessions of the destination.
+    pub(crate) place: Option<Place>,
 }
 
 /// What the machine is waiting for.
@@ -67,7 +68,7 @@ impl Connection {
         let now = clock.now();
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
-        let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, served: 0 };
+        let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, place: None };
         match this.turn().await {
             Event::Ready => Ok(this),
             Event::Failed(error) => {
@@ -87,7 +88,6 @@ impl Connection {
         content: &mut Content,
     ) -> Transacted {
         let count = transaction.recipients.len();
-        self.served += 1;
         let mut fault = None;
         self.handle(Input::Begin(transaction));
         let mut outcome = None;
@@ -139,14 +139,13 @@ impl Connection {
                 Output::Send(octets) => self.out.extend_from_slice(&octets),
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
-                    if self.out.len() >= WRITE && self.flush().await.is_ok() {
-                        self.handle(Input::Sent);
+                    if self.out.len() >= WRITE {
+                        self.send().await;
                     }
                 }
-                Output::Wait(until) => match self.flush().await {
-                    Ok(()) => self.read(until).await,
-                    Err(_) => self.after_broken_write().await,
-                },
+                Output::Wait(until) if self.out.is_empty() => self.read(until).await,
+                // The wait for a reply begins when all has gone out.
+                Output::Wait(_) => self.send().await,
                 Output::WantContent => return Event::WantContent,
                 Output::Done(outcome) => return Event::Done(outcome),
                 Output::Failed(error) => return Event::Failed(error),
@@ -157,6 +156,15 @@ impl Connection {
                     return Event::Closed;
                 }
             }
+        }
+    }
+
+    /// Sends what was gathered. After a failure nothing more may follow on this connection: the
+    /// peer would take what comes for the next octets of a message that lacks some.
+    async fn send(&mut self) {
+        match self.flush().await {
+            Ok(()) => self.handle(Input::Sent),
+            Err(_) => self.after_broken_write().await,
         }
     }
 

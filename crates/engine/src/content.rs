@@ -2,11 +2,14 @@
 //! content, then the content as received, with the edits of its head applied on the way. Never
 //! whole in memory, unless it still is from its reception.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use queue::record::Replace;
+use queue::record::{HeadEdits, Replace};
 use spool::{BodyReader, BoxFut, Spool, SpoolError};
 
 use crate::dispatch::Job;
@@ -35,9 +38,13 @@ impl Content {
             Some(hot) => Body::Hot(hot.octets.clone()),
             None => Body::Stored(spool.open_body(job.id.message, 0..job.body_len).await?),
         };
-        let edits = job.head.replace.iter().cloned().collect();
-        let prepend = job.head.prepend.clone();
-        Ok(Self { body, edits, at: 0, skip: 0, chunk: Bytes::new(), prepend })
+        Ok(Self::new(body, &job.head, job.body_len))
+    }
+
+    fn new(body: Body, head: &HeadEdits, body_len: u64) -> Self {
+        let edits = edits(head, body_len).cloned().collect();
+        let prepend = head.prepend.clone();
+        Self { body, edits, at: 0, skip: 0, chunk: Bytes::new(), prepend }
     }
 
     /// The next piece, `None` at the end.
@@ -51,7 +58,7 @@ impl Content {
             self.skip -= skipped;
             self.at += skipped;
             let edit_here =
-                self.skip == 0 && self.edits.front().is_some_and(|edit| edit.at == self.at);
+                self.skip == 0 && self.edits.front().is_some_and(|edit| edit.at <= self.at);
             if edit_here && let Some(edit) = self.edits.pop_front() {
                 self.skip = edit.len;
                 if !edit.with.is_empty() {
@@ -66,7 +73,8 @@ impl Content {
                 }
                 continue;
             }
-            let before_edit = self.edits.front().map_or(u64::MAX, |edit| edit.at - self.at);
+            let before_edit =
+                self.edits.front().map_or(u64::MAX, |edit| edit.at.saturating_sub(self.at));
             let len = before_edit.min(self.chunk.len() as u64);
             self.at += len;
             return Ok(Some(self.chunk.split_to(len as usize)));
@@ -92,7 +100,22 @@ impl BodyReader for Content {
 
 /// The octets of the content of `job` with everything that is added to it.
 pub(crate) fn content_len(job: &Job) -> u64 {
-    let grown: u64 = job.head.replace.iter().map(|edit| edit.with.len() as u64).sum();
-    let cut: u64 = job.head.replace.iter().map(|edit| edit.len).sum();
-    job.head.prepend.len() as u64 + job.body_len + grown - cut.min(job.body_len + grown)
+    edited_len(&job.head, job.body_len)
+}
+
+fn edited_len(head: &HeadEdits, body_len: u64) -> u64 {
+    let (grown, cut) = edits(head, body_len)
+        .fold((0, 0), |(grown, cut), edit| (grown + edit.with.len() as u64, cut + edit.len));
+    head.prepend.len() as u64 + body_len + grown - cut
+}
+
+/// The edits that fit a body of `body_len` octets: each behind the one before, none beyond the end.
+/// Others come from a damaged record only, and the octets of a letter are not to suffer from that.
+fn edits(head: &HeadEdits, body_len: u64) -> impl Iterator<Item = &Replace> {
+    let mut from = 0;
+    head.replace.iter().filter(move |edit| {
+        let end = edit.at.checked_add(edit.len).filter(|end| edit.at >= from && *end <= body_len);
+        from = end.unwrap_or(from);
+        end.is_some()
+    })
 }

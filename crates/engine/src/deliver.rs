@@ -3,27 +3,32 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
-use queue::route::{self, NextHop};
-use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, SpoolError, Txn};
-use tokio::time::{sleep_until, timeout};
-use tracing::{debug, error, warn};
+use queue::route::NextHop;
+use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, Page, SpoolError, Txn};
+use tokio::time::timeout;
+use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
-use crate::relay::{Crowded, Relay};
-use crate::{Shared, local, settle};
+use crate::relay::{Attempted, Relay};
+use crate::{Shared, local, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
 /// Pause between two looks at a queue whose due jobs there is no room for.
 const CROWDED: Duration = Duration::from_secs(1);
+/// The longest pause between two looks: the clock on the wall may have been set, or the machine been
+/// asleep, and then due times have come that no timer knows of.
+const LOOK: Duration = Duration::from_secs(300);
 /// Jobs claimed at once.
 const CLAIM: usize = 500;
 /// Results ride with the next durable commit, or go by themselves after this long.
 pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
+/// Jobs due within this time are left alone when others are released.
+const SOON: Duration = Duration::from_secs(5);
 /// Pause between two rounds of housekeeping, and its length.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 const MAINTAIN: Duration = Duration::from_millis(100);
@@ -73,23 +78,19 @@ pub(crate) async fn claim(shared: Arc<Shared>) {
             continue;
         }
         // A job that is due and was not given waits for room: look again soon, not at once.
-        let due = shared.world.spool.next_due();
-        let pause =
-            due.map(|due| due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)));
+        let pause = match shared.world.spool.next_due() {
+            Some(due) => due.duration_since(now).unwrap_or(CROWDED).max(Duration::from_millis(1)),
+            None => LOOK,
+        };
         tokio::select! {
             biased;
             () = &mut stop => return,
-            _ = shared.world.spool.changed() => {}
+            changed = shared.world.spool.changed() => if changed.is_err() {
+                tokio::time::sleep(CROWDED).await;
+            },
             () = shared.dispatcher.room.notified() => {}
-            () = sleep_for(&shared, pause) => {}
+            () = tokio::time::sleep(pause.min(LOOK)) => {}
         }
-    }
-}
-
-async fn sleep_for(shared: &Shared, pause: Option<Duration>) {
-    match pause {
-        Some(pause) => sleep_until((shared.world.clock.now() + pause).into()).await,
-        None => std::future::pending().await,
     }
 }
 
@@ -112,6 +113,10 @@ fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     let failed = |error: RecordError| (claimed.job, error.to_string());
     let stored = Stored::decode(&claimed.envelope).map_err(failed)?;
     let head = HeadEdits::decode(&claimed.head_edits).map_err(failed)?;
+    let known = |number: u32| stored.recipients.get(number as usize).is_some();
+    if let Some((number, _)) = claimed.open.iter().find(|(number, _)| !known(*number)) {
+        return Err((claimed.job, format!("the envelope has no recipient {number}")));
+    }
     Ok(Job {
         id: claimed.job,
         fence: claimed.fence,
@@ -125,99 +130,136 @@ fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     })
 }
 
+/// A worker that is counted: it is never missing from the count when its task ends, nor does what
+/// waits for it stay without a worker.
+struct Working {
+    shared: Arc<Shared>,
+    queue: Arc<str>,
+    counted: bool,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let dispatcher = &self.shared.dispatcher;
+        if self.counted && std::thread::panicking() {
+            error!(event = "worker.panicked", queue = %self.queue);
+            if dispatcher.fell(&self.queue) {
+                let next = work(self.shared.clone(), self.queue.clone());
+                self.shared.world.tasks.spawn(Box::pin(next));
+            }
+        } else if self.counted {
+            dispatcher.abandon(&self.queue);
+        }
+        self.shared.ended.notify_waiters();
+    }
+}
+
 /// A worker of one queue: tries job after job, over one connection while that lasts.
 async fn work(shared: Arc<Shared>, queue: Arc<str>) {
+    let mut working = Working { shared: shared.clone(), queue: queue.clone(), counted: true };
     let hop = NextHop::parse(&queue).ok();
     let mut relay = Relay::new(&shared, queue.clone());
-    loop {
-        if shared.is_stopping() {
-            relay.quit().await;
-            shared.dispatcher.abandon(&queue);
-            shared.session_ended.notify_one();
-            return;
-        }
+    while !shared.is_stopping() {
         match shared.dispatcher.next(&queue, shared.world.clock.wall()) {
             Work::Try(job) => {
-                if is_rerouted(&shared, &job).await {
-                    continue;
+                let tried = attempt(&shared, &mut relay, hop.as_ref(), job).await;
+                shared.dispatcher.tried(&queue);
+                if let Some(job) = tried
+                    && shared.dispatcher.give_back(job)
+                {
+                    working.counted = false;
+                    break;
                 }
-                let results = match &hop {
-                    Some(NextHop::Local) => local::attempt(&shared, &job).await,
-                    Some(hop) => match relay.attempt(hop, &job).await {
-                        Ok(results) => results,
-                        Err(Crowded(ending)) => {
-                            match shared.dispatcher.leave_to_others(&queue, job) {
-                                None => break,
-                                Some(alone) => {
-                                    let results = alone.everyone(&ending);
-                                    settle::settle(&shared, alone, results, None).await;
-                                    continue;
-                                }
-                            }
-                        }
-                    },
-                    None => {
-                        job.everyone(&Ending::here(Said::Ours(format!("no transport for {queue}"))))
-                    }
-                };
-                settle::settle(&shared, job, results, None).await;
             }
             Work::Adopt(job, ending, until) => {
                 let results = job.everyone(&ending);
                 settle::settle(&shared, job, results, Some(until)).await;
             }
             Work::Idle(wake) => {
-                let woken = timeout(KEEP_OPEN, wake.notified()).await.is_ok();
+                let woken = tokio::select! {
+                    biased;
+                    () = shared.stopping() => true,
+                    woken = timeout(KEEP_OPEN, wake.notified()) => woken.is_ok(),
+                };
                 shared.dispatcher.woke(&queue);
                 if !woken && shared.dispatcher.retire(&queue) {
+                    working.counted = false;
                     break;
                 }
+            }
+            Work::Leave => {
+                working.counted = false;
+                break;
             }
         }
     }
     relay.quit().await;
-    shared.session_ended.notify_one();
 }
 
-/// The configuration may have changed since the job got its queue: then it moves to the queue that
-/// is right today, and is tried there.
-async fn is_rerouted(shared: &Arc<Shared>, job: &Job) -> bool {
-    // A letter still in memory was accepted moments ago: its route is today's.
-    if job.hot.is_some() {
-        return false;
+/// Tries `job` and settles what came of it. Gives it back when there was no place to try it.
+async fn attempt(
+    shared: &Arc<Shared>,
+    relay: &mut Relay<'_>,
+    hop: Option<&NextHop>,
+    job: Job,
+) -> Option<Job> {
+    if reroute::moved(shared, &job).await {
+        return None;
     }
-    let mut queues = job.open.iter().filter_map(|(number, _)| {
-        let recipient = job.stored.recipients.get(*number as usize)?;
-        let options = &shared.options;
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
-        Some(routed.next_hop.queue_name())
-    });
-    let Some(first) = queues.next() else { return false };
-    if *first == *job.queue || !queues.all(|queue| queue == first) {
-        return false;
-    }
-    debug!(event = "job.rerouted", job = %job.id, from = %job.queue, to = first);
-    let ops = vec![Op::Requeue { job: job.id, queue: first }];
-    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.is_ok()
+    let results = match hop {
+        Some(NextHop::Local) => local::attempt(shared, &job).await,
+        Some(hop) => match relay.attempt(hop, &job).await {
+            Attempted::Ended(results) => results,
+            Attempted::Crowded => return Some(job),
+        },
+        None => {
+            let what = format!("no transport for {}", job.queue);
+            job.everyone(&Ending::here(Said::Ours(what)))
+        }
+    };
+    settle::settle(shared, job, results, None).await;
+    None
 }
 
 /// Makes deferred jobs due now: those of `queue`, or all. Gives their number.
+///
+/// What is due within [`SOON`] goes by itself. To make it due now would take the claim away from a
+/// worker that has got it meanwhile, and the letter would go twice.
 pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64, SpoolError> {
     let spool = &shared.world.spool;
     let filter = Filter { queue: queue.map(str::to_owned), held: Some(false), ..Filter::default() };
-    let due = shared.world.clock.wall();
     let (mut after, mut released) = (None, 0);
-    loop {
+    while !shared.is_stopping() {
         let page = spool.list(&filter, after, CLAIM).await?;
-        let deferred = page.rows.iter().filter(|row| !row.claimed && row.due > due);
+        let due = shared.world.clock.wall();
+        let deferred = page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON);
         let ops: Vec<Op> = deferred.map(|row| Op::SetDue { job: row.job, due }).collect();
-        if !ops.is_empty() {
-            released += ops.len() as u64;
-            spool.commit(Txn { ops, durability: RELAXED }).await?;
+        let count = ops.len() as u64;
+        if count > 0 {
+            // One that has been finished meanwhile spoils the transaction: the others go singly.
+            match spool.commit(Txn { ops, durability: RELAXED }).await {
+                Ok(_) => released += count,
+                Err(SpoolError::NotFound) => released += release_singly(shared, &page, due).await?,
+                Err(error) => return Err(error),
+            }
         }
         match page.next {
             Some(next) => after = Some(next),
-            None => return Ok(released),
+            None => break,
         }
     }
+    Ok(released)
+}
+
+async fn release_singly(shared: &Shared, page: &Page, due: SystemTime) -> Result<u64, SpoolError> {
+    let mut released = 0;
+    for row in page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON) {
+        let ops = vec![Op::SetDue { job: row.job, due }];
+        match shared.world.spool.commit(Txn { ops, durability: RELAXED }).await {
+            Ok(_) => released += 1,
+            Err(SpoolError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(released)
 }

@@ -90,10 +90,12 @@ struct Destination {
     wake: Arc<Notify>,
     back_off: BackOff,
     failure: Option<Ending>,
-    /// Workers whose last try to open a session succeeded.
+    /// One worker tries whether it is still dead; the others leave it the field.
+    probing: bool,
+    /// Sessions that are open.
     sessions: usize,
-    /// Connections that it bears at once, where it has shown that.
-    bears: Option<usize>,
+    /// Workers at most, where the destination takes fewer connections than we would make.
+    limit: Option<usize>,
 }
 
 impl Destination {
@@ -102,7 +104,21 @@ impl Destination {
     }
 
     fn is_forgettable(&self) -> bool {
-        self.waiting.is_empty() && self.workers == 0
+        self.waiting.is_empty() && self.workers == 0 && self.sessions == 0
+    }
+
+    /// The probe is over; what it found is told by `alive` or `dead`, or it found nothing.
+    fn end_probe(&mut self) {
+        if std::mem::take(&mut self.probing) {
+            self.back_off.forget_probe();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.workers = self.workers.saturating_sub(1);
+        if self.workers == 0 {
+            self.limit = None;
+        }
     }
 }
 
@@ -114,6 +130,8 @@ pub(crate) enum Work {
     Adopt(Job, Ending, SystemTime),
     /// Nothing waits; this wakes when something does.
     Idle(Arc<Notify>),
+    /// Another worker probes a dead destination and sees to what waits: this one has ended.
+    Leave,
 }
 
 /// The jobs in hand.
@@ -165,8 +183,10 @@ impl Dispatcher {
         if destination.idle > 0 {
             destination.wake.notify_one();
         }
-        let most = if destination.is_healthy() { self.connections } else { 1 };
-        let most = destination.bears.map_or(most, |bears| most.min(bears));
+        let most = match destination.is_healthy() {
+            true => destination.limit.unwrap_or(self.connections),
+            false => 1,
+        };
         let wanted = destination.waiting.len() > destination.idle && destination.workers < most;
         if wanted {
             destination.workers += 1;
@@ -180,6 +200,10 @@ impl Dispatcher {
         let Some(destination) = destinations.get_mut(queue) else {
             return Work::Idle(Arc::new(Notify::new()));
         };
+        if destination.probing {
+            destination.leave();
+            return Work::Leave;
+        }
         let Some(job) = destination.waiting.pop_front() else {
             destination.idle += 1;
             return Work::Idle(destination.wake.clone());
@@ -192,6 +216,7 @@ impl Dispatcher {
             (Gate::Closed { until, .. }, Some(failure)) => Work::Adopt(job, failure.clone(), until),
             (Gate::Probe, _) => {
                 destination.back_off.probe(now);
+                destination.probing = true;
                 Work::Try(job)
             }
             (Gate::Open | Gate::Closed { .. }, _) => Work::Try(job),
@@ -205,6 +230,13 @@ impl Dispatcher {
         }
     }
 
+    /// The job that [`next`](Self::next) gave has been tried, or was not tried at all.
+    pub(crate) fn tried(&self, queue: &str) {
+        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+            destination.end_probe();
+        }
+    }
+
     /// An awake worker wants to end. False: there is work again, it must stay.
     pub(crate) fn retire(&self, queue: &str) -> bool {
         let mut destinations = self.destinations.lock();
@@ -212,18 +244,71 @@ impl Dispatcher {
         if !destination.waiting.is_empty() {
             return false;
         }
-        destination.workers = destination.workers.saturating_sub(1);
-        if destination.is_forgettable() && destination.is_healthy() {
-            destinations.remove(queue);
-        }
+        destination.leave();
+        forget(&mut destinations, queue);
         true
     }
 
     /// A worker ends although work may wait: the host is going down.
     pub(crate) fn abandon(&self, queue: &str) {
         if let Some(destination) = self.destinations.lock().get_mut(queue) {
-            destination.workers = destination.workers.saturating_sub(1);
+            destination.leave();
         }
+    }
+
+    /// A worker has panicked. True: the caller must start another in its place.
+    pub(crate) fn fell(&self, queue: &str) -> bool {
+        let mut destinations = self.destinations.lock();
+        let Some(destination) = destinations.get_mut(queue) else { return false };
+        destination.end_probe();
+        if destination.waiting.is_empty() {
+            destination.leave();
+            return false;
+        }
+        true
+    }
+
+    /// A session was opened.
+    pub(crate) fn session_opened(&self, queue: &str) {
+        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+            destination.sessions += 1;
+        }
+    }
+
+    /// A session has ended.
+    pub(crate) fn session_closed(&self, queue: &str) {
+        let mut destinations = self.destinations.lock();
+        if let Some(destination) = destinations.get_mut(queue) {
+            destination.sessions = destination.sessions.saturating_sub(1);
+        }
+        forget(&mut destinations, queue);
+    }
+
+    /// Whether other workers have sessions with the destination: then it is not dead when it takes
+    /// no further one.
+    pub(crate) fn is_crowded(&self, queue: &str) -> bool {
+        let destinations = self.destinations.lock();
+        let crowded =
+            |destination: &Destination| destination.sessions > 0 && destination.workers > 1;
+        destinations.get(queue).is_some_and(crowded)
+    }
+
+    /// A worker found no place at a crowded destination: its job goes back to the head of the line,
+    /// and one worker less is kept from here on. False: it is the last one, and must stay.
+    pub(crate) fn give_back(&self, job: Job) -> bool {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        let mut destinations = self.destinations.lock();
+        let destination = destinations.entry(job.queue.clone()).or_default();
+        destination.waiting.push_front(job);
+        if destination.idle > 0 {
+            destination.wake.notify_one();
+        }
+        let others = destination.workers.saturating_sub(1);
+        if others > 0 {
+            destination.limit = Some(others);
+            destination.leave();
+        }
+        others > 0
     }
 
     /// The destination answered. True: it was thought dead, so its deferred jobs may go now.
@@ -231,44 +316,12 @@ impl Dispatcher {
         let mut destinations = self.destinations.lock();
         let Some(destination) = destinations.get_mut(queue) else { return false };
         let was_dead = !destination.is_healthy();
+        destination.probing = false;
         if was_dead {
             destination.back_off.success();
             destination.failure = None;
-            destination.bears = None;
         }
         was_dead
-    }
-
-    /// A worker has a session from now on, or it has none any more.
-    pub(crate) fn in_session(&self, queue: &str, is_open: bool) {
-        if let Some(destination) = self.destinations.lock().get_mut(queue) {
-            let sessions = destination.sessions;
-            destination.sessions = if is_open { sessions + 1 } else { sessions.saturating_sub(1) };
-        }
-    }
-
-    /// Whether another worker than the one that asks has a session.
-    pub(crate) fn is_served(&self, queue: &str) -> bool {
-        let destinations = self.destinations.lock();
-        destinations
-            .get(queue)
-            .is_some_and(|destination| destination.sessions > 0 && destination.workers > 1)
-    }
-
-    /// The destination refuses a further connection while it serves others: the worker that asked
-    /// for it gives `job` to those, and ends. It gets the job back when there are none any more.
-    pub(crate) fn leave_to_others(&self, queue: &str, job: Job) -> Option<Job> {
-        let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else { return Some(job) };
-        if destination.workers < 2 {
-            return Some(job);
-        }
-        destination.workers -= 1;
-        destination.bears = Some(destination.workers);
-        destination.waiting.push_front(job);
-        self.jobs.fetch_add(1, Ordering::Relaxed);
-        destination.wake.notify_one();
-        None
     }
 
     /// The destination did not answer; `failure` says how.
@@ -284,6 +337,7 @@ impl Dispatcher {
         let mut destinations = self.destinations.lock();
         let destination = destinations.entry(queue.into()).or_default();
         destination.back_off.failure(schedule, what, now, chance);
+        destination.probing = false;
         destination.failure = Some(failure);
     }
 
@@ -296,11 +350,12 @@ impl Dispatcher {
     pub(crate) fn workers(&self) -> usize {
         self.destinations.lock().values().map(|destination| destination.workers).sum()
     }
+}
 
-    /// Wakes every idle worker, so that it sees that the host is going down.
-    pub(crate) fn wake_all(&self) {
-        for destination in self.destinations.lock().values() {
-            destination.wake.notify_waiters();
-        }
+/// Forgets a destination of which nothing is left to know.
+fn forget(destinations: &mut BTreeMap<Arc<str>, Destination>, queue: &str) {
+    let known = destinations.get(queue);
+    if known.is_some_and(|known| known.is_forgettable() && known.is_healthy()) {
+        destinations.remove(queue);
     }
 }

@@ -30,6 +30,11 @@ impl Ids {
         let mut last = self.last.lock();
         last.0 = last.0.max(wall);
         last.1 = (last.1 + 1) & ((1 << COUNTER_BITS) - 1);
+        if last.1 == 0 {
+            // A clock that was set back stands still here, for hours perhaps: the count must not
+            // come round within one moment.
+            last.0 += Duration::from_millis(1);
+        }
         MessageId::new(last.0, self.node, self.life << COUNTER_BITS | last.1)
     }
 }
@@ -37,6 +42,18 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_new_however_long_the_clock_stands() {
+        let ids = Ids::new(0, None, 0);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let mut last = ids.next(now);
+        for _ in 0..(2 << COUNTER_BITS) {
+            let next = ids.next(now);
+            assert!(last < next);
+            last = next;
+        }
+    }
 
     #[test]
     fn ids_rise_although_the_clock_falls() {

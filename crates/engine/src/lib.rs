@@ -25,8 +25,11 @@ mod passing;
 mod receive;
 mod relay;
 mod report;
+mod reroute;
 mod settle;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -99,7 +102,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
-    pub(crate) session_ended: Notify,
+    pub(crate) ended: Notify,
     client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -158,7 +161,7 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             sessions: AtomicUsize::new(0),
-            session_ended: Notify::new(),
+            ended: Notify::new(),
             client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -194,7 +197,6 @@ impl Engine {
     pub fn stop(&self) {
         self.shared.is_stopping.store(true, Ordering::Release);
         self.shared.stop.notify_waiters();
-        self.shared.dispatcher.wake_all();
     }
 
     /// Sessions and workers still at work; after [`stop`](Self::stop) it falls to 0.
@@ -216,8 +218,14 @@ impl Engine {
 
     /// Ends when nothing is at work any more.
     pub async fn stopped(&self) {
-        while self.busy() > 0 {
-            self.shared.session_ended.notified().await;
+        loop {
+            let ended = self.shared.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if self.busy() == 0 {
+                return;
+            }
+            ended.await;
         }
     }
 

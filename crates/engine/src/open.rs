@@ -2,9 +2,12 @@
 //! until one answers (RFC 5321 §5.1).
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::Poll;
 
+use mail::lookup::{Answer, Question};
 use queue::fate::Said;
 use queue::route::NextHop;
 use queue::search::{Facts, Search, Step};
@@ -39,9 +42,9 @@ impl Dialer {
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
-                    for question in questions {
-                        let answer = shared.names.ask(&shared.world, &question).await;
-                        search.answer(&question, &answer);
+                    let answers = answers(shared, &questions).await;
+                    for (question, answer) in questions.iter().zip(&answers) {
+                        search.answer(question, answer);
                     }
                 }
                 Step::Done(Ok(exchangers)) => {
@@ -102,6 +105,25 @@ impl Dialer {
             self.failure = Some(ending);
         }
     }
+}
+
+/// Asks `questions` all at once, and gives the answers in their order.
+async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
+    let ask = |question| Box::pin(shared.names.ask(&shared.world, question));
+    let mut open: Vec<_> = questions.iter().map(ask).collect();
+    let mut answers = vec![None; questions.len()];
+    poll_fn(|context| {
+        for (asking, answer) in open.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(ready) = asking.as_mut().poll(context)
+            {
+                *answer = Some(ready);
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 /// A host that wants no mail at all counts only when no other host of the destination had anything

@@ -25,6 +25,8 @@ use crate::passing::Passing;
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
 const READ_MAX: usize = 64 * 1024;
+/// Octets of replies gathered before they are written.
+const WRITE: usize = 16 * 1024;
 /// How long a client may refuse to take our replies.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
@@ -59,9 +61,20 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<dyn Listener>, gat
     }
 }
 
+/// A session that is counted, until its task ends in whatever way.
+struct Counted(Arc<Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.notify_waiters();
+    }
+}
+
 /// One connection from greeting to close.
 async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
+    let _counted = Counted(shared.clone());
     let now = shared.world.clock.now();
     let options = gate.options.clone();
     let session = if before >= shared.options.sessions {
@@ -87,8 +100,6 @@ async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
     if let Err(error) = conversation.run().await {
         debug!(event = "session.broken", %peer, %error);
     }
-    shared.sessions.fetch_sub(1, Ordering::Relaxed);
-    shared.session_ended.notify_one();
     debug!(event = "session.closed", %peer);
 }
 
@@ -119,8 +130,12 @@ impl Conversation<'_> {
         let mut stopped = false;
         loop {
             match self.session.poll() {
-                Output::Send(octets) if self.out.is_empty() => self.out = octets,
-                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Send(octets) => {
+                    self.out.extend_from_slice(&octets);
+                    if self.out.len() >= WRITE {
+                        self.flush().await?;
+                    }
+                }
                 Output::Content(octets) => self.take(octets).await,
                 Output::Discard => self.incoming = None,
                 Output::Ask(question) => {
@@ -159,8 +174,8 @@ impl Conversation<'_> {
         if let Some(octets) = self.buffer.get(..len) {
             self.session.handle(Input::Bytes(octets), now);
         }
-        // A full buffer means that more waits: content is streaming in.
-        if len == self.buffer.len() && len < READ_MAX {
+        // A full buffer means that more waits. Only content is worth a larger one.
+        if len == self.buffer.len() && len < READ_MAX && self.incoming.is_some() {
             self.buffer.resize(len * 2, 0);
         }
     }

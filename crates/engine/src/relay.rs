@@ -18,6 +18,33 @@ use crate::{Shared, deliver};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// What came of an attempt.
+pub(crate) enum Attempted {
+    /// A result for every open recipient.
+    Ended(Vec<(u32, Ending)>),
+    /// Nothing: the next hop takes no further connection beside those that others have open.
+    Crowded,
+}
+
+/// A place among the sessions of a destination, as long as the connection lives.
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    queue: Arc<str>,
+}
+
+impl Place {
+    fn new(shared: &Arc<Shared>, queue: &Arc<str>) -> Self {
+        shared.dispatcher.session_opened(queue);
+        Self { shared: shared.clone(), queue: queue.clone() }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.dispatcher.session_closed(&self.queue);
+    }
+}
+
 /// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
 const RECIPIENTS: usize = 100;
 
@@ -26,42 +53,23 @@ pub(crate) struct Relay<'a> {
     shared: &'a Arc<Shared>,
     queue: Arc<str>,
     connection: Option<Connection>,
-    /// The last try to open a session succeeded.
-    in_session: bool,
-}
-
-/// The host refuses one more connection while it serves others of ours: no fault of the destination
-/// and none of the message.
-pub(crate) struct Crowded(pub(crate) Ending);
-
-impl Drop for Relay<'_> {
-    fn drop(&mut self) {
-        self.set_in_session(false);
-    }
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, in_session: false }
+        Self { shared, queue, connection: None }
     }
 
     /// Ends the session properly, if there is one.
-    pub(crate) async fn quit(mut self) {
-        if let Some(connection) = self.connection.take() {
+    pub(crate) async fn quit(self) {
+        if let Some(connection) = self.connection {
             connection.quit().await;
         }
     }
 
-    /// Tries `job`. Every open recipient gets a result.
-    ///
-    /// # Errors
-    /// [`Crowded`]: nothing was tried, another worker should.
-    pub(crate) async fn attempt(
-        &mut self,
-        hop: &NextHop,
-        job: &Job,
-    ) -> Result<Vec<(u32, Ending)>, Crowded> {
+    /// Tries `job`.
+    pub(crate) async fn attempt(&mut self, hop: &NextHop, job: &Job) -> Attempted {
         let mut left: Vec<u32> = job.open.iter().map(|(number, _)| *number).collect();
         let mut results = Vec::with_capacity(left.len());
         let mut dialer = None;
@@ -70,18 +78,18 @@ impl<'a> Relay<'a> {
             let reused = self.is_open();
             let (remote, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
                 Ok(transacted) => transacted,
-                Err(ending) if results.is_empty() && self.is_crowded(&ending) => {
-                    return Err(Crowded(ending));
-                }
-                Err(ending) => {
+                Err(NoSession::Crowded(_)) if results.is_empty() => return Attempted::Crowded,
+                Err(NoSession::Crowded(ending) | NoSession::Failed(ending)) => {
                     results.extend(left.drain(..).map(|number| (number, ending.clone())));
                     break;
                 }
             };
             if is_lost_early(&transacted.outcome) && transacted.fault.is_none() {
-                // A connection that stood open too long, or a host that fails: nothing was taken,
-                // so a fresh connection or the next address may take it now.
-                if let Some(dialer) = dialer.as_mut().filter(|_| !reused) {
+                // Nothing was taken, so another connection may take it now.
+                if reused {
+                    // The host has worked with this connection before: it gets another chance.
+                    dialer = None;
+                } else if let Some(dialer) = &mut dialer {
                     let first = transacted.outcome.recipients.into_iter().next();
                     dialer.failed(first.map_or_else(nothing, |result| ending(&remote, result)));
                 }
@@ -95,20 +103,7 @@ impl<'a> Relay<'a> {
                 results.extend(left.drain(..).map(|number| (number, none.clone())));
             }
         }
-        Ok(results)
-    }
-
-    fn is_crowded(&self, ending: &Ending) -> bool {
-        matches!(&ending.said, Said::Refused { reply, .. } if reply.is_transient())
-            && !self.in_session
-            && self.shared.dispatcher.is_served(&self.queue)
-    }
-
-    fn set_in_session(&mut self, is_open: bool) {
-        if self.in_session != is_open {
-            self.in_session = is_open;
-            self.shared.dispatcher.in_session(&self.queue, is_open);
-        }
+        Attempted::Ended(results)
     }
 
     fn is_open(&self) -> bool {
@@ -121,9 +116,9 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         job: &Job,
         chunk: &[u32],
-    ) -> Result<(String, Transacted), Ending> {
-        let mut content =
-            Content::open(&self.shared.world.spool, job).await.map_err(|e| fault(&e))?;
+    ) -> Result<(String, Transacted), NoSession> {
+        let content = Content::open(&self.shared.world.spool, job).await;
+        let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
         let mut connection = self.connect(hop, dialer).await?;
         let transacted = connection.transact(transaction(job, chunk), &mut content).await;
         let remote = connection.remote.clone();
@@ -138,7 +133,7 @@ impl<'a> Relay<'a> {
         &mut self,
         hop: &NextHop,
         dialer: &mut Option<Dialer>,
-    ) -> Result<Connection, Ending> {
+    ) -> Result<Connection, NoSession> {
         if let Some(connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
             if age < LIFETIME {
@@ -154,26 +149,28 @@ impl<'a> Relay<'a> {
             },
         };
         match opened {
-            Ok(connection) => {
-                self.set_in_session(true);
-                alive(self.shared, &self.queue).await;
+            Ok(mut connection) => {
+                connection.place = Some(Place::new(self.shared, &self.queue));
+                alive(self.shared, &self.queue);
                 Ok(connection)
             }
+            // An answer for good came from a destination that works.
+            Err(ending) if !ending.said.is_trouble_of_destination() => {
+                alive(self.shared, &self.queue);
+                Err(NoSession::Failed(ending))
+            }
+            Err(ending) if self.shared.dispatcher.is_crowded(&self.queue) => {
+                Err(NoSession::Crowded(ending))
+            }
             Err(ending) => {
-                self.set_in_session(false);
-                if !self.is_crowded(&ending) {
-                    self.dead(&ending);
-                }
-                Err(ending)
+                self.dead(&ending);
+                Err(NoSession::Failed(ending))
             }
         }
     }
 
     /// The next hop did not answer: one probe for each pause from here on.
     fn dead(&self, ending: &Ending) {
-        if !ending.said.is_trouble_of_destination() {
-            return;
-        }
         let (now, chance) = (self.shared.world.clock.wall(), self.shared.world.random.next());
         let schedule = &self.shared.options.schedule;
         let what = ending.said.to_string();
@@ -182,15 +179,28 @@ impl<'a> Relay<'a> {
     }
 }
 
+/// Why there is no session to speak in.
+enum NoSession {
+    /// What the recipients are to be told.
+    Failed(Ending),
+    /// The same, but others have sessions with the next hop.
+    Crowded(Ending),
+}
+
 /// The next hop answered: what was deferred because it was dead may go now.
-async fn alive(shared: &Arc<Shared>, queue: &str) {
+fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     if !shared.dispatcher.alive(queue) {
         return;
     }
-    info!(event = "destination.alive", queue);
-    if let Err(error) = deliver::release(shared, Some(queue)).await {
-        warn!(event = "destination.release", queue, %error);
-    }
+    info!(event = "destination.alive", %queue);
+    let (shared, queue) = (shared.clone(), queue.clone());
+    let tasks = shared.world.tasks.clone();
+    // A long queue takes its time, and the session just opened is not to wait for it.
+    tasks.spawn(Box::pin(async move {
+        if let Err(error) = deliver::release(&shared, Some(&queue)).await {
+            warn!(event = "destination.release", %queue, %error);
+        }
+    }));
 }
 
 fn transaction(job: &Job, chunk: &[u32]) -> Transaction {
@@ -234,11 +244,14 @@ fn settle_chunk(
 }
 
 /// Whether the connection was lost before the message was complete and no recipient was decided:
-/// then it can be sent over another one.
+/// then it can be sent over another one. A 421 is such a loss, said aloud (RFC 5321 §3.8); a host
+/// that says it to a connection that stood idle may take mail over a new one at once.
 fn is_lost_early(outcome: &Outcome) -> bool {
     let early = |result: &RecipientResult| match result {
         RecipientResult::Lost(Step::Dot, _) | RecipientResult::Lost(_, Lost::Aborted) => false,
         RecipientResult::Lost(..) => true,
+        RecipientResult::Refused(Step::Dot, _) => false,
+        RecipientResult::Refused(_, reply) => reply.code().get() == 421,
         _ => false,
     };
     !outcome.recipients.is_empty() && outcome.recipients.iter().all(early)

@@ -12,8 +12,8 @@ use mail::{
     ReversePath,
 };
 use queue::record::{Class, HeadEdits, Origin, Stored};
-use spool::SpoolError;
-use tracing::info;
+use spool::{Body, BodySink, SpoolError};
+use tracing::{error, info};
 
 use crate::Shared;
 use crate::admit::Pending;
@@ -21,6 +21,7 @@ use crate::content::{Content, content_len};
 use crate::dispatch::Job;
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait.
+#[derive(Default)]
 pub(crate) struct Due {
     pub(crate) failed: Vec<ReportedRecipient>,
     pub(crate) delayed: Vec<ReportedRecipient>,
@@ -33,11 +34,11 @@ pub(crate) struct Due {
 pub(crate) async fn write(
     shared: &Arc<Shared>,
     job: &Job,
-    due: Due,
+    due: &Due,
     now: SystemTime,
 ) -> Result<Vec<Pending>, SpoolError> {
     let mut reports = Vec::new();
-    for (kind, told) in [(Kind::Failed, due.failed), (Kind::Delayed, due.delayed)] {
+    for (kind, told) in [(Kind::Failed, &due.failed), (Kind::Delayed, &due.delayed)] {
         if told.is_empty() {
             continue;
         }
@@ -46,7 +47,7 @@ pub(crate) async fn write(
             info!(event = "report.none", id = %job.id.message, "the reverse-path is null");
             continue;
         };
-        reports.push(report(shared, job, kind, sender, told, now).await?);
+        reports.push(report(shared, job, kind, sender, told.clone(), now).await?);
     }
     Ok(reports)
 }
@@ -77,13 +78,44 @@ async fn report(
         returned,
         eight_bit: job.stored.eight_bit,
     };
-    let mut sink = shared.world.spool.begin_body(None).await?;
-    sink.write(report.head()).await?;
-    original(shared, job, returned, sink.as_mut()).await?;
-    sink.write(report.tail()).await?;
-    let body = sink.finish().await?;
+    let body = match body(shared, &report, Some(job)).await {
+        Ok(body) => body,
+        Err(Unwritten::Spool(error)) => return Err(error),
+        // The sender is told all the same, without the octets that nobody can read any more.
+        Err(Unwritten::Original(error)) => {
+            error!(event = "content.unreadable", id = %job.id.message, %error);
+            let report = Report { returned: Returned::Headers, ..report };
+            body(shared, &report, None).await.map_err(Unwritten::into_error)?
+        }
+    };
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
     Ok(Pending { id, stored: stored(shared, sender, job, now), head: HeadEdits::default(), body })
+}
+
+/// Why the content of a report was not written.
+enum Unwritten {
+    /// The original cannot be read.
+    Original(SpoolError),
+    /// The report cannot be stored.
+    Spool(SpoolError),
+}
+
+impl Unwritten {
+    fn into_error(self) -> SpoolError {
+        let (Self::Original(error) | Self::Spool(error)) = self;
+        error
+    }
+}
+
+/// Writes the content of `report`, with the original that belongs to `job`.
+async fn body(shared: &Arc<Shared>, report: &Report, job: Option<&Job>) -> Result<Body, Unwritten> {
+    let mut sink = shared.world.spool.begin_body(None).await.map_err(Unwritten::Spool)?;
+    sink.write(report.head()).await.map_err(Unwritten::Spool)?;
+    if let Some(job) = job {
+        original(shared, job, report.returned, sink.as_mut()).await?;
+    }
+    sink.write(report.tail()).await.map_err(Unwritten::Spool)?;
+    sink.finish().await.map_err(Unwritten::Spool)
 }
 
 /// The message as it was sent on, or its header section only.
@@ -91,24 +123,26 @@ async fn original(
     shared: &Arc<Shared>,
     job: &Job,
     returned: Returned,
-    sink: &mut dyn spool::BodySink,
-) -> Result<(), SpoolError> {
-    let mut content = Content::open(&shared.world.spool, job).await?;
+    sink: &mut dyn BodySink,
+) -> Result<(), Unwritten> {
+    let content = Content::open(&shared.world.spool, job).await;
+    let mut content = content.map_err(Unwritten::Original)?;
     if returned == Returned::Full {
-        while let Some(chunk) = content.next().await? {
-            sink.write(chunk).await?;
+        while let Some(chunk) = content.next().await.map_err(Unwritten::Original)? {
+            sink.write(chunk).await.map_err(Unwritten::Spool)?;
         }
         return Ok(());
     }
     let mut header = BytesMut::new();
     while header.len() < RETURN_HEADERS_MAX {
-        match content.next().await? {
+        match content.next().await.map_err(Unwritten::Original)? {
             Some(chunk) => header.extend_from_slice(&chunk),
             None => break,
         }
     }
     let (head, _) = split_head(&header);
-    sink.write(Bytes::copy_from_slice(cut_headers(head))).await
+    let head = Bytes::copy_from_slice(cut_headers(head));
+    sink.write(head).await.map_err(Unwritten::Spool)
 }
 
 fn postmaster(host: mail::DomainName) -> Mailbox {

@@ -1,7 +1,6 @@
 //! After an attempt: the fate of each recipient, the reports that are due, and one transaction that
 //! makes all of it true together.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,29 +8,96 @@ use mail::report::Action;
 use queue::fate::{self, Case, Decision, Fate};
 use queue::record::Attempt;
 use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::Shared;
 use crate::deliver::RELAXED;
 use crate::dispatch::{Ending, Job};
 use crate::report::{self, Due};
 
-/// Pause before a job is tried again whose result could not be recorded.
+/// Pause before a job is tried again whose report found no room.
 const AGAIN: Duration = Duration::from_secs(600);
-/// Pause between two tries to put a job back while the spool fails.
-const PUT_BACK: Duration = Duration::from_secs(10);
+/// Pauses between tries to book a result, the first and the longest. Meanwhile the worker tries
+/// nothing else: what it did could not be booked either.
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What an attempt has changed.
+struct Settled {
+    updates: Vec<RecipientUpdate>,
+    /// The earliest next try; none: the job is done.
+    again: Option<SystemTime>,
+    told: Due,
+    /// Who is told of a failure: they stay open as long as the report is not written.
+    failed: Vec<u32>,
+}
 
 /// Books `results` of `job`. `not_before`: the destination is dead until then.
+///
+/// It does not give up while the spool is out of order: a delivery that is not booked would be made
+/// again, and a claim that is not given back keeps its job until the next start.
 pub(crate) async fn settle(
     shared: &Arc<Shared>,
     job: Job,
     results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
 ) {
+    let settled = decide(shared, &job, results, not_before);
+    let mut pause = PAUSE;
+    loop {
+        let error = match book(shared, &job, &settled).await {
+            Ok(()) => return,
+            // Also what follows an outcome that was not known, and was a success.
+            Err(error @ (SpoolError::Fenced | SpoolError::NotFound)) => {
+                info!(event = "job.taken-away", job = %job.id, %error);
+                return;
+            }
+            Err(error @ SpoolError::Invalid(_)) => return put_off(shared, &job, &error).await,
+            Err(error) => error,
+        };
+        warn!(event = "result.not-recorded", job = %job.id, %error);
+        tokio::select! {
+            biased;
+            () = shared.stopping() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// A fault of ours, that would be the same the next time: the job goes back as it was.
+async fn put_off(shared: &Shared, job: &Job, error: &SpoolError) {
+    error!(event = "result.invalid", job = %job.id, %error);
+    let next = Next::Retry(shared.world.clock.wall() + AGAIN);
+    let update = Op::Update { job: job.id, fence: job.fence, recipients: Vec::new(), next };
+    if let Err(error) = commit(shared, vec![update]).await {
+        warn!(event = "job.not-put-off", job = %job.id, %error);
+    }
+}
+
+/// Gives `job` back untried.
+pub(crate) async fn give_back(shared: &Shared, job: &Job) {
+    let (fence, next) = (job.fence, Next::Release);
+    let update = Op::Update { job: job.id, fence, recipients: Vec::new(), next };
+    if let Err(error) = commit(shared, vec![update]).await {
+        info!(event = "job.not-given-back", job = %job.id, %error);
+    }
+}
+
+fn decide(
+    shared: &Shared,
+    job: &Job,
+    results: Vec<(u32, Ending)>,
+    not_before: Option<SystemTime>,
+) -> Settled {
     let now = shared.world.clock.wall();
     let chance = shared.world.random.next();
-    let mut updates = Vec::with_capacity(results.len());
-    let (mut failed, mut delayed, mut again) = (Vec::new(), Vec::new(), None);
+    let mut settled = Settled {
+        updates: Vec::with_capacity(results.len()),
+        again: None,
+        told: Due::default(),
+        failed: Vec::new(),
+    };
     for (number, Ending { said, remote }) in results {
         let known = job.open.iter().find(|(open, _)| *open == number);
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
@@ -47,37 +113,68 @@ pub(crate) async fn settle(
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);
-        show(&job, number, &decision);
+        show(job, number, &decision);
         let record = decision.attempt.encode();
         let outcome = decision.fate.outcome();
-        updates.push(RecipientUpdate { recipient: number, outcome, record });
+        settled.updates.push(RecipientUpdate { recipient: number, outcome, record });
         if let Fate::Retry { at } = decision.fate {
             let at = not_before.map_or(at, |until| at.max(until.min(job.stored.expire)));
-            again = Some(again.map_or(at, |other: SystemTime| other.min(at)));
+            settled.again = Some(settled.again.map_or(at, |other: SystemTime| other.min(at)));
         }
         let path = job.stored.recipients.get(number as usize).map(|recipient| &recipient.path);
         let told = path.and_then(|path| decision.reported(path, job.stored.expire));
         match told {
-            Some(told) if told.action == Action::Failed => failed.push(told),
-            Some(told) => delayed.push(told),
+            Some(told) if told.action == Action::Failed => {
+                settled.failed.push(number);
+                settled.told.failed.push(told);
+            }
+            Some(told) => settled.told.delayed.push(told),
             None => {}
         }
     }
-    let next = again.map_or(Next::Done, Next::Retry);
-    let recipients = updates.clone();
-    let update = Op::Update { job: job.id, fence: job.fence, recipients, next };
-    let told = Due { failed, delayed };
-    let booked = match report::write(shared, &job, told, now).await {
-        Ok(reports) if reports.is_empty() => {
-            let txn = Txn { ops: vec![update], durability: RELAXED };
-            shared.world.spool.commit(txn).await.map(drop)
-        }
-        Ok(reports) => shared.insert(reports, vec![update]).await.map(drop),
+    settled
+}
+
+/// Makes `settled` true, with the reports that are due; without them where there is no room.
+async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), SpoolError> {
+    let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
+    let booked = match reports {
+        Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
+        Ok(reports) => shared.insert(reports, vec![update(job, settled)]).await.map(drop),
         Err(error) => Err(error),
     };
-    if let Err(error) = booked {
-        put_back(shared, &job, updates, &error).await;
+    match booked {
+        Err(SpoolError::Full(why)) => {
+            warn!(event = "report.no-room", job = %job.id, why);
+            let update = without_reports(job, settled, shared.world.clock.wall());
+            commit(shared, vec![update]).await
+        }
+        booked => booked,
     }
+}
+
+async fn commit(shared: &Shared, ops: Vec<Op>) -> Result<(), SpoolError> {
+    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.map(drop)
+}
+
+fn update(job: &Job, settled: &Settled) -> Op {
+    let next = settled.again.map_or(Next::Done, Next::Retry);
+    Op::Update { job: job.id, fence: job.fence, recipients: settled.updates.clone(), next }
+}
+
+/// The report cannot be kept now. Whoever is to be told of stays open and is tried again; what was
+/// delivered is booked, so that it is not delivered twice.
+fn without_reports(job: &Job, settled: &Settled, now: SystemTime) -> Op {
+    let told = |update: &RecipientUpdate| settled.failed.contains(&update.recipient);
+    let booked = |update: &RecipientUpdate| match update.outcome {
+        // Its record says that the sender knows of the delay, which is not so.
+        RecipientOutcome::Deferred if !settled.told.delayed.is_empty() => None,
+        _ if told(update) => None,
+        _ => Some(update.clone()),
+    };
+    let recipients = settled.updates.iter().filter_map(booked).collect();
+    let again = settled.again.map_or(now + AGAIN, |at| at.min(now + AGAIN));
+    Op::Update { job: job.id, fence: job.fence, recipients, next: Next::Retry(again) }
 }
 
 /// One line for the operator about each recipient.
@@ -95,44 +192,6 @@ fn show(job: &Job, number: u32, decision: &Decision) {
         }
         Fate::Retry { .. } => {
             info!(event = "recipient.deferred", %id, %recipient, %queue, remote, %why)
-        }
-    }
-}
-
-/// The result could not be booked, for want of room for a report perhaps: what was delivered is
-/// booked alone, so that it is not delivered twice, and the rest is tried again. While even that
-/// fails the job stays with this worker, since nobody else can give its claim back.
-async fn put_back(
-    shared: &Arc<Shared>,
-    job: &Job,
-    mut updates: Vec<RecipientUpdate>,
-    error: &SpoolError,
-) {
-    warn!(event = "result.not-recorded", job = %job.id, %error);
-    updates.retain(|update| update.outcome == RecipientOutcome::Delivered);
-    let mut stop = pin!(shared.stopping());
-    loop {
-        let next = Next::Retry(shared.world.clock.wall() + AGAIN);
-        let recipients = updates.clone();
-        let update = Op::Update { job: job.id, fence: job.fence, recipients, next };
-        let txn = Txn { ops: vec![update], durability: RELAXED };
-        match shared.world.spool.commit(txn).await {
-            Ok(_) => return,
-            Err(SpoolError::Fenced | SpoolError::NotFound) => {
-                info!(event = "job.taken-away", job = %job.id, %error);
-                return;
-            }
-            Err(error) => {
-                warn!(event = "job.not-put-back", job = %job.id, %error);
-                if matches!(error, SpoolError::Invalid(_)) {
-                    updates.clear();
-                }
-            }
-        }
-        tokio::select! {
-            biased;
-            () = &mut stop => return,
-            () = tokio::time::sleep(PUT_BACK) => {}
         }
     }
 }

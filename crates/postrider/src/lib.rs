@@ -10,4 +10,5 @@ pub mod config;
 pub mod doors;
 pub mod drop;
 pub mod intake;
+pub mod pages;
 pub mod plan;

@@ -6,18 +6,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::doors::World;
 use engine::{Masquerade, Options};
 use queue::access::{Access, Users};
+use queue::domains::DomainPattern as Pattern;
 use queue::reason::Source as RuleSource;
-use queue::route::{DomainPattern as Pattern, Routes, Rule, Transport};
+use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
 use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
+use spool::Spool;
 
 use crate::config::{
     Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Share, Source, Sourced,
 };
-use crate::doors::SystemRandom;
+use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -136,6 +139,20 @@ fn masquerade(config: &Config) -> Option<Masquerade> {
         }
     }
     Some(Masquerade { domain: hidden.domain.value.clone(), hosts, below })
+}
+
+/// All doors on the real world, as `config` says, over `spool`.
+pub fn world(config: &Config, spool: Arc<dyn Spool>) -> World {
+    let mailbox = config.local.mailbox.value.clone();
+    World {
+        tasks: Arc::new(Runtime),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        network: Arc::new(TcpNetwork),
+        names: Arc::new(Stub::new(config.dns.name_servers().0)),
+        mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
+        spool,
+    }
 }
 
 /// What the spool is told.

@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use mail::address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
 use mail::reply::{Reply, Topic};
 
+use crate::domains::DomainTable;
 use crate::reason::{Reason, Source};
-use crate::route::DomainTable;
 
 /// Received fields a message may have before it is taken for a loop (RFC 5321 §6.3 asks for 100).
 pub const MAX_HOPS: usize = 100;

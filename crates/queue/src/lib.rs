@@ -6,6 +6,7 @@
 
 pub mod access;
 mod chance;
+pub mod domains;
 pub mod fate;
 pub mod reason;
 pub mod record;

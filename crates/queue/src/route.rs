@@ -3,7 +3,6 @@
 //!
 //! Here is only the choice of the next hop; its addresses are found by [`search`](crate::search).
 
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +15,7 @@ use mail::address::{Domain, DomainName, ForwardPath, Literal};
 use crate::access::Access;
 use crate::reason::{Reason, Source};
 
-pub use table::{DomainPattern, DomainTable};
+use crate::domains::DomainTable;
 
 /// The port of SMTP between hosts (RFC 5321 §4.5.4.2).
 pub const SMTP_PORT: u16 = 25;

@@ -178,6 +178,11 @@ impl Host {
         Log::open(disk, options).map(|(log, _)| log)
     }
 
+    /// Changes what the engine is told from its next start on.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.plan.options);
+    }
+
     /// The engine, while the host is on.
     pub fn engine(&self) -> Option<&Engine> {
         self.running.as_ref().map(|running| &running.engine)

@@ -9,7 +9,8 @@ use engine::{Masquerade, Options};
 use ipnet::IpNet;
 use mail::lookup::Record;
 use mail::{ForwardPath, ReversePath};
-use queue::route::{DomainPattern, Rule};
+use queue::domains::DomainPattern;
+use queue::route::Rule;
 use scene::{Data, Scene};
 
 use crate::host::{Ground, Host, Plan};

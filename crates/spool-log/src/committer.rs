@@ -55,6 +55,8 @@ pub(crate) struct Committer {
     pub(crate) next_seq: u32,
     staged: Vec<Staged>,
     touched: HashSet<MessageId>,
+    /// Messages inserted by what is staged.
+    inserts: usize,
     written: Vec<Written>,
     /// What is unsynced and nobody waits for must be synced after this long.
     pub(crate) linger: Option<Duration>,
@@ -75,6 +77,7 @@ impl Committer {
             next_seq,
             staged: Vec::new(),
             touched: HashSet::new(),
+            inserts: 0,
             written: Vec::new(),
             linger: None,
             evacuation: None,
@@ -145,7 +148,7 @@ impl Committer {
     /// Checks a transaction and makes sure that there is room for it.
     fn plan(&mut self, steps: Vec<Step>) -> Result<Plan, SpoolError> {
         let shared = &self.shared;
-        let staged = self.staged.len();
+        let staged = self.inserts;
         let rules = Rules {
             index: &shared.index,
             node: shared.options.node,
@@ -165,7 +168,8 @@ impl Committer {
     }
 
     fn append(&mut self, plan: Plan, relaxed: Option<Duration>, promise: Promise) {
-        let Plan { records, mut entries, released, claimed, adopted, .. } = plan;
+        let Plan { records, mut entries, released, claimed, adopted, inserts, .. } = plan;
+        self.inserts += inserts;
         if let Some(active) = &mut self.hot
             && !records.is_empty()
         {
@@ -211,6 +215,7 @@ impl Committer {
             return;
         }
         self.touched.clear();
+        self.inserts = 0;
         if let Some(active) = &mut self.hot
             && active.write().is_err()
             && let Err(error) = self.rescue()

@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::meta::{BodyRef, JobState};
 use crate::queues::{JobSlot, Queues, Standing};
 use crate::record::{Entry, Fact, record_len};
+use crate::table::Table;
 
 pub(crate) type Slot = u32;
 const NONE: u32 = u32::MAX;
@@ -63,53 +64,6 @@ pub(crate) struct Job {
 impl Job {
     fn standing(&self) -> Standing {
         Standing { queue: self.queue, due: self.due, held: self.held, claimed: self.claim != 0 }
-    }
-}
-
-/// A table whose rows keep their numbers.
-struct Table<T> {
-    rows: Vec<Option<T>>,
-    free: Vec<u32>,
-}
-
-impl<T> Table<T> {
-    const fn new() -> Self {
-        Self { rows: Vec::new(), free: Vec::new() }
-    }
-
-    fn add(&mut self, row: T) -> u32 {
-        if let Some(n) = self.free.pop()
-            && let Some(place) = self.rows.get_mut(n as usize)
-        {
-            *place = Some(row);
-            return n;
-        }
-        self.rows.push(Some(row));
-        (self.rows.len() - 1) as u32
-    }
-
-    fn get(&self, n: u32) -> Option<&T> {
-        self.rows.get(n as usize)?.as_ref()
-    }
-
-    fn get_mut(&mut self, n: u32) -> Option<&mut T> {
-        self.rows.get_mut(n as usize)?.as_mut()
-    }
-
-    fn take(&mut self, n: u32) -> Option<T> {
-        let row = self.rows.get_mut(n as usize)?.take();
-        if row.is_some() {
-            self.free.push(n);
-        }
-        row
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.rows.iter_mut().flatten()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0..).zip(&self.rows).filter_map(|(n, row)| Some((n, row.as_ref()?)))
     }
 }
 
@@ -444,7 +398,10 @@ impl Index {
     fn delete(&mut self, id: MessageId) {
         let Some(slot) = self.by_id.remove(&id) else { return };
         self.drop_jobs(slot);
-        if self.messages.get(slot).is_some_and(|message| message.refs > 0) {
+        // The message that kept its body may have gone from the log, while those that came to share
+        // it through that one are still to be read: nothing is forgotten before the end.
+        let needed = self.messages.get(slot).is_some_and(|message| message.refs > 0);
+        if needed || self.replaying {
             self.ghosts.insert(id, slot);
         } else {
             self.forget(slot);

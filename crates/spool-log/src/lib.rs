@@ -1,7 +1,7 @@
 //! The spool on one machine: a segmented log with group commit.
 //!
 //! Mail is appended to the active segment and synced once for all who wait; what is held is known
-//! from an [index](index) in memory, which a start rebuilds. A segment that nothing needs is used
+//! from an index in memory, which a start rebuilds. A segment that nothing needs is used
 //! again. Bodies over 256 KiB have files of their own. `Spool::commit` answers when the disk has it,
 //! so the receipt is what the final `250` is made from (RFC 5321 §6.1).
 //!
@@ -41,6 +41,7 @@ mod segment;
 mod shared;
 mod side_index;
 mod spares;
+mod table;
 mod transaction;
 mod verify;
 

@@ -268,6 +268,21 @@ mod tests {
         }
     }
 
+    /// What version 1 has written stays readable for ever.
+    #[test]
+    fn version_1() {
+        let mut octets = Vec::new();
+        base().encode(&mut octets);
+        let text: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(text, VERSION_1);
+    }
+
+    const VERSION_1: &str = "010b66726f6d20616e6420746f020e52656365697665643a20686572650418070000000000000000\
+        00000000010000ffffffff0000000003200101000206717565756530030800000000000000100601\
+        000606ac026275737903250101010206717565756531030800000000000000100400050101060101\
+        0606ac026275737903280102f40302087175657565353030030800000000000000100502f4030602\
+        f4030606ac0262757379";
+
     #[test]
     fn unknown_fields_are_kept() {
         let mut octets = Vec::new();

@@ -159,7 +159,11 @@ impl File for OsFile {
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         let size = i64::try_from(len).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))?;
-        match nix::fcntl::posix_fallocate(&self.0, 0, size) {
+        let mut outcome = nix::fcntl::posix_fallocate(&self.0, 0, size);
+        while outcome == Err(Errno::EINTR) {
+            outcome = nix::fcntl::posix_fallocate(&self.0, 0, size);
+        }
+        match outcome {
             Ok(()) => Ok(()),
             // Some file systems cannot promise room.
             Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => self.0.set_len(len),

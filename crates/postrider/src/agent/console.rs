@@ -13,18 +13,25 @@ pub struct Console<'a> {
     pub err: &'a mut dyn Write,
     /// A person types: ask them.
     pub interactive: bool,
-    /// Output may be coloured.
+    /// Standard output may be coloured.
     pub colour: bool,
+    /// Standard error may be coloured.
+    pub err_colour: bool,
+}
+
+/// Whether `stream` may be coloured: a person looks at it, and has not said NO_COLOR.
+pub fn may_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 impl Console<'_> {
     /// Runs `program` with this process's own streams.
     pub fn with_own<T>(program: impl FnOnce(&mut Console<'_>) -> T) -> T {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let result = program(&mut Console {
             interactive: stdin.is_terminal(),
-            colour: wanted && stdout.is_terminal(),
+            colour: may_colour(&stdout),
+            err_colour: may_colour(&stderr),
             input: &mut stdin.lock(),
             out: &mut stdout.lock(),
             err: &mut stderr.lock(),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use jiff::tz::TimeZone;
 
 use super::console::{Console, harmless};
@@ -19,7 +19,9 @@ Examples:
   mailq --json     the same, one JSON object a line, for programs
 
 After the id: * is being tried right now, ! is held by the administrator.
-Exit code 69: the mail service is not running; letters that wait for it are listed.";
+
+Exit codes: 0 shown, 64 wrong usage, 69 the mail service is not running (letters that wait for it
+are shown), 74 the listing cannot be written, 77 the queue is not for you.";
 
 /// Show the mail queue.
 #[derive(Debug, Parser)]
@@ -28,6 +30,11 @@ struct Arguments {
     /// One JSON object for each letter, one on each line
     #[arg(long)]
     json: bool,
+}
+
+/// The command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Gives the page of the queue after the place the last one ended.
@@ -49,7 +56,8 @@ impl Console<'_> {
     /// Shows what the reader of the command line has to say: help, or what is wrong with it.
     pub fn show_usage(&mut self, error: &clap::Error) -> Exit {
         let text = error.render();
-        let text = if self.colour { text.ansi().to_string() } else { text.to_string() };
+        let colour = if error.use_stderr() { self.err_colour } else { self.colour };
+        let text = if colour { text.ansi().to_string() } else { text.to_string() };
         if error.use_stderr() {
             let _ = write!(self.err, "{text}");
             EX_USAGE

@@ -19,7 +19,8 @@ mod site;
 pub mod submit;
 pub mod sysexits;
 
-pub use self::mail::run_mail;
-pub use mailq::{ListingError, QueueSource, list_queue, run_mailq};
-pub use sendmail::{run_newaliases, run_sendmail};
+pub use self::mail::{command as mail_command, run_mail};
+pub use console::may_colour;
+pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
+pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};
 pub use site::{Person, Site};

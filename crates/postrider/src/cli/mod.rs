@@ -1,19 +1,21 @@
 //! The command line: which program is asked for, and with which configuration.
 
+mod arguments;
+mod privilege;
 mod serve;
 mod spool;
 
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser};
 
-use crate::agent::sysexits::{EX_CONFIG, EX_USAGE};
-use crate::agent::{self, Person, Site};
+use self::arguments::{Cli, Command, ConfigArgument, Passed, SpoolCommand};
+use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
+use crate::agent::{self, Person, Site, may_colour};
 use crate::config::{self, Config, Severity};
-use crate::plan;
+use crate::{pages, plan};
 
 /// Where the configuration is looked for when `--config` does not say.
 const SYSTEM_CONFIG: &str = "/etc/postrider/postrider.toml";
@@ -22,75 +24,6 @@ const CONFIG_VARIABLE: &str = "POSTRIDER_CONFIG";
 
 /// Names under which the binary acts as that program.
 const PROGRAMS: [&str; 5] = ["mail", "mailx", "sendmail", "mailq", "newaliases"];
-
-#[derive(Parser)]
-#[command(
-    name = "postrider",
-    version,
-    about = "Internet mail in one binary",
-    after_help = "Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.\n\n\
-        Examples:\n  \
-        postrider serve                          a safe local profile, no configuration needed\n  \
-        postrider check --config postrider.toml  is the configuration right?\n  \
-        echo hello | postrider mail -s hi ann@localhost\n  \
-        postrider mailq                          what waits, and why"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Args, Clone)]
-struct ConfigArgument {
-    /// The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe
-    /// local profile
-    #[arg(long, short = 'C', value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run the mail system: listeners, queue, delivery
-    Serve(ConfigArgument),
-    /// Is the configuration right? Names file, line, key, what was expected and what to do
-    Check(ConfigArgument),
-    /// Compose and send a letter (also as `mail`, `mailx`)
-    #[command(disable_help_flag = true)]
-    Mail(Passed),
-    /// Send a letter as programs do (also as `sendmail`)
-    #[command(disable_help_flag = true)]
-    Sendmail(Passed),
-    /// What waits in the queue, and why (also as `mailq`)
-    #[command(disable_help_flag = true)]
-    Mailq(Passed),
-    /// Kept for scripts: aliases need no rebuilding (also as `newaliases`)
-    #[command(disable_help_flag = true)]
-    Newaliases(Passed),
-    /// Look after the spool
-    #[command(subcommand)]
-    Spool(SpoolCommand),
-}
-
-#[derive(Args)]
-struct Passed {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<OsString>,
-}
-
-#[derive(Subcommand)]
-enum SpoolCommand {
-    /// Read every segment and check every checksum; changes nothing
-    Verify {
-        #[command(flatten)]
-        config: ConfigArgument,
-        /// The data directory, instead of the configuration's
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
-        /// One JSON object instead of text
-        #[arg(long)]
-        json: bool,
-    },
-}
 
 /// Runs what the arguments ask for; the first one is the name of the program.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
@@ -105,6 +38,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
         return program(program_name, arguments.into_iter().skip(1).collect());
     }
+    if let Err(error) = privilege::drop_group() {
+        eprintln!("postrider: the group of the program cannot be put off: {error}");
+        return EX_OSERR.into();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -114,7 +51,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve(config) => with_config(&config, serve::run),
+        Command::Serve { config, quarantine } => {
+            with_config(&config, |config| serve::run(config, quarantine))
+        }
         Command::Check(config) => check(&config),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
@@ -127,6 +66,16 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Spool(SpoolCommand::Verify { config, data_dir: None, json }) => {
             with_config(&config, |config| spool::verify(&config.data_dir, json))
         }
+        Command::Pages { dir } => match pages::write(&dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!(
+                    "postrider: the pages cannot be written below {}: {error}",
+                    dir.display()
+                );
+                EX_CANTCREAT.into()
+            }
+        },
     }
 }
 
@@ -137,7 +86,9 @@ pub fn command() -> clap::Command {
 
 /// The file that holds the configuration; `None`: the safe local profile.
 fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
-    let from_environment = || std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+    let trusted = || !privilege::is_lent();
+    let from_environment =
+        || std::env::var_os(CONFIG_VARIABLE).filter(|_| trusted()).map(PathBuf::from);
     let from_system = || Some(PathBuf::from(SYSTEM_CONFIG)).filter(|path| path.exists());
     argument.config.clone().or_else(from_environment).or_else(from_system)
 }
@@ -145,7 +96,7 @@ fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
 fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
     let Some(path) = config_file(argument) else { return Ok(Config::default()) };
     Config::load(&path).map_err(|problems| {
-        eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
+        eprint!("{}", config::render(&problems, may_colour(&std::io::stderr())));
         EX_CONFIG.into()
     })
 }
@@ -161,7 +112,7 @@ fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
         problems.extend(plan::options(&config).err().unwrap_or_default());
-        eprint!("{}", config::render(&problems, std::io::stderr().is_terminal()));
+        eprint!("{}", config::render(&problems, may_colour(&std::io::stderr())));
         let name = config_file(argument);
         let name =
             name.map_or_else(|| "the local profile".to_owned(), |path| path.display().to_string());
@@ -173,7 +124,8 @@ fn check(argument: &ConfigArgument) -> ExitCode {
     })
 }
 
-/// Acts as one of the classic programs, whose name is the first argument. These have no `--config`: they find it as `serve` does.
+/// Acts as one of the classic programs, whose name is the first argument. These have no `--config`:
+/// they find it as `serve` does.
 fn program(name: &str, arguments: Vec<OsString>) -> ExitCode {
     with_config(&ConfigArgument { config: None }, |config| {
         let site = site(&config);

@@ -49,6 +49,8 @@ pub use spool::SpoolLimits;
 pub use surroundings::Surroundings;
 pub use units::{Share, parse_duration, parse_size};
 
+pub(crate) use options::Shown;
+
 use options::SectionDoc;
 use problem::Text;
 use reader::Reader;
@@ -57,7 +59,7 @@ use reader::Reader;
 const FILE_MAX: u64 = 1 << 20;
 
 /// All tables in the order of the sample file.
-const SECTIONS: &[&SectionDoc] = &[
+pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &host::DOC,
     &listen::MX,
     &listen::SUBMISSION,

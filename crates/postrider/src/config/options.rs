@@ -4,15 +4,15 @@
 use std::fmt::Write;
 
 /// One option as the manual and the sample file show it.
-pub(super) struct OptionDoc {
-    pub(super) key: &'static str,
-    pub(super) default: Shown,
+pub(crate) struct OptionDoc {
+    pub(crate) key: &'static str,
+    pub(crate) default: Shown,
     /// Meaning, default where it is computed, reason; lines as they are to be shown.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 /// What the sample file shows as the value.
-pub(super) enum Shown {
+pub(crate) enum Shown {
     /// The default, in TOML.
     Value(&'static str),
     /// The default depends on the host: an example, in TOML, which is commented out.
@@ -20,11 +20,11 @@ pub(super) enum Shown {
 }
 
 /// One table.
-pub(super) struct SectionDoc {
+pub(crate) struct SectionDoc {
     /// Its name in brackets; empty for the top.
-    pub(super) name: &'static str,
-    pub(super) text: &'static str,
-    pub(super) options: &'static [OptionDoc],
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) options: &'static [OptionDoc],
 }
 
 const HEAD: &str = "\

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domains::DomainPattern;
 
 /// What the configuration says, and how it is printed again.
 #[test]

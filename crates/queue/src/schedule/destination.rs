@@ -76,6 +76,11 @@ impl Destination {
         self.probe_since = Some(now);
     }
 
+    /// That try came to nothing that speaks of the destination: the next one may probe.
+    pub fn forget_probe(&mut self) {
+        self.probe_since = None;
+    }
+
     /// A session was opened: open for all.
     pub fn success(&mut self) {
         *self = Self::default();

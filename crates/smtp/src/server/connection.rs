@@ -17,6 +17,9 @@ const LINE_MAX: usize = 1024;
 /// Octets that wait behind a question before the caller leaves them in the socket.
 pub(super) const INBOX_MAX: usize = 64 * 1024;
 
+/// Octets of replies that are gathered before they must go out.
+const OUTBOX_MAX: usize = 16 * 1024;
+
 /// The wire, seen from the session.
 pub(super) struct Connection {
     pub(super) inbox: BytesMut,
@@ -105,6 +108,16 @@ impl Connection {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether so much is to be said that nothing more is read before.
+    pub(super) fn is_full(&self) -> bool {
+        self.replies.len() >= OUTBOX_MAX
+    }
+
+    /// Whether all that was given has been taken.
+    pub(super) fn is_drained(&self) -> bool {
+        self.outputs.is_empty() && self.replies.is_empty()
     }
 
     /// The next thing to do.

@@ -183,6 +183,8 @@ pub struct Session {
     dialogue: Dialogue,
     transaction: Option<Open>,
     phase: Phase,
+    /// When the last thing happened.
+    now: Instant,
 }
 
 impl Session {
@@ -214,6 +216,7 @@ impl Session {
             transaction: None,
             phase: Phase::Command,
             options,
+            now,
         }
     }
 
@@ -229,12 +232,22 @@ impl Session {
             Input::Closed => self.lost(),
             Input::Shutdown => self.connection.stopping = true,
         }
-        while self.step(now) {}
+        self.now = now;
+        self.run();
     }
 
     /// The next thing to do. Each is given once, [`Output::Wait`] and [`Output::Close`] excepted.
     pub fn poll(&mut self) -> Output {
+        if self.connection.is_drained() {
+            self.run();
+        }
         self.connection.poll()
+    }
+
+    /// Goes on with what has come, until there is nothing more to do or enough to say first: short
+    /// commands with long replies must not fill our memory when nobody reads them.
+    fn run(&mut self) {
+        while !self.connection.is_full() && self.step(self.now) {}
     }
 
     /// False while a question is open, the inbox is full or the session is over: then leave the

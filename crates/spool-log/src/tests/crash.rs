@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use spool::contract::block_on;
 use spool::{
-    ClaimRequest, Claimed, Durability, Filter, JobId, MessageId, NewJob, NewMessage, Next, Op,
-    RecipientOutcome, RecipientUpdate, Spool, SpoolError, Txn,
+    Body, ClaimRequest, Claimed, Durability, Filter, JobId, MessageId, NewJob, NewMessage, Next,
+    Op, RecipientOutcome, RecipientUpdate, Spool, SpoolError, Txn,
 };
 
 use super::options;
@@ -52,6 +52,8 @@ struct Story {
     /// The end of this one and the insert of that one were one transaction.
     takes_place_of: Option<u64>,
     size: usize,
+    /// The message whose body it shares.
+    shares: Option<u64>,
     failed: bool,
 }
 
@@ -121,13 +123,27 @@ impl Scene {
         })
     }
 
-    fn insert(&mut self) {
+    fn insert(&mut self, may_share: bool) {
         let size = [10, 200, 1500, 3000, 6000][self.chance.below(5) as usize];
         let started = self.disk.trace_len();
-        let Some(message) = self.message(size) else { return };
+        let Some(mut message) = self.message(size) else { return };
         let n = number(message.id);
+        let pick = self.chance.below(30) as usize;
+        let parent = self
+            .stories
+            .iter()
+            .rev()
+            .filter(|(_, story)| may_share && story.held.is_some())
+            .nth(pick);
+        let parent = parent.map(|(&n, story)| (story.shares.unwrap_or(n), n, story.size));
+        if let Some((_, parent, _)) = parent {
+            message.body = Body::Of(id(parent));
+        }
         let result = self.commit(vec![Op::Insert(message)], false);
-        self.told(n, started, size, None, result);
+        self.told(n, started, parent.map_or(size, |(_, _, size)| size), None, result);
+        if let Some(story) = self.stories.get_mut(&n) {
+            story.shares = parent.map(|(root, ..)| root);
+        }
     }
 
     fn told(
@@ -209,7 +225,7 @@ impl Scene {
     fn step(&mut self) {
         self.now += 1;
         match self.chance.below(10) {
-            0..=3 => self.insert(),
+            0..=3 => self.insert(true),
             4..=5 => self.claim(),
             6..=8 => self.finish(),
             _ => drop(block_on(self.log.maintain(Duration::from_secs(1)))),
@@ -253,7 +269,8 @@ impl Scene {
             }
             if there {
                 let body = read(found, *n);
-                assert!(body == content(*n, story.size), "{text}: the body of {n}");
+                let source = story.shares.unwrap_or(*n);
+                assert!(body == content(source, story.size), "{text}: the body of {n}");
             }
         }
         assert!(held.iter().all(|n| self.stories.contains_key(n)), "{text}: out of nothing");
@@ -313,15 +330,33 @@ fn after_every_change() {
 /// Life after life, each ended by a crash at a random moment.
 #[test]
 fn life_after_life() {
-    for seed in 100..130 {
+    lives(100..130);
+}
+
+/// The same with many more seeds: `cargo test --release -p spool-log -- --ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn for_long() {
+    lives(1000..1500);
+    (100..120).for_each(|seed| every_prefix(seed, 160, 3));
+    for seed in 10..14 {
+        faults(seed, Fault::Eio);
+        faults(seed, Fault::Enospc);
+    }
+}
+
+fn lives(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
         let mut disk = MemoryDisk::new();
         let mut known: Option<(BTreeMap<u64, Story>, u64)> = None;
         for life in 0..6_u64 {
-            let mut scene = Scene::new(disk.clone(), seed * 100 + life).expect("a log");
+            let text = format!("seed {seed}, life {life}");
+            let mut scene = Scene::new(disk.clone(), seed * 100 + life)
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
             if let Some((stories, next)) = known.take() {
                 scene.stories = stories;
                 scene.next = next;
-                scene.check(&scene.log, 0, &format!("seed {seed}, life {life}"));
+                scene.check(&scene.log, 0, &text);
             }
             scene.now = 1000 * life;
             for _ in 0..40 + scene.chance.below(80) {
@@ -350,16 +385,20 @@ fn settle(stories: BTreeMap<u64, Story>, _log: &Log) -> BTreeMap<u64, Story> {
 /// Every call fails once, in each way; then the power goes off.
 #[test]
 fn a_fault_at_every_call() {
-    for (seed, fault) in [(1, Fault::Eio), (2, Fault::Enospc), (3, Fault::Short)] {
-        let calls = {
-            let disk = MemoryDisk::new();
-            let mut scene = Scene::new(disk.clone(), seed).expect("a log");
-            (0..60).for_each(|_| scene.step());
-            disk.calls()
-        };
-        for call in 1..=calls {
-            fault_at(seed, call, fault);
-        }
+    faults(1, Fault::Eio);
+    faults(2, Fault::Enospc);
+    faults(3, Fault::Short);
+}
+
+fn faults(seed: u64, fault: Fault) {
+    let calls = {
+        let disk = MemoryDisk::new();
+        let mut scene = Scene::new(disk.clone(), seed).expect("a log");
+        (0..60).for_each(|_| scene.step());
+        disk.calls()
+    };
+    for call in 1..=calls {
+        fault_at(seed, call, fault);
     }
 }
 
@@ -378,7 +417,7 @@ fn fault_at(seed: u64, call: u64, fault: Fault) {
         scene.step();
     }
     if scene.log.healthy().is_ok() {
-        scene.insert();
+        scene.insert(false);
         let last = scene.stories.values().last().expect("one");
         assert!(last.held.is_some(), "{text}: it says it is well");
     }

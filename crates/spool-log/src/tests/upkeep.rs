@@ -143,6 +143,153 @@ fn a_tombstone_outlives_every_copy() {
     assert!(log.segments() < 15, "{}", log.segments());
 }
 
+/// The end of a message and the report that takes its place are one transaction: while it is not
+/// durable, the segment of the message must stay.
+#[test]
+fn a_relaxed_end_does_not_free_its_segment() {
+    let disk = MemoryDisk::new();
+    let (log, _) = open(&disk, options(1)).expect("a log");
+    insert(&log, 1, 3000).expect("room");
+    for n in 2..=30 {
+        insert(&log, n, 3000).expect("room");
+        remove(&log, n);
+    }
+    let report = message(100, 1, Body::Inline(Bytes::from_static(b"it did not work")));
+    let ops = vec![Op::Insert(report), Op::Remove { job: JobId { message: id(1), n: 0 } }];
+    let durability = Durability::Relaxed(Duration::from_millis(50));
+    block_on(log.commit(Txn { ops, durability })).expect("visible");
+    assert_eq!(held(&log), [100]);
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let (again, _) = open(&disk.crash(seed), options(1)).expect("a log");
+        seen.insert(held(&again));
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [[1], [100]]);
+    maintain(&log);
+    let (again, _) = open(&disk.crash(1), options(1)).expect("a log");
+    assert_eq!(held(&again), [100], "housekeeping makes it durable");
+}
+
+#[test]
+fn a_shared_body_moves_when_its_first_message_has_ended() {
+    let disk = MemoryDisk::new();
+    let small = |seed| Options { segment_size: 16 * 1024, ..options(seed) };
+    let (log, _) = open(&disk, small(1)).expect("a log");
+    insert(&log, 1, 3500).expect("room");
+    commit(&log, vec![Op::Insert(message(2, 2, Body::Of(id(1))))]).expect("room");
+    commit(&log, vec![Op::Insert(message(3, 1, Body::Of(id(2))))]).expect("room");
+    remove(&log, 1);
+    remove(&log, 2);
+    for n in 10..400 {
+        insert(&log, n, 3000).expect("room");
+        if !n.is_multiple_of(25) {
+            remove(&log, n);
+        }
+        if n % 90 == 0 {
+            maintain(&log);
+        }
+    }
+    maintain(&log);
+    assert!(log.segments() < 14, "{}", log.segments());
+    assert!(!disk.files().contains(&"log/0000000000000001.seg".to_owned()), "it was emptied");
+    let mut disk = disk.crash(3);
+    drop(log);
+    for seed in 4..8 {
+        let (log, _) = open(&disk, small(seed)).expect("a log");
+        assert!(matches!(body(&log, 1), Err(SpoolError::NotFound)));
+        for n in [2, 3] {
+            assert_eq!(body(&log, n).expect("shared"), vec![1; 3500]);
+        }
+        maintain(&log);
+        drop(log);
+        disk = disk.crash(seed);
+    }
+    let (log, _) = open(&disk, small(1)).expect("a log");
+    commit(&log, vec![Op::Remove { job: JobId { message: id(2), n: 1 } }]).expect("there");
+    remove(&log, 3);
+    assert!(!held(&log).iter().any(|&n| n <= 3));
+    let (log, _) = open(&disk.crash(1), small(1)).expect("a log");
+    assert!(!held(&log).iter().any(|&n| n <= 3));
+    assert!(matches!(body(&log, 3), Err(SpoolError::NotFound)));
+}
+
+/// A body came to a third message through a second one, of which the log has no trace any more.
+#[test]
+fn a_body_outlives_the_one_that_passed_it_on() {
+    let disk = MemoryDisk::new();
+    let small = |seed| Options { segment_size: 16 * 1024, ..options(seed) };
+    let (log, _) = open(&disk, small(1)).expect("a log");
+    let fill = |from: u64| {
+        for n in from..from + 8 {
+            insert(&log, n, 3000).expect("room");
+            remove(&log, n);
+        }
+    };
+    insert(&log, 1, 3000).expect("room");
+    fill(100);
+    commit(&log, vec![Op::Insert(message(2, 1, Body::Of(id(1))))]).expect("room");
+    fill(200);
+    remove(&log, 1);
+    fill(300);
+    commit(&log, vec![Op::Insert(message(3, 1, Body::Of(id(2))))]).expect("room");
+    remove(&log, 2);
+    fill(400);
+    for seed in 0..4 {
+        let (again, _) = open(&disk.crash(seed), small(seed)).expect("a log");
+        assert_eq!(held(&again), [3]);
+        assert_eq!(body(&again, 3).expect("shared"), [1; 3000]);
+    }
+}
+
+/// Many sessions, several schedulers and the housekeeping at once, on real files.
+#[test]
+fn threads_agree() {
+    use crate::Drive;
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new(dir.path()));
+    let options = Options { drive: Drive::Thread, segment_size: 256 * 1024, ..options(1) };
+    let (log, _) = Log::open(Arc::clone(&disk), options.clone()).expect("a log");
+    let session = |from: u64| {
+        for n in from..from + 60 {
+            insert(&log, n, (n as usize * 997) % 9000).expect("room");
+        }
+    };
+    let scheduler = || {
+        let mut finished = 0;
+        for _ in 0..60 {
+            let quota = |_: &str| usize::MAX;
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+            let request = spool::ClaimRequest { max: 5, per_queue: 5, quota: &quota, now };
+            for claimed in block_on(log.claim_due(request)).expect("claims") {
+                body(&log, claimed.job.message.sequence()).expect("whole");
+                let update = Op::Update {
+                    job: claimed.job,
+                    fence: claimed.fence,
+                    recipients: vec![],
+                    next: spool::Next::Done,
+                };
+                let durability = Durability::Relaxed(Duration::from_millis(5));
+                block_on(log.commit(Txn { ops: vec![update], durability })).expect("ours");
+                finished += 1;
+            }
+            maintain(&log);
+        }
+        finished
+    };
+    let finished: usize = std::thread::scope(|scope| {
+        let sessions = (0..8).map(|n| scope.spawn(move || session(1000 * n + 1)));
+        let sessions: Vec<_> = sessions.collect();
+        let schedulers: Vec<_> = (0..2).map(|_| scope.spawn(scheduler)).collect();
+        sessions.into_iter().for_each(|thread| thread.join().expect("a session"));
+        schedulers.into_iter().map(|thread| thread.join().expect("a scheduler")).sum()
+    });
+    let before = held(&log);
+    assert_eq!(before.len() + finished, 480);
+    drop(log);
+    let (log, _) = Log::open(disk, options).expect("a log");
+    assert_eq!(held(&log), before);
+}
+
 #[test]
 fn a_segment_in_the_hands_of_a_reader_stays() {
     let disk = MemoryDisk::new();

@@ -15,7 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use mail::{ForwardPath, ReversePath};
 
 use self::arguments::Arguments;
@@ -34,6 +34,11 @@ pub(super) use dialogue::Shown;
 /// `mail`. `arguments` begin with the program's name.
 pub fn run_mail(arguments: Vec<OsString>, site: &Site) -> ExitCode {
     Console::with_own(|console| mail(arguments, site, console)).into()
+}
+
+/// The command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Why no letter was sent.

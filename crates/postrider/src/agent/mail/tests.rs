@@ -26,6 +26,7 @@ fn run(words: &[&str], typed: &str, interactive: bool, site: &Site) -> Ran {
             err: &mut err,
             interactive,
             colour: false,
+            err_colour: false,
         },
     );
     let text = |octets| String::from_utf8(octets).unwrap();

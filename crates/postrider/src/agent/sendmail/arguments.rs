@@ -75,7 +75,7 @@ const OPTIONS: &[(char, Argument, Effect)] = &[
     ('A', Attached, Ignore("there is one configuration, for submission and relaying")),
     ('B', Word, Ignore("what the content needs is seen from the content")),
     ('b', Attached, Obey(set_mode)),
-    ('C', Word, Refuse("-C: the configuration is chosen with `postrider --config`")),
+    ('C', Word, Refuse("-C: the configuration is chosen with POSTRIDER_CONFIG in the environment")),
     ('D', Word, Ignore("debugging output of other systems")),
     ('d', Attached, Ignore("debugging output of other systems")),
     ('E', Attached, Ignore("standard error is not used for mail")),
@@ -212,7 +212,7 @@ fn set_flush(call: &mut Call, value: String) -> Result<(), UsageError> {
 }
 
 /// What `--help` says.
-pub(super) fn help() -> String {
+pub fn help() -> String {
     use std::fmt::Write;
     let mut text = format!("{HELP}\nAccepted and without effect here:\n");
     for (letter, argument, effect) in OPTIONS {
@@ -240,6 +240,7 @@ Usage: sendmail [OPTION...] [ADDRESS...]
   -bp           show the queue, as mailq
   -bi           rebuild aliases, as newaliases
   -q            ask the mail service to try the queue now
+  -bd, -C FILE  refused, with what to do instead
   --            no more options: what follows are addresses
 
 Examples:

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use mail::ReversePath;
 
-use self::arguments::{Call, Mode, help, parse};
+pub use self::arguments::help;
+
+use self::arguments::{Call, Mode, parse};
 use self::intake::{Intake, IntakeError, Sender, author, take_in};
 use super::addresses::{Entry, read_list, read_one};
 use super::console::Console;
@@ -60,7 +62,7 @@ fn run(call: Call, site: &Site, console: &mut Console<'_>) -> Exit {
         }
         Mode::Flush => flush(site, console),
         Mode::Help => {
-            console.say(&help());
+            console.say(help().trim_end());
             EX_OK
         }
         Mode::Smtp => usage(console, "-bs cannot be used here"),

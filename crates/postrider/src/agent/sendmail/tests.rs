@@ -19,6 +19,7 @@ fn run_words(words: &str, input: &str, site: &Site) -> (Exit, String, String) {
             err: &mut err,
             interactive: false,
             colour: false,
+            err_colour: false,
         },
     );
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

@@ -33,10 +33,30 @@ fn ten_thousand_recipients() {
     let sent = String::from_utf8_lossy(&stage.sent);
     assert_eq!(sent.matches("250 2.1.5").count(), 100);
     assert_eq!(sent.matches("452 4.5.3").count(), 9_900);
-    // One write for each read.
-    assert_eq!(stage.sends, group.len().div_ceil(16 * 1024));
+    // One write for each read, and one more for each 16 KiB of replies.
+    assert!(stage.sends <= group.len().div_ceil(16 * 1024) + sent.len() / (16 * 1024));
     stage.bytes(b"DATA\r\n.\r\n", usize::MAX);
     assert_eq!(stage.messages.pop().map(|(it, _)| it.envelope.recipients.len()), Some(100));
+}
+
+/// Short commands with long replies, and nobody takes the replies: what is said stays small, the
+/// rest of the commands waits, and each has its reply in the end.
+///
+/// Register: 2920-3.2-e.
+#[test]
+fn a_deaf_client() {
+    let now = Instant::now();
+    let mut session = Session::new(Arc::new(options()), now);
+    assert!(matches!(session.poll(), Output::Send(_)));
+    let commands = 10_000;
+    session.handle(Input::Bytes(&b"HELP\r\n".repeat(commands)), now);
+    assert!(!session.connection.is_drained() && session.connection.inbox.len() > 40_000);
+    let mut replies = 0;
+    while let Output::Send(octets) = session.poll() {
+        assert!(octets.len() < 18 * 1024, "{} octets at once", octets.len());
+        replies += String::from_utf8_lossy(&octets).matches("214 ").count();
+    }
+    assert_eq!(replies, commands);
 }
 
 /// A gigabyte against SIZE: read to its end, and nothing kept.

@@ -1,0 +1,96 @@
+//! Routes of yesterday: the configuration may have changed since a job got its queue. Then its
+//! recipients move to the queues that are right today, and are tried there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use queue::record::Stored;
+use queue::route;
+use spool::{Body, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
+use tracing::{info, warn};
+
+use crate::admit::Pending;
+use crate::deliver::RELAXED;
+use crate::dispatch::Job;
+use crate::{Shared, settle};
+
+/// Moves what has another route today. True: the job is not in hand any more.
+pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
+    // A letter still in memory was accepted moments ago: its route is today's.
+    if job.hot.is_some() {
+        return false;
+    }
+    let mut groups = groups(shared, job);
+    let stay = groups.remove(&*job.queue);
+    let moved = match (stay, groups.len()) {
+        (_, 0) => return false,
+        (None, 1) => requeue(shared, job, groups).await,
+        (stay, _) => split(shared, job, stay.is_some(), groups).await,
+    };
+    match moved {
+        Ok(()) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
+        // Where it is now is not known: who tries it all the same may not be the only one. The
+        // claim is given back if it is still ours.
+        Err(SpoolError::Unknown(why)) => {
+            warn!(event = "job.move-unknown", job = %job.id, why);
+            settle::give_back(shared, job).await;
+            true
+        }
+        Err(error) => {
+            // It goes the old way once more, and moves another time.
+            warn!(event = "job.not-moved", job = %job.id, %error);
+            false
+        }
+    }
+}
+
+/// The open recipients by the queue that is right today.
+fn groups(shared: &Shared, job: &Job) -> BTreeMap<String, Vec<u32>> {
+    let options = &shared.options;
+    let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (number, _) in &job.open {
+        let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
+        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
+        groups.entry(routed.next_hop.queue_name()).or_default().push(*number);
+    }
+    groups
+}
+
+/// All go to one other queue: the job goes there as it is.
+async fn requeue(
+    shared: &Arc<Shared>,
+    job: &Job,
+    groups: BTreeMap<String, Vec<u32>>,
+) -> Result<(), SpoolError> {
+    let ops = groups.into_keys().map(|queue| Op::Requeue { job: job.id, queue });
+    let ops = ops.inspect(|op| info!(event = "job.moved", job = %job.id, ?op)).collect();
+    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.map(drop)
+}
+
+/// They part: those who move become messages of their own that share the content.
+async fn split(
+    shared: &Arc<Shared>,
+    job: &Job,
+    some_stay: bool,
+    groups: BTreeMap<String, Vec<u32>>,
+) -> Result<(), SpoolError> {
+    let now = shared.world.clock.wall();
+    let (mut pending, mut updates) = (Vec::new(), Vec::new());
+    for (queue, numbers) in groups {
+        let id = shared.ids.next(now);
+        info!(event = "job.parted", job = %job.id, into = %id, queue, recipients = numbers.len());
+        let known = |number: &u32| job.stored.recipients.get(*number as usize).cloned();
+        let recipients = numbers.iter().filter_map(known).collect();
+        let stored = Stored { recipients, ..Stored::clone(&job.stored) };
+        let head = (*job.head).clone();
+        pending.push(Pending { id, stored, head, body: Body::Of(job.id.message) });
+        updates.extend(numbers.into_iter().map(|recipient| RecipientUpdate {
+            recipient,
+            outcome: RecipientOutcome::Delivered,
+            record: bytes::Bytes::new(),
+        }));
+    }
+    let next = if some_stay { Next::Release } else { Next::Done };
+    let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
+    shared.insert(pending, vec![update]).await.map(drop)
+}

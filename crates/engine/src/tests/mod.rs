@@ -1,0 +1,14 @@
+//! The flows in a small world: a paused clock, a spool in memory, peers that follow scripts. A case
+//! is a row of a table; nothing sleeps in real time or dials out.
+
+mod booking;
+mod destination;
+mod local;
+mod masquerade;
+mod receive;
+mod relay;
+mod report;
+mod reuse;
+mod script;
+mod spool;
+mod world;

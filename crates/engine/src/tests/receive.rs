@@ -1,0 +1,249 @@
+//! Reception: one dialogue with the host, and what its doors do meanwhile.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smtp::server::{Kind, SessionOptions};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::sync::{Mutex, mpsc};
+
+use super::script::TestWire;
+use super::spool::Fault;
+use super::world::{HOST, Scene, options, play};
+use crate::doors::{Doing, Listener, Wire};
+
+struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
+
+impl Listener for TestListener {
+    fn accept(&self) -> Doing<'_, io::Result<Box<dyn Wire>>> {
+        Box::pin(async {
+            let Some(stream) = self.0.lock().await.recv().await else {
+                return std::future::pending().await;
+            };
+            let (peer, local) = (([203, 0, 113, 7], 40_000).into(), self.local()?);
+            Ok(Box::new(TestWire { stream, peer, local }) as Box<dyn Wire>)
+        })
+    }
+
+    fn local(&self) -> io::Result<SocketAddr> {
+        Ok(([192, 0, 2, 200], 25).into())
+    }
+}
+
+/// A started engine that listens, and the way to it.
+fn listening(options: crate::Options) -> (Scene, mpsc::Sender<DuplexStream>) {
+    let scene = Scene::new(options);
+    let (sender, receiver) = mpsc::channel(16);
+    let session = SessionOptions {
+        hostname: HOST.to_owned(),
+        kind: Kind::Mx,
+        message_size: 100_000,
+        recipients: 100,
+        command_timeout: Duration::from_secs(300),
+        data_timeout: Duration::from_secs(180),
+        errors: 5,
+    };
+    scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), session);
+    scene.engine.start();
+    (scene, sender)
+}
+
+async fn connect(sender: &mpsc::Sender<DuplexStream>) -> BufReader<DuplexStream> {
+    let (near, far) = duplex(16 * 1024);
+    sender.send(far).await.unwrap();
+    BufReader::new(near)
+}
+
+/// The last line of the next reply; nothing at the end.
+async fn reply(wire: &mut BufReader<DuplexStream>) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        wire.read_line(&mut line).await.unwrap();
+        if line.as_bytes().get(3) != Some(&b'-') {
+            return line.trim_end().to_owned();
+        }
+    }
+}
+
+/// Plays a client's script: `C:` says, `S:` expects a reply that starts so, `gone` the end; other
+/// words move the world.
+async fn converse(name: &str, script: &str, scene: &Scene, wire: &mut BufReader<DuplexStream>) {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "C:" => wire.write_all(format!("{rest}\r\n").as_bytes()).await.unwrap(),
+            "S:" => {
+                let reply = reply(wire).await;
+                assert!(reply.starts_with(rest), "{name}: {reply:?} instead of {rest:?}");
+            }
+            "gone" => assert_eq!(wire.read_u8().await.ok(), None, "{name}"),
+            "hops" => {
+                let hop = "Received: from a by b; Mon, 05 Jan 2026 08:00:00 +0000\r\n";
+                let hops = hop.repeat(rest.parse().unwrap());
+                wire.write_all(hops.as_bytes()).await.unwrap();
+            }
+            "pass" => scene.pass(rest.parse().unwrap()).await,
+            "full" => scene.spool.model.set_limit(Some(0)),
+            "down" => scene.spool.model.set_down(Some("a test")),
+            "up" => {
+                scene.spool.model.set_limit(None);
+                scene.spool.model.set_down(None);
+            }
+            "unknown-done" => scene.spool.fail(&[Some(Fault::UnknownDone)]),
+            "unknown-lost" => scene.spool.fail(&[Some(Fault::UnknownLost)]),
+            "stop" => scene.engine.stop(),
+            _ => panic!("{name}: {line}"),
+        }
+    }
+}
+
+const TO_DOT: &str = "S: 220
+    C: EHLO client.example
+    S: 250
+    C: MAIL FROM:<x@far.example>
+    S: 250
+    C: RCPT TO:<bob@here.example>
+    S: 250
+    C: DATA
+    S: 354";
+
+struct Case {
+    name: &'static str,
+    script: &'static [&'static str],
+    /// Letters that reach bob.
+    letters: usize,
+}
+
+const CASES: &[Case] = &[
+    Case { name: "taken", script: &[TO_DOT, "C: .\nS: 250 2.0.0"], letters: 1 },
+    Case {
+        name: "spool full at MAIL",
+        script: &["full\nS: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 452 4.3.1"],
+        letters: 0,
+    },
+    Case {
+        name: "spool down at MAIL",
+        script: &["down\nS: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 451 4.3.0"],
+        letters: 0,
+    },
+    Case { name: "full at the dot", script: &[TO_DOT, "full\nC: .\nS: 452 4.3.1"], letters: 0 },
+    Case {
+        name: "down at the dot, and again after",
+        script: &[
+            TO_DOT,
+            "down\nC: .\nS: 451 4.3.0\nup\nC: MAIL FROM:<x@far.example>\nS: 250
+             C: RCPT TO:<bob@here.example>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250",
+        ],
+        letters: 1,
+    },
+    Case {
+        name: "unknown outcome, and it happened",
+        script: &[TO_DOT, "unknown-done\nC: .\nS: 250"],
+        letters: 1,
+    },
+    Case {
+        name: "unknown outcome, and it did not happen",
+        script: &[TO_DOT, "unknown-lost\nC: .\nS: 451"],
+        letters: 0,
+    },
+    Case { name: "a hundred hops", script: &[TO_DOT, "hops 100\nC:\nC: .\nS: 250"], letters: 1 },
+    Case {
+        name: "a hundred and one hops",
+        script: &[TO_DOT, "hops 101\nC:\nC: .\nS: 554 5.4.6"],
+        letters: 0,
+    },
+    Case {
+        name: "nobody there, and not ours",
+        script: &["S: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 250
+            C: RCPT TO:<nobody@here.example>\nS: 550 5.1.1
+            C: RCPT TO:<x@far.example>\nS: 550 5.7.1\nC: QUIT\nS: 221\ngone"],
+        letters: 0,
+    },
+    Case {
+        name: "stop while content is under way finishes it",
+        script: &[TO_DOT, "stop\npass 1\nC: more\nC: .\nS: 250\nS: 421 4.3.2\ngone"],
+        letters: 0,
+    },
+    Case {
+        name: "stop while idle",
+        script: &["S: 220\nC: EHLO c\nS: 250\nstop\nS: 421 4.3.2\ngone"],
+        letters: 0,
+    },
+    Case { name: "silence", script: &["S: 220\npass 299\npass 2\nS: 421 4.4.2\ngone"], letters: 0 },
+    Case {
+        name: "silence counts anew after each command",
+        script: &["S: 220\npass 299\nC: NOOP\nS: 250\npass 299\nC: NOOP\nS: 250\nC: QUIT\nS: 221"],
+        letters: 0,
+    },
+    Case {
+        name: "half a letter and then silence",
+        script: &[TO_DOT, "C: half\npass 181\nS: 421 4.4.2\ngone"],
+        letters: 0,
+    },
+];
+
+/// Register: 5321-3.8-c, 5321-6.3-a, 5321-6.3-b, 5321-3.3-e, 5321-4.5.3.2.7-a
+#[test]
+fn dialogues() {
+    for case in CASES {
+        play(async {
+            let (scene, sender) = listening(options());
+            let mut wire = connect(&sender).await;
+            let script = case.script.join("\n");
+            converse(case.name, &script, &scene, &mut wire).await;
+            drop(wire);
+            scene.pass(60).await;
+            assert_eq!(scene.boxes.of("bob").len(), case.letters, "{}", case.name);
+            assert_eq!(scene.engine.busy(), 0, "{}", case.name);
+        });
+    }
+}
+
+#[test]
+fn too_many_sessions() {
+    play(async {
+        let (scene, sender) = listening(crate::Options { sessions: 2, ..options() });
+        let (mut first, mut second) = (connect(&sender).await, connect(&sender).await);
+        for wire in [&mut first, &mut second] {
+            assert!(reply(wire).await.starts_with("220"));
+        }
+        let mut third = connect(&sender).await;
+        converse("third", "S: 421 4.4.5\ngone", &scene, &mut third).await;
+        drop((first, third));
+        scene.pass(1).await;
+        assert!(reply(&mut connect(&sender).await).await.starts_with("220"), "there is room again");
+    });
+}
+
+/// The letter of a session that was finished during the stop is there at the next start.
+///
+/// Register: 5321-6.1-a
+#[test]
+fn what_was_taken_while_stopping_is_kept() {
+    play(async {
+        let (scene, sender) = listening(options());
+        let mut wire = connect(&sender).await;
+        let script = format!("{TO_DOT}\nstop\nC: .\nS: 250\nS: 421");
+        converse("stopping", &script, &scene, &mut wire).await;
+        let stopped = tokio::time::timeout(Duration::from_secs(10), scene.engine.stopped());
+        stopped.await.expect("nothing is at work");
+        assert_eq!(scene.queue().await.len(), 1);
+        assert_eq!(scene.boxes.of("bob").len(), 0);
+    });
+}
+
+/// A paused host takes mail, keeps it and tries nothing.
+#[test]
+fn a_paused_host_keeps_its_mail() {
+    play(async {
+        let scene = Scene::new(crate::Options { paused: true, ..options() });
+        scene.engine.start();
+        scene.letter("ada@here.example", &["bob@here.example"], "\r\nx\r\n").await.unwrap();
+        scene.pass(86_400).await;
+        assert_eq!(scene.queue().await.len(), 1);
+        assert_eq!(scene.boxes.of("bob").len(), 0);
+    });
+}

@@ -1,0 +1,205 @@
+//! Servers that follow a script, and the network they are reached by.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::doors::{Doing, Network, Wire};
+
+/// Octets under way in one direction.
+const WINDOW: usize = 16 * 1024;
+
+/// What a script says, a line each:
+///
+/// | line | means |
+/// |---|---|
+/// | `S: text` | say it |
+/// | `C: text` | read a line that starts so |
+/// | `C: .` | read content up to its dot |
+/// | `quiet` | nothing comes for a second |
+/// | `wait 5` | do nothing for so many seconds |
+/// | `octets 9` | read so many octets |
+/// | `close` | hang up |
+///
+/// After the last line it hangs up.
+pub(crate) type Script = String;
+
+/// What the peers have seen.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Who was dialled, in order.
+    pub(crate) dials: Vec<IpAddr>,
+    /// Command lines, in order.
+    pub(crate) commands: Vec<String>,
+    /// Content, dots unstuffed.
+    pub(crate) letters: Vec<String>,
+    /// Where a peer's script and the client went apart.
+    pub(crate) faults: Vec<String>,
+}
+
+#[derive(Default)]
+struct State {
+    scripts: BTreeMap<IpAddr, VecDeque<Script>>,
+    seen: Seen,
+}
+
+/// The network. An address without a script left refuses connections.
+#[derive(Clone, Default)]
+pub(crate) struct Net(Arc<Mutex<State>>);
+
+impl Net {
+    /// The next connection to `address` follows `script`.
+    pub(crate) fn peer(&self, address: &str, script: &str) {
+        let address = address.parse().unwrap();
+        self.0.lock().scripts.entry(address).or_default().push_back(script.to_owned());
+    }
+
+    /// What was seen so far.
+    pub(crate) fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.0.lock().seen)
+    }
+
+    /// Scripts that nobody has played.
+    pub(crate) fn unplayed(&self) -> usize {
+        self.0.lock().scripts.values().map(VecDeque::len).sum()
+    }
+
+    fn fault(&self, text: String) {
+        self.0.lock().seen.faults.push(text);
+    }
+
+    async fn follow(self, script: Script, stream: DuplexStream) {
+        let mut stream = BufReader::new(stream);
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            let went_on = match word {
+                "S:" => stream.write_all(format!("{rest}\r\n").as_bytes()).await.is_ok(),
+                "C:" if rest == "." => self.content(&mut stream).await,
+                "C:" => self.command(&mut stream, rest).await,
+                "quiet" => timeout(Duration::from_secs(1), stream.fill_buf()).await.is_err(),
+                "wait" => {
+                    sleep(Duration::from_secs(rest.parse().unwrap())).await;
+                    true
+                }
+                "octets" => {
+                    let mut octets = vec![0; rest.parse().unwrap()];
+                    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut octets).await.is_ok()
+                }
+                "close" => return,
+                _ => panic!("{line}"),
+            };
+            if !went_on {
+                return self.fault(format!("at {line:?}"));
+            }
+        }
+    }
+
+    async fn command(&self, stream: &mut BufReader<DuplexStream>, start: &str) -> bool {
+        let mut line = Vec::new();
+        let read = stream.read_until(b'\n', &mut line).await;
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        self.0.lock().seen.commands.push(line.clone());
+        read.is_ok() && line.starts_with(start)
+    }
+
+    async fn content(&self, stream: &mut BufReader<DuplexStream>) -> bool {
+        let mut letter = String::new();
+        loop {
+            let mut line = Vec::new();
+            match stream.read_until(b'\n', &mut line).await {
+                Ok(0) | Err(_) => return false,
+                Ok(_) if line == b".\r\n" => break,
+                Ok(_) => {
+                    let line = String::from_utf8_lossy(&line);
+                    letter.push_str(line.strip_prefix('.').unwrap_or(&line));
+                }
+            }
+        }
+        self.0.lock().seen.letters.push(letter);
+        true
+    }
+}
+
+impl Network for Net {
+    fn connect(
+        &self,
+        to: SocketAddr,
+        _from: Option<IpAddr>,
+    ) -> Doing<'_, io::Result<Box<dyn Wire>>> {
+        Box::pin(async move {
+            sleep(Duration::from_millis(1)).await;
+            let script = {
+                let mut state = self.0.lock();
+                state.seen.dials.push(to.ip());
+                state.scripts.get_mut(&to.ip()).and_then(VecDeque::pop_front)
+            };
+            let script = script.ok_or(io::ErrorKind::ConnectionRefused)?;
+            let (near, far) = duplex(WINDOW);
+            tokio::spawn(self.clone().follow(script, far));
+            let local = SocketAddr::from(([192, 0, 2, 200], 20_000));
+            Ok(Box::new(TestWire { stream: near, peer: to, local }) as Box<dyn Wire>)
+        })
+    }
+
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        vec![IpAddr::from([192, 0, 2, 200])]
+    }
+}
+
+/// A connection within the process.
+pub(crate) struct TestWire {
+    /// The near end.
+    pub(crate) stream: DuplexStream,
+    /// Who is far.
+    pub(crate) peer: SocketAddr,
+    /// Who is near.
+    pub(crate) local: SocketAddr,
+}
+
+impl Wire for TestWire {
+    fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+impl AsyncRead for TestWire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for TestWire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,305 @@
+//! The doors of a test, and one engine among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use mail::lookup::{Answer, Kind, Question, Record};
+use mail::{DomainName, Envelope, MailParameters, Recipient, RecipientParameters};
+use parking_lot::Mutex;
+use queue::access::{Access, Users};
+use queue::record::Origin;
+use queue::route::Routes;
+use queue::schedule::Schedule;
+
+use super::script::Net;
+use super::spool::TestSpool;
+use crate::doors::{
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, World,
+};
+use crate::{Accepted, Engine, Listed, Options, Refusal};
+
+/// The name of the host under test.
+pub(crate) const HOST: &str = "here.example";
+
+/// Plays `scene` on a clock of its own.
+pub(crate) fn play<T>(scene: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(scene)
+}
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_600_000) + (self.now() - self.0)
+    }
+}
+
+/// Numbers that are as good as any here: they count.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Random for Counting {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+struct Runtime;
+
+impl Tasks for Runtime {
+    fn spawn(&self, task: Doing<'static, ()>) {
+        tokio::spawn(task);
+    }
+}
+
+/// The name system.
+#[derive(Clone, Default)]
+pub(crate) struct Zone(Arc<Mutex<ZoneState>>);
+
+#[derive(Default)]
+struct ZoneState {
+    records: BTreeMap<String, Vec<Record>>,
+    failing: bool,
+    pause: Duration,
+}
+
+impl Zone {
+    /// `far.example` has these exchangers, best first, each with its address.
+    pub(crate) fn exchangers(&self, domain: &str, addresses: &[&str]) {
+        for (number, address) in (1..).zip(addresses) {
+            let host = format!("mx{number}.{domain}");
+            self.add(domain, Record::Mx(10 * number, host.clone()));
+            self.add(&host, Record::A(address.parse::<Ipv4Addr>().unwrap()));
+        }
+    }
+
+    /// Adds a record.
+    pub(crate) fn add(&self, name: &str, record: Record) {
+        self.0.lock().records.entry(name.to_owned()).or_default().push(record);
+    }
+
+    /// No server answers, or they do again.
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.0.lock().failing = failing;
+    }
+
+    /// Every answer takes so long.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        self.0.lock().pause = pause;
+    }
+
+    fn answer(&self, question: &Question) -> Answer {
+        let state = self.0.lock();
+        let ttl = Duration::ZERO;
+        if state.failing {
+            return Answer::Failed("no server answers".to_owned());
+        }
+        let Some(records) = state.records.get(&question.name) else {
+            return Answer::NoName { ttl };
+        };
+        let fits = |record: &&Record| {
+            matches!(
+                (record, question.kind),
+                (Record::A(_), Kind::A)
+                    | (Record::Aaaa(_), Kind::Aaaa)
+                    | (Record::Mx(..), Kind::Mx)
+            )
+        };
+        let records: Vec<_> = records.iter().filter(fits).cloned().collect();
+        if records.is_empty() { Answer::NoData { ttl } } else { Answer::Found { records, ttl } }
+    }
+}
+
+impl Names for Zone {
+    fn ask<'a>(&'a self, question: &'a Question) -> Doing<'a, Answer> {
+        Box::pin(async move {
+            let pause = self.0.lock().pause;
+            tokio::time::sleep(pause).await;
+            self.answer(question)
+        })
+    }
+}
+
+/// The mailboxes: each letter as text, head first.
+#[derive(Clone, Default)]
+pub(crate) struct Boxes(Arc<Mutex<BoxState>>);
+
+#[derive(Default)]
+struct BoxState {
+    letters: BTreeMap<String, Vec<String>>,
+    locked: BTreeSet<String>,
+    missing: BTreeSet<String>,
+}
+
+impl Boxes {
+    /// What `user` has got.
+    pub(crate) fn of(&self, user: &str) -> Vec<String> {
+        self.0.lock().letters.get(user).cloned().unwrap_or_default()
+    }
+
+    /// The mailbox of `user` takes nothing, or does again.
+    pub(crate) fn lock(&self, user: &str, locked: bool) {
+        let mut state = self.0.lock();
+        let _ = if locked { state.locked.insert(user.into()) } else { state.locked.remove(user) };
+    }
+
+    /// The mailbox of `user` is gone.
+    pub(crate) fn remove(&self, user: &str) {
+        self.0.lock().missing.insert(user.into());
+    }
+}
+
+impl Mailboxes for Boxes {
+    fn deliver<'a>(&'a self, delivery: MailboxDelivery<'a>) -> Doing<'a, Result<(), MailboxError>> {
+        Box::pin(async move {
+            let mut octets = delivery.head.to_vec();
+            let mut body = delivery.body;
+            while let Some(chunk) = body.next().await.map_err(MailboxError::Content)? {
+                octets.extend_from_slice(&chunk);
+            }
+            let mut state = self.0.lock();
+            if state.locked.contains(delivery.user) {
+                return Err(MailboxError::Unavailable("locked".to_owned()));
+            }
+            if state.missing.contains(delivery.user) {
+                return Err(MailboxError::Unknown(delivery.user.to_owned()));
+            }
+            let letter = String::from_utf8_lossy(&octets).into_owned();
+            state.letters.entry(delivery.user.to_owned()).or_default().push(letter);
+            Ok(())
+        })
+    }
+}
+
+/// An engine and what it acts on.
+pub(crate) struct Scene {
+    pub(crate) engine: Engine,
+    pub(crate) net: Net,
+    pub(crate) zone: Zone,
+    pub(crate) boxes: Boxes,
+    pub(crate) spool: TestSpool,
+}
+
+/// Options of the host under test.
+pub(crate) fn options() -> Options {
+    let hostname: DomainName = HOST.parse().unwrap();
+    Options {
+        access: Access {
+            users: Users::listed(["ada", "bob", "eve"]),
+            ..Access::new(hostname.clone())
+        },
+        hostname,
+        node: 0,
+        routes: Routes::default(),
+        schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
+        masquerade: None,
+        destination_connections: 3,
+        outbound_port: 25,
+        outbound_source: Vec::new(),
+        own_addresses: Vec::new(),
+        own_ports: vec![25],
+        connect_timeout: Duration::from_secs(30),
+        timeouts: smtp::client::Timeouts::default(),
+        paused: false,
+        sessions: 10,
+        memory: 1024 * 1024,
+        zone: 0,
+    }
+}
+
+impl Scene {
+    /// An engine with `options`, not started yet.
+    pub(crate) fn new(options: Options) -> Self {
+        let (net, zone, boxes, spool) =
+            (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
+        let world = World {
+            tasks: Arc::new(Runtime),
+            clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
+            random: Arc::new(Counting::default()),
+            network: Arc::new(net.clone()),
+            names: Arc::new(zone.clone()),
+            mailboxes: Arc::new(boxes.clone()),
+            spool: Arc::new(spool.clone()),
+        };
+        let engine = Engine::new(options, world);
+        Self { engine, net, zone, boxes, spool }
+    }
+
+    /// An engine at work.
+    pub(crate) fn started() -> Self {
+        let scene = Self::new(options());
+        scene.engine.start();
+        scene
+    }
+
+    /// A letter enters, as from a program of this host.
+    pub(crate) async fn letter(
+        &self,
+        from: &str,
+        to: &[&str],
+        content: &str,
+    ) -> Result<Accepted, Refusal> {
+        let mut inlet = self.engine.begin().await?;
+        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
+        let recipient = |path: &&str| Recipient {
+            path: format!("<{path}>").parse().unwrap(),
+            parameters: RecipientParameters::default(),
+        };
+        let envelope = Envelope {
+            reverse_path: format!("<{from}>").parse().unwrap(),
+            parameters: MailParameters::default(),
+            recipients: to.iter().map(recipient).collect(),
+        };
+        inlet.finish(envelope, Origin::default()).await
+    }
+
+    /// Lets `seconds` pass.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// The queue.
+    pub(crate) async fn queue(&self) -> Vec<Listed> {
+        self.engine.list(None, 1000).await.unwrap().0
+    }
+
+    /// What waits, as `recipient: reason` lines.
+    pub(crate) async fn waiting(&self) -> Vec<String> {
+        let mut waiting = Vec::new();
+        for job in self.queue().await {
+            for recipient in job.recipients {
+                let reason = recipient.reason.unwrap_or_default();
+                waiting.push(format!("{}: {reason}", recipient.address));
+            }
+        }
+        waiting
+    }
+
+    /// Who was dialled.
+    pub(crate) fn dials(&self) -> Vec<String> {
+        self.net.seen(|seen| seen.dials.iter().map(IpAddr::to_string).collect())
+    }
+
+    /// What the peers took.
+    pub(crate) fn letters(&self) -> Vec<String> {
+        self.net.seen(|seen| seen.letters.clone())
+    }
+
+    /// Every script was played to its end, and the client kept to it.
+    pub(crate) fn check_scripts(&self, name: &str) {
+        self.net.seen(|seen| {
+            assert!(seen.faults.is_empty(), "{name}: {:?}; {:#?}", seen.faults, seen.commands);
+        });
+        assert_eq!(self.net.unplayed(), 0, "{name}: scripts left, dialled {:?}", self.dials());
+    }
+}

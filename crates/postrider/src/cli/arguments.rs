@@ -1,0 +1,141 @@
+//! The command line as data: what there is to say, and what `--help` teaches. The manual pages and
+//! the completions are made from the same (see [`pages`](crate::pages)).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const POSTRIDER: &str = "\
+Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.
+
+Examples:
+  postrider serve                          a safe local profile, no configuration needed
+  postrider check --config postrider.toml  what is wrong, and where
+  echo hello | postrider mail -s hi ann@localhost
+  postrider mailq                          what waits, and why
+
+Exit codes are those of sysexits.h: 0 done, 64 wrong usage, 78 the configuration is not right; the
+help of each command tells its others.";
+
+const SERVE: &str = "\
+Without any configuration it serves this machine alone: 127.0.0.1:2525 for other servers,
+127.0.0.1:2587 for authors, everything kept below ./postrider-data.
+
+It stays in the foreground and tells what happens on standard error. SIGTERM or Ctrl-C stops it:
+open transactions are finished, for 30 seconds at most, and what is not delivered waits in the spool.
+
+Examples:
+  postrider serve                          the safe local profile
+  postrider serve --config postrider.toml
+  POSTRIDER_LOG=warn postrider serve       only trouble; other levels: error, info, debug
+  postrider serve --quarantine             only after `postrider spool verify` has shown damage
+
+Exit codes: 0 stopped as asked, 69 a port cannot be opened or the spool is damaged, 71 the operating
+system refused, 73 the data directory cannot be made or used, 75 another server has it, 78 the
+configuration is not right.";
+
+const CHECK: &str = "\
+Everything that is wrong is told at once: where it stands, what was expected, what was found and what
+to do. Ports and rights are tried as well, so run it as the user who will serve.
+
+Examples:
+  postrider check                          the configuration `serve` would take
+  postrider check --config postrider.toml
+
+Exit codes: 0 right (warnings may have been told), 78 not right.";
+
+const SPOOL: &str = "\
+Examples:
+  postrider spool verify                   is everything in the spool sound?";
+
+const VERIFY: &str = "\
+It only reads, so it may run beside the server.
+
+Examples:
+  postrider spool verify
+  postrider spool verify --data-dir /backup/postrider
+  postrider spool verify --json            for programs
+
+Exit codes: 0 sound, 65 damaged (each place is named), 66 there is no spool, 74 it cannot be read,
+78 the configuration is not right.";
+
+const PAGES: &str = "\
+Examples:
+  postrider pages docs                     docs/man and docs/completions";
+
+#[derive(Parser)]
+#[command(name = "postrider", version, about = "Internet mail in one binary", after_help = POSTRIDER)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone)]
+pub(super) struct ConfigArgument {
+    /// The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe
+    /// local profile
+    #[arg(long, short = 'C', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run the mail system: listeners, queue, delivery
+    #[command(after_help = SERVE)]
+    Serve {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Start with a damaged spool: leave out what cannot be read, and put its files aside
+        #[arg(long)]
+        quarantine: bool,
+    },
+    /// Check the configuration, and tell what is wrong and what to do
+    #[command(after_help = CHECK)]
+    Check(ConfigArgument),
+    /// Compose and send a letter (also as `mail`, `mailx`)
+    #[command(disable_help_flag = true)]
+    Mail(Passed),
+    /// Send a letter as programs do (also as `sendmail`)
+    #[command(disable_help_flag = true)]
+    Sendmail(Passed),
+    /// What waits in the queue, and why (also as `mailq`)
+    #[command(disable_help_flag = true)]
+    Mailq(Passed),
+    /// Kept for scripts: aliases need no rebuilding (also as `newaliases`)
+    #[command(disable_help_flag = true)]
+    Newaliases(Passed),
+    /// Look after the spool
+    #[command(subcommand, after_help = SPOOL)]
+    Spool(SpoolCommand),
+    /// Write the manual pages and the completions of shells
+    #[command(hide = true, after_help = PAGES)]
+    Pages {
+        /// Where to: pages go to DIR/man, completions to DIR/completions
+        #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+/// The words of a program that reads its own arguments.
+#[derive(Args)]
+pub(super) struct Passed {
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum SpoolCommand {
+    /// Read every segment and check every checksum; changes nothing
+    #[command(after_help = VERIFY)]
+    Verify {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The data directory, instead of the configuration's
+        #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+        data_dir: Option<PathBuf>,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,70 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_postrider_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_postrider_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_postrider_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_postrider_using_subcommand
+    set -l cmd (__fish_postrider_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c postrider -n "__fish_postrider_needs_command" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_needs_command" -s V -l version -d 'Print version'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "spool" -d 'Look after the spool'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "pages" -d 'Write the manual pages and the completions of shells'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand serve" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand serve" -l quarantine -d 'Start with a damaged spool: leave out what cannot be read, and put its files aside'
+complete -c postrider -n "__fish_postrider_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand check" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from verify" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from verify" -l data-dir -d 'The data directory, instead of the configuration\'s' -r -f -a "(__fish_complete_directories)"
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from verify" -l json -d 'One JSON object instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'
+complete -c postrider -n "__fish_postrider_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand pages" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s s -l subject -d 'What it is about' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s c -l cc -d 'Who gets a copy; several with commas between' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s b -l bcc -d 'Who gets a copy without the others knowing' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s r -l from -d 'Write as this address instead of your own' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s v -l verbose -d 'Show the dialogue with the mail service as it happens'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand mailq" -l json -d 'One JSON object for each letter, one on each line'
+complete -c postrider -n "__fish_postrider_using_subcommand mailq" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "spool" -d 'Look after the spool'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "pages" -d 'Write the manual pages and the completions of shells'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'

@@ -24,6 +24,7 @@ mod open;
 mod passing;
 mod receive;
 mod relay;
+mod release;
 mod report;
 mod reroute;
 mod settle;
@@ -40,6 +41,7 @@ use mail::DomainName;
 use queue::access::Access;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
@@ -52,6 +54,9 @@ use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
 use passing::Passing;
+
+/// Results ride with the next durable commit, or go by themselves after this long.
+pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
 
 /// All that an engine is told.
 #[derive(Clone, Debug)]
@@ -174,6 +179,7 @@ impl Engine {
     /// Starts to deliver what is due.
     pub fn start(&self) {
         let tasks = &self.shared.world.tasks;
+        tasks.spawn(Box::pin(deliver::hire(self.shared.clone())));
         if !self.shared.options.paused {
             tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         }
@@ -197,6 +203,7 @@ impl Engine {
     pub fn stop(&self) {
         self.shared.is_stopping.store(true, Ordering::Release);
         self.shared.stop.notify_waiters();
+        self.shared.dispatcher.close();
     }
 
     /// Sessions and workers still at work; after [`stop`](Self::stop) it falls to 0.
@@ -234,6 +241,6 @@ impl Engine {
     /// # Errors
     /// What the spool says.
     pub async fn flush(&self) -> Result<u64, spool::SpoolError> {
-        deliver::release(&self.shared, None).await
+        release::release(&self.shared, None).await
     }
 }

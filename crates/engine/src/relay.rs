@@ -14,7 +14,7 @@ use crate::connection::{Connection, Transacted};
 use crate::content::{Content, content_len};
 use crate::dispatch::{Ending, Job};
 use crate::open::Dialer;
-use crate::{Shared, deliver};
+use crate::{Shared, release};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -197,7 +197,7 @@ fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     let tasks = shared.world.tasks.clone();
     // A long queue takes its time, and the session just opened is not to wait for it.
     tasks.spawn(Box::pin(async move {
-        if let Err(error) = deliver::release(&shared, Some(&queue)).await {
+        if let Err(error) = release::release(&shared, Some(&queue)).await {
             warn!(event = "destination.release", %queue, %error);
         }
     }));

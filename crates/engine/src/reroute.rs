@@ -10,9 +10,8 @@ use spool::{Body, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
 use crate::admit::Pending;
-use crate::deliver::RELAXED;
 use crate::dispatch::Job;
-use crate::{Shared, settle};
+use crate::{RELAXED, Shared, settle};
 
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {

@@ -372,6 +372,11 @@ impl Dispatcher {
         destination.failure = Some(failure);
     }
 
+    /// Jobs that wait for a worker.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.jobs.load(Ordering::Relaxed)
+    }
+
     /// Whether workers are at work.
     pub(crate) fn workers(&self) -> usize {
         self.destinations.lock().values().map(|destination| destination.workers).sum()

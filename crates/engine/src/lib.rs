@@ -134,6 +134,19 @@ impl Shared {
     }
 }
 
+/// What an engine has in hand.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Load {
+    /// Sessions open, refused ones counted until they are closed.
+    pub sessions: usize,
+    /// Workers that try jobs or wait for one.
+    pub workers: usize,
+    /// Jobs that wait for a worker.
+    pub jobs: u64,
+    /// Octets of content kept from reception to first attempt.
+    pub memory: u64,
+}
+
 /// The engine of one host.
 #[derive(Clone)]
 pub struct Engine {
@@ -197,6 +210,18 @@ impl Engine {
     /// Sessions and workers still at work; after [`stop`](Self::stop) it falls to 0.
     pub fn busy(&self) -> usize {
         self.shared.sessions.load(Ordering::Relaxed) + self.shared.dispatcher.workers()
+    }
+
+    /// What it has in hand now.
+    pub fn load(&self) -> Load {
+        let shared = &self.shared;
+        let left = shared.memory.load(Ordering::Relaxed);
+        Load {
+            sessions: shared.sessions.load(Ordering::Relaxed),
+            workers: shared.dispatcher.workers(),
+            jobs: shared.dispatcher.jobs(),
+            memory: shared.options.memory.saturating_sub(left),
+        }
     }
 
     /// Ends when nothing is at work any more.

@@ -406,7 +406,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__serve)
-            opts="-C -h --config --help"
+            opts="-C -h --config --quarantine --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -36,6 +36,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "mail" -d 'Compo
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand serve" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand serve" -l quarantine -d 'Start with a damaged spool: leave out what cannot be read, and put its files aside'
 complete -c postrider -n "__fish_postrider_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'

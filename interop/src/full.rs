@@ -33,6 +33,8 @@ const SENDERS: usize = 20;
 const LETTERS: usize = 1_000_000;
 /// Their sizes, in turn: small, large, and large enough for a file of its own.
 const SIZES: [usize; 3] = [2_000, 100_000, 400_000];
+/// Octets from which on a letter surely gets one.
+const LARGE: usize = 300_000;
 /// Until something that must happen has happened.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two letters of a sender.
@@ -124,6 +126,7 @@ struct Office {
     next: AtomicU32,
     over: AtomicBool,
     taken: AtomicU64,
+    /// Refusals for the time being of letters that need no file of their own: the log is full.
     later: AtomicU64,
     /// Replies that nobody should get.
     strange: Mutex<Vec<String>>,
@@ -216,7 +219,9 @@ impl Office {
                 std::thread::sleep(PAUSE);
             } else {
                 wanted(&reply, "45")?;
-                self.later.fetch_add(1, Ordering::Relaxed);
+                if letter.size() < LARGE {
+                    self.later.fetch_add(1, Ordering::Relaxed);
+                }
                 std::thread::sleep(LATER);
             }
         }

@@ -26,12 +26,8 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "check" => check(),
         "tidy" => tidy::run(&root()),
-        "bench" => cargo(
-            &[&["run", "--release", "--package", "bench", "--"], strs(&rest).as_slice()].concat(),
-        ),
-        "scenes" => {
-            cargo(&[&["run", "--package", "interop", "--"], strs(&rest).as_slice()].concat())
-        }
+        "bench" => against_release("bench", &rest),
+        "scenes" => against_release("interop", &rest),
         "sim" => cargo(
             &[&["run", "--release", "--package", "sim", "--"], strs(&rest).as_slice()].concat(),
         ),
@@ -51,6 +47,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a program of ours that plays against the server as it is shipped.
+fn against_release(package: &str, rest: &[String]) -> Done {
+    cargo(&["build", "--release", "--package", "postrider"])?;
+    cargo(&[&["run", "--release", "--package", package, "--"], strs(rest).as_slice()].concat())
 }
 
 fn strs(words: &[String]) -> Vec<&str> {

@@ -16,9 +16,9 @@ use spool::{
 };
 use tracing::{info, warn};
 
+use crate::Shared;
 use crate::dispatch::{HotBody, Job};
 use crate::passing::Passing;
-use crate::{Shared, deliver};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -200,7 +200,7 @@ impl Shared {
                 hot: hot.clone(),
                 open: claimed.open,
             };
-            deliver::hand_over(self, job);
+            self.dispatcher.push(job);
         }
         Ok(Receipt(()))
     }

@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 
 use crate::content::Content;
 use crate::doors::{Clock, Wire};
-use crate::relay::Place;
+use crate::place::Place;
 
 /// Octets gathered before they are written.
 const WRITE: usize = 64 * 1024;

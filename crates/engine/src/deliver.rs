@@ -3,18 +3,18 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use queue::fate::Said;
 use queue::record::{HeadEdits, RecordError, Stored};
 use queue::route::NextHop;
-use spool::{ClaimRequest, Claimed, Durability, Filter, JobId, Op, Page, SpoolError, Txn};
+use spool::{ClaimRequest, Claimed, JobId, Op, Txn};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
 use crate::relay::{Attempted, Relay};
-use crate::{Shared, local, reroute, settle};
+use crate::{RELAXED, Shared, local, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
@@ -25,19 +25,22 @@ const CROWDED: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(300);
 /// Jobs claimed at once.
 const CLAIM: usize = 500;
-/// Results ride with the next durable commit, or go by themselves after this long.
-pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
-/// Jobs due within this time are left alone when others are released.
-const SOON: Duration = Duration::from_secs(5);
 /// Pause between two rounds of housekeeping, and its length.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 const MAINTAIN: Duration = Duration::from_millis(100);
 
-/// Hands `job` to the workers of its queue.
-pub(crate) fn hand_over(shared: &Arc<Shared>, job: Job) {
-    let queue = job.queue.clone();
-    if shared.dispatcher.push(job) {
-        shared.world.tasks.spawn(Box::pin(work(shared.clone(), queue)));
+/// Starts workers where they are wanted, until the host goes down.
+pub(crate) async fn hire(shared: Arc<Shared>) {
+    let mut stop = pin!(shared.stopping());
+    loop {
+        for queue in shared.dispatcher.hire() {
+            shared.world.tasks.spawn(Box::pin(work(shared.clone(), queue)));
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            () = shared.dispatcher.work.notified() => {}
+        }
     }
 }
 
@@ -97,7 +100,7 @@ pub(crate) async fn claim(shared: Arc<Shared>) {
 /// Makes a claimed job ready for a worker.
 async fn take_up(shared: &Arc<Shared>, claimed: Claimed) {
     match ready(claimed) {
-        Ok(job) => hand_over(shared, job),
+        Ok(job) => shared.dispatcher.push(job),
         Err((job, error)) => {
             // Our own record does not read: an operator must look, nobody is told a fate.
             error!(event = "record.unreadable", %job, error);
@@ -219,47 +222,4 @@ async fn attempt(
     };
     settle::settle(shared, job, results, None).await;
     None
-}
-
-/// Makes deferred jobs due now: those of `queue`, or all. Gives their number.
-///
-/// What is due within [`SOON`] goes by itself. To make it due now would take the claim away from a
-/// worker that has got it meanwhile, and the letter would go twice.
-pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64, SpoolError> {
-    let spool = &shared.world.spool;
-    let filter = Filter { queue: queue.map(str::to_owned), held: Some(false), ..Filter::default() };
-    let (mut after, mut released) = (None, 0);
-    while !shared.is_stopping() {
-        let page = spool.list(&filter, after, CLAIM).await?;
-        let due = shared.world.clock.wall();
-        let deferred = page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON);
-        let ops: Vec<Op> = deferred.map(|row| Op::SetDue { job: row.job, due }).collect();
-        let count = ops.len() as u64;
-        if count > 0 {
-            // One that has been finished meanwhile spoils the transaction: the others go singly.
-            match spool.commit(Txn { ops, durability: RELAXED }).await {
-                Ok(_) => released += count,
-                Err(SpoolError::NotFound) => released += release_singly(shared, &page, due).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    Ok(released)
-}
-
-async fn release_singly(shared: &Shared, page: &Page, due: SystemTime) -> Result<u64, SpoolError> {
-    let mut released = 0;
-    for row in page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON) {
-        let ops = vec![Op::SetDue { job: row.job, due }];
-        match shared.world.spool.commit(Txn { ops, durability: RELAXED }).await {
-            Ok(_) => released += 1,
-            Err(SpoolError::NotFound) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(released)
 }

@@ -134,9 +134,19 @@ pub(crate) enum Work {
     Leave,
 }
 
+/// The queues that want another worker. Counted as workers already.
+#[derive(Default)]
+struct Hiring {
+    queues: Vec<Arc<str>>,
+    closed: bool,
+}
+
 /// The jobs in hand.
 pub(crate) struct Dispatcher {
     destinations: Mutex<BTreeMap<Arc<str>, Destination>>,
+    hiring: Mutex<Hiring>,
+    /// Told when a queue wants another worker.
+    pub(crate) work: Notify,
     jobs: AtomicU64,
     connections: usize,
     /// Told when room for more jobs came about.
@@ -148,6 +158,8 @@ impl Dispatcher {
     pub(crate) fn new(connections: usize) -> Self {
         Self {
             destinations: Mutex::default(),
+            hiring: Mutex::default(),
+            work: Notify::new(),
             jobs: AtomicU64::new(0),
             connections: connections.max(1),
             room: Notify::new(),
@@ -171,9 +183,10 @@ impl Dispatcher {
         JOBS_EACH.saturating_sub(waiting)
     }
 
-    /// Takes `job` in hand. True: the caller must start a worker for its queue.
-    pub(crate) fn push(&self, job: Job) -> bool {
+    /// Takes `job` in hand, and asks for a worker where there are too few.
+    pub(crate) fn push(&self, job: Job) {
         self.jobs.fetch_add(1, Ordering::Relaxed);
+        let queue = job.queue.clone();
         let mut destinations = self.destinations.lock();
         if destinations.len() >= REMEMBERED && !destinations.contains_key(&job.queue) {
             destinations.retain(|_, destination| !destination.is_forgettable());
@@ -187,11 +200,29 @@ impl Dispatcher {
             true => destination.limit.unwrap_or(self.connections),
             false => 1,
         };
-        let wanted = destination.waiting.len() > destination.idle && destination.workers < most;
-        if wanted {
-            destination.workers += 1;
+        if destination.waiting.len() > destination.idle && destination.workers < most {
+            let mut hiring = self.hiring.lock();
+            if !hiring.closed {
+                destination.workers += 1;
+                hiring.queues.push(queue);
+                self.work.notify_one();
+            }
         }
-        wanted
+    }
+
+    /// The queues that want another worker; the caller starts them all.
+    pub(crate) fn hire(&self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.hiring.lock().queues)
+    }
+
+    /// No worker is wanted any more: the host is going down.
+    pub(crate) fn close(&self) {
+        let queues = {
+            let mut hiring = self.hiring.lock();
+            hiring.closed = true;
+            std::mem::take(&mut hiring.queues)
+        };
+        queues.iter().for_each(|queue| self.abandon(queue));
     }
 
     /// The next thing to do for `queue`, asked by one of its workers.
@@ -339,6 +370,11 @@ impl Dispatcher {
         destination.back_off.failure(schedule, what, now, chance);
         destination.probing = false;
         destination.failure = Some(failure);
+    }
+
+    /// Jobs that wait for a worker.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.jobs.load(Ordering::Relaxed)
     }
 
     /// Whether workers are at work.

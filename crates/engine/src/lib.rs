@@ -22,8 +22,10 @@ mod masquerade;
 mod names;
 mod open;
 mod passing;
+mod place;
 mod receive;
 mod relay;
+mod release;
 mod report;
 mod reroute;
 mod settle;
@@ -40,6 +42,7 @@ use mail::DomainName;
 use queue::access::Access;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
@@ -52,6 +55,9 @@ use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
 use passing::Passing;
+
+/// Results ride with the next durable commit, or go by themselves after this long.
+pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
 
 /// All that an engine is told.
 #[derive(Clone, Debug)]
@@ -128,6 +134,19 @@ impl Shared {
     }
 }
 
+/// What an engine has in hand.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Load {
+    /// Sessions open, refused ones counted until they are closed.
+    pub sessions: usize,
+    /// Workers that try jobs or wait for one.
+    pub workers: usize,
+    /// Jobs that wait for a worker.
+    pub jobs: u64,
+    /// Octets of content kept from reception to first attempt.
+    pub memory: u64,
+}
+
 /// The engine of one host.
 #[derive(Clone)]
 pub struct Engine {
@@ -161,6 +180,7 @@ impl Engine {
     /// Starts to deliver what is due.
     pub fn start(&self) {
         let tasks = &self.shared.world.tasks;
+        tasks.spawn(Box::pin(deliver::hire(self.shared.clone())));
         if !self.shared.options.paused {
             tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         }
@@ -184,11 +204,24 @@ impl Engine {
     pub fn stop(&self) {
         self.shared.is_stopping.store(true, Ordering::Release);
         self.shared.stop.notify_waiters();
+        self.shared.dispatcher.close();
     }
 
     /// Sessions and workers still at work; after [`stop`](Self::stop) it falls to 0.
     pub fn busy(&self) -> usize {
         self.shared.sessions.load(Ordering::Relaxed) + self.shared.dispatcher.workers()
+    }
+
+    /// What it has in hand now.
+    pub fn load(&self) -> Load {
+        let shared = &self.shared;
+        let left = shared.memory.load(Ordering::Relaxed);
+        Load {
+            sessions: shared.sessions.load(Ordering::Relaxed),
+            workers: shared.dispatcher.workers(),
+            jobs: shared.dispatcher.jobs(),
+            memory: shared.options.memory.saturating_sub(left),
+        }
     }
 
     /// Ends when nothing is at work any more.
@@ -209,6 +242,6 @@ impl Engine {
     /// # Errors
     /// What the spool says.
     pub async fn flush(&self) -> Result<u64, spool::SpoolError> {
-        deliver::release(&self.shared, None).await
+        release::release(&self.shared, None).await
     }
 }

@@ -10,7 +10,7 @@ use crate::Engine;
 /// Where a listed job stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// It is being tried, or is due.
+    /// It is in hand: being tried, or in line for it.
     Active,
     /// It waits for its next attempt.
     Deferred,
@@ -55,7 +55,7 @@ fn bare(path: &dyn std::fmt::Display) -> String {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(&path).to_owned()
 }
 
-fn listed(row: JobInfo, now: SystemTime) -> Listed {
+fn listed(row: JobInfo) -> Listed {
     let stored = Stored::decode(&row.envelope).ok();
     let recipient = |(number, record): &(u32, bytes::Bytes)| {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
@@ -64,7 +64,7 @@ fn listed(row: JobInfo, now: SystemTime) -> Listed {
             reason: Attempt::decode(record).ok().flatten().map(|attempt| attempt.explanation),
         }
     };
-    let state = match (row.held, row.claimed || row.due <= now) {
+    let state = match (row.held, row.claimed) {
         (true, _) => State::Held,
         (false, true) => State::Active,
         (false, false) => State::Deferred,
@@ -94,7 +94,6 @@ impl Engine {
     ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
         let world = &self.shared.world;
         let page = world.spool.list(&Filter::default(), after, limit).await?;
-        let now = world.clock.wall();
-        Ok((page.rows.into_iter().map(|row| listed(row, now)).collect(), page.next))
+        Ok((page.rows.into_iter().map(listed).collect(), page.next))
     }
 }

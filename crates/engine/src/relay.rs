@@ -14,7 +14,8 @@ use crate::connection::{Connection, Transacted};
 use crate::content::{Content, content_len};
 use crate::dispatch::{Ending, Job};
 use crate::open::Dialer;
-use crate::{Shared, deliver};
+use crate::place::Place;
+use crate::{Shared, release};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -24,25 +25,6 @@ pub(crate) enum Attempted {
     Ended(Vec<(u32, Ending)>),
     /// Nothing: the next hop takes no further connection beside those that others have open.
     Crowded,
-}
-
-/// A place among the sessions of a destination, as long as the connection lives.
-pub(crate) struct Place {
-    shared: Arc<Shared>,
-    queue: Arc<str>,
-}
-
-impl Place {
-    fn new(shared: &Arc<Shared>, queue: &Arc<str>) -> Self {
-        shared.dispatcher.session_opened(queue);
-        Self { shared: shared.clone(), queue: queue.clone() }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.shared.dispatcher.session_closed(&self.queue);
-    }
 }
 
 /// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
@@ -197,7 +179,7 @@ fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     let tasks = shared.world.tasks.clone();
     // A long queue takes its time, and the session just opened is not to wait for it.
     tasks.spawn(Box::pin(async move {
-        if let Err(error) = deliver::release(&shared, Some(&queue)).await {
+        if let Err(error) = release::release(&shared, Some(&queue)).await {
             warn!(event = "destination.release", %queue, %error);
         }
     }));

@@ -10,9 +10,8 @@ use spool::{Body, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
 use crate::admit::Pending;
-use crate::deliver::RELAXED;
 use crate::dispatch::Job;
-use crate::{Shared, settle};
+use crate::{RELAXED, Shared, settle};
 
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
@@ -28,7 +27,7 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
         (stay, _) => split(shared, job, stay.is_some(), groups).await,
     };
     match moved {
-        Ok(()) => true,
+        Ok(()) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
         // Where it is now is not known: who tries it all the same may not be the only one. The
         // claim is given back if it is still ours.
         Err(SpoolError::Unknown(why)) => {
@@ -39,7 +38,7 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
         Err(error) => {
             // It goes the old way once more, and moves another time.
             warn!(event = "job.not-moved", job = %job.id, %error);
-            matches!(error, SpoolError::Fenced | SpoolError::NotFound)
+            false
         }
     }
 }

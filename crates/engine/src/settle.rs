@@ -10,10 +10,9 @@ use queue::record::Attempt;
 use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{error, info, warn};
 
-use crate::Shared;
-use crate::deliver::RELAXED;
 use crate::dispatch::{Ending, Job};
 use crate::report::{self, Due};
+use crate::{RELAXED, Shared};
 
 /// Pause before a job is tried again whose report found no room.
 const AGAIN: Duration = Duration::from_secs(600);

@@ -1,89 +1,105 @@
-//! A world in bad weather: three hosts of ours, a foreign one that fails in every phase, domains that
-//! are dead, gone or take no mail, crashes at any moment, name servers that do not answer. It runs
-//! for a week of its own time, and then the laws are checked.
+//! A world in bad weather: three or four hosts of ours, a foreign one that fails in every phase,
+//! domains that are dead, gone or take no mail, crashes at any moment, disks that fail and fill up,
+//! clocks that are set back, name servers that do not answer. It runs for a week of its own time,
+//! and then the laws are checked.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::lookup::Record;
 use mail::{ForwardPath, ReversePath};
+use parking_lot::Mutex;
 use spool::{Filter, Spool};
 
-use crate::host::{Host, Plan};
-use crate::laws::{self, Errand, Evidence, MARK};
-use crate::mailboxes::{Boxes, Letter};
-use crate::names::Zone;
-use crate::net::{Net, Weather};
+use crate::country;
+use crate::host::{Ground, Host};
+use crate::laws::{self, Errand, Evidence, Terms};
+use crate::letters::{self, Draft};
+use crate::net::Weather;
 use crate::peers::{self, Sent, Taken};
-use crate::setup;
-use crate::world::{Chance, SimClock};
+use crate::plant::Plant;
+use crate::world::Chance;
 
-/// How long a world lives: every letter has met its fate by then.
+/// How long a world lives on when the weather has cleared: every letter has met its fate by then.
 const LIFE: Duration = Duration::from_secs(7 * 86_400);
-/// Letters are sent and faults happen in this first part of it.
+/// Letters are sent and faults happen in about this first part of it.
 const BUSY: Duration = Duration::from_secs(4 * 3_600);
+/// How long a letter may lie: the life of a letter, one pause between tries, and an hour for the
+/// report to come.
+const PATIENCE: Duration = Duration::from_secs(5 * 86_400 + 33 * 360 + 3_600);
+
+/// Which world to live through, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Keep the story in words.
+    pub story: bool,
+    /// A fault that a law must catch.
+    pub plant: Option<Plant>,
+}
+
+/// How many faults of each kind there were.
+pub type Faults = Vec<(&'static str, u64)>;
 
 /// What one world showed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Report {
     /// Letters times recipients.
     pub errands: u64,
     /// Answered 250.
     pub taken: u64,
-    /// Found in mailboxes and at foreign hosts.
+    /// Copies found in mailboxes and at foreign hosts.
     pub delivered: u64,
     /// Failures reported to their senders.
     pub reported: u64,
     /// Deliveries beyond the first, after a crash or a lost reply.
     pub repeated: u64,
-    /// Crashes of hosts.
-    pub crashes: u64,
-    /// Connections reset.
-    pub resets: u64,
-    /// Questions that no name server answered.
-    pub names_failed: u64,
-    /// Replies of foreign hosts that were never given.
-    pub lost_replies: u64,
+    /// Faults by kind.
+    pub faults: Faults,
+    /// Events of the story, and the number that stands for all of them.
+    pub events: u64,
+    /// See [`Story::digest`](crate::story::Story::digest).
+    pub digest: u64,
     /// Laws broken, in words.
     pub broken: Vec<String>,
+    /// The story, where it was wished for.
+    pub story: Vec<String>,
 }
 
-impl Report {
-    /// Faults of every kind.
-    pub fn faults(&self) -> u64 {
-        self.crashes + self.resets + self.names_failed + self.lost_replies
-    }
-}
-
-struct Chaos {
-    chance: Chance,
-    net: Net,
-    names: Zone,
-    clock: Arc<SimClock>,
-    hosts: Vec<Host>,
-    foreign: Taken,
-    errands: Vec<Errand>,
+/// A world while it lives.
+pub(crate) struct Chaos {
+    pub(crate) chance: Chance,
+    pub(crate) ground: Ground,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) foreign: Taken,
+    /// Nothing fails in this world.
+    pub(crate) calm: bool,
+    /// The workstation where authors sit, where there is one; else they come to the hub.
+    pub(crate) workstation: bool,
+    errands: Arc<Mutex<Vec<Errand>>>,
     letters: u64,
-    calm: bool,
+    clocks_set: u64,
+    broken: Vec<String>,
 }
 
-fn ip(last: u8) -> IpAddr {
-    Ipv4Addr::new(192, 0, 2, last).into()
-}
-
-/// Lives through the world of `seed`.
+/// Lives through the world of a seed.
 pub fn run(seed: u64) -> Report {
+    play(Wish { seed, ..Wish::default() })
+}
+
+/// Lives through the world that is wished for.
+pub fn play(wish: Wish) -> Report {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     match runtime {
-        Ok(runtime) => runtime.block_on(live(seed)),
+        Ok(runtime) => runtime.block_on(live(wish)),
         Err(error) => Report { broken: vec![format!("no runtime: {error}")], ..Report::default() },
     }
 }
 
-async fn live(seed: u64) -> Report {
-    let mut chaos = Chaos::new(seed);
+async fn live(wish: Wish) -> Report {
+    let mut chaos = country::build(wish);
     for host in &mut chaos.hosts {
         host.start();
     }
@@ -91,71 +107,34 @@ async fn live(seed: u64) -> Report {
     for _ in 0..steps {
         tokio::time::sleep(chaos.pause()).await;
         chaos.step().await;
+        chaos.measure();
     }
-    // The weather clears; what waits has the rest of the week.
-    chaos.names.set_failing(false);
-    for host in &mut chaos.hosts {
-        if host.engine().is_none() {
-            host.start();
-        }
-    }
-    for address in [ip(1), ip(2), ip(3), ip(20)] {
-        chaos.net.set_down(address, false);
-        chaos.net.set_silent(address, false);
-    }
+    let busy = chaos.ground.story.now();
+    chaos.clear().await;
     tokio::time::sleep(LIFE).await;
-    chaos.judge().await
+    chaos.rest();
+    chaos.judge(busy).await
 }
 
 impl Chaos {
-    fn new(seed: u64) -> Self {
-        let chance = Chance::new(seed);
-        let calm = chance.once_in(4);
-        let weather = if calm {
-            Weather::FAIR
-        } else {
-            Weather {
-                delay: Duration::from_millis(1 + chance.below(400)),
-                reset_one_in: 2 + chance.below(30),
-                piece: 1 + chance.below(4_000),
-            }
-        };
-        let net = Net::new(chance.branch(), weather);
-        let names = zones(&chance, calm);
-        let clock = Arc::new(SimClock::new());
-        let lock_one_in = if calm { 0 } else { 10 };
-        let plans = [
-            ("hub.a.example", "a.example", ip(1)),
-            ("mx1.b.example", "b.example", ip(2)),
-            ("mx2.b.example", "b.example", ip(3)),
-        ];
-        let hosts = plans.map(|(name, domain, address)| {
-            let users = ["ann", "bob", "cid", "postmaster"];
-            let boxes = Boxes::new(&users, chance.branch(), lock_one_in);
-            let plan = Plan {
-                addresses: vec![address],
-                options: setup::options(
-                    name,
-                    &[domain],
-                    &users,
-                    &["192.0.2.100/30".parse().unwrap_or_else(|_| ipnet::IpNet::from(ip(101)))],
-                ),
-                listeners: vec![(SocketAddr::new(address, 25), setup::session(name))],
-            };
-            Host::new(plan, &net, &names, &clock, chance.branch(), boxes)
-        });
-        let trouble = if calm { 0 } else { 2 };
-        let foreign = peers::foreign(&net, SocketAddr::new(ip(20), 25), chance.branch(), trouble);
+    pub(crate) fn new(
+        chance: Chance,
+        ground: Ground,
+        hosts: Vec<Host>,
+        foreign: Taken,
+        calm: bool,
+    ) -> Self {
         Self {
             chance,
-            net,
-            names,
-            clock,
-            hosts: hosts.into(),
+            ground,
             foreign,
-            errands: Vec::new(),
-            letters: 0,
             calm,
+            workstation: hosts.len() > country::HOSTS,
+            hosts,
+            errands: Arc::default(),
+            letters: 0,
+            clocks_set: 0,
+            broken: Vec::new(),
         }
     }
 
@@ -164,146 +143,220 @@ impl Chaos {
     }
 
     async fn step(&mut self) {
-        let what = if self.calm { 0 } else { self.chance.below(12) };
+        let what = if self.calm { 0 } else { self.chance.below(20) };
         let place = self.chance.below(self.hosts.len() as u64) as usize;
+        let on = self.chance.once_in(2);
+        let story = self.ground.story.clone();
         match what {
-            7 => {
+            9 => self.power_cut(place).await,
+            10 => self.restart(place).await,
+            11 => {
+                story.tell(format_args!("name servers answer: {}", !on));
+                self.ground.names.set_failing(on);
+            }
+            12 => self.set_down(country::host(place), on),
+            13 => self.set_down(country::FOREIGN, on),
+            14 => {
+                story.tell(format_args!("the foreign host swallows: {on}"));
+                self.ground.net.set_silent(country::FOREIGN, on);
+            }
+            15 | 16 => self.hosts.get_mut(place).into_iter().for_each(Host::ail),
+            17 => {
                 if let Some(host) = self.hosts.get_mut(place) {
-                    host.crash().await;
-                    tokio::time::sleep(Duration::from_millis(self.chance.below(60_000))).await;
-                    host.start();
+                    host.heal().await;
                 }
             }
-            8 => self.names.set_failing(self.chance.once_in(2)),
-            9 => self.net.set_down(ip(1 + place as u8), self.chance.once_in(2)),
-            10 => self.net.set_down(ip(20), self.chance.once_in(2)),
-            11 => self.net.set_silent(ip(20), self.chance.once_in(2)),
-            _ => self.send().await,
+            18 => self.set_clock(place),
+            _ => {
+                let burst = if self.chance.once_in(6) { 12 } else { 2 };
+                for _ in 0..1 + self.chance.below(burst) {
+                    self.send();
+                }
+            }
         }
     }
 
-    /// A program sends a letter to a few recipients through the first host.
-    async fn send(&mut self) {
-        const RECIPIENTS: [&str; 10] = [
-            "ann@a.example",
-            "bob@a.example",
-            "nobody@a.example",
-            "ann@b.example",
-            "cid@b.example",
-            "nobody@b.example",
-            "eve@foreign.example",
-            "eve@dead.example",
-            "eve@nomail.example",
-            "eve@gone.example",
-        ];
+    fn set_down(&self, address: IpAddr, down: bool) {
+        self.ground.story.tell(format_args!("{address} refuses connections: {down}"));
+        self.ground.net.set_down(address, down);
+    }
+
+    async fn power_cut(&mut self, place: usize) {
+        let pause = Duration::from_millis(self.chance.below(60_000));
+        let Some(host) = self.hosts.get_mut(place) else { return };
+        host.crash().await;
+        tokio::time::sleep(pause).await;
+        host.start();
+    }
+
+    async fn restart(&mut self, place: usize) {
+        let Some(host) = self.hosts.get_mut(place) else { return };
+        host.stop().await;
+        host.start();
+    }
+
+    fn set_clock(&mut self, place: usize) {
+        let by = Duration::from_secs(self.chance.below(7_200));
+        let Some(host) = self.hosts.get(place) else { return };
+        host.clock.set_back(by);
+        self.clocks_set += 1;
+        let story = &self.ground.story;
+        story.tell(format_args!("the clock of {} is set back {} s", host.name(), by.as_secs()));
+    }
+
+    /// A program sends a letter to a few recipients.
+    fn send(&mut self) {
         self.letters += 1;
-        let number = self.letters;
-        let sender = (!self.chance.once_in(6)).then(|| "bob@a.example".to_owned());
-        let reverse =
-            sender.as_ref().map_or_else(|| "<>".to_owned(), |sender| format!("<{sender}>"));
-        let first = self.chance.below(10) as usize;
-        let count = 1 + self.chance.below(4) as usize;
-        let recipients: Vec<&str> =
-            RECIPIENTS.iter().cycle().skip(first).take(count).copied().collect();
-        let paths = recipients
-            .iter()
-            .filter_map(|recipient| format!("<{recipient}>").parse::<ForwardPath>().ok());
-        let lines = self.chance.below(200);
-        let body: String =
-            (0..lines).map(|line| format!("line {line} of letter {number}\r\n")).collect();
-        let content = format!("{MARK}: {number}\r\nSubject: letter {number}\r\n\r\n{body}.\r\n");
-        let reverse = reverse.parse().unwrap_or(ReversePath::Null);
-        let letter = peers::letter(reverse, paths.collect(), content.as_bytes());
-        let from = ip(101);
-        let to = SocketAddr::new(ip(1), 25);
-        let sent = peers::send(&self.net, &self.clock, from, to, letter, content.as_bytes()).await;
-        let errands = recipients.iter().zip(sent).map(|(recipient, sent)| Errand {
-            number,
-            recipient: (*recipient).to_owned(),
-            sender: sender.clone(),
-            sent,
+        let domain = if self.workstation { "sun.a.example" } else { "a.example" };
+        let draft = letters::draft(self.letters, domain, &self.chance);
+        let (ground, errands) = (self.ground.clone(), self.errands.clone());
+        let first = usize::from(self.workstation);
+        let to = country::host(if self.workstation { country::HOSTS } else { 0 });
+        tokio::spawn(async move {
+            let sent = dispatch(&ground, &draft, SocketAddr::new(to, 25)).await;
+            ground.story.tell(format_args!("letter {}: {sent:?}", draft.number));
+            let at = ground.story.now();
+            let errand = |(goal, sent): (&letters::Goal, Sent)| Errand {
+                number: draft.number,
+                recipient: goal.recipient.to_owned(),
+                sender: draft.sender.clone(),
+                sent,
+                at,
+                content: draft.content.clone(),
+                hops: first + goal.hops,
+                is_good: goal.is_good,
+            };
+            errands.lock().extend(draft.goals.iter().zip(sent).map(errand));
         });
-        self.errands.extend(errands);
     }
 
-    async fn judge(&mut self) -> Report {
-        let mut evidence = Evidence::default();
-        let mut broken = Vec::new();
-        for (host, domain) in self.hosts.iter().zip(["a.example", "b.example", "b.example"]) {
-            for (user, letter) in host.boxes.all() {
-                evidence.found(&format!("{user}@{domain}"), &letter);
-            }
-            if let Some(spool) = host.spool() {
-                waiting(spool.as_ref(), &mut evidence, &mut broken).await;
-            }
+    /// The weather clears; what waits has a week.
+    async fn clear(&mut self) {
+        self.ground.story.tell(format_args!("the weather clears"));
+        self.ground.names.set_failing(false);
+        self.ground.names.set_fail_one_in(0);
+        self.ground.net.set_weather(Weather::FAIR);
+        for address in (0..self.hosts.len()).map(country::host).chain([country::FOREIGN]) {
+            self.ground.net.set_down(address, false);
+            self.ground.net.set_silent(address, false);
         }
-        for (recipients, text) in self.foreign.letters() {
-            let letter = Letter { octets: text.into() };
-            for recipient in recipients {
-                let address = recipient.split(['<', '>']).nth(1).unwrap_or_default();
-                evidence.found(address, &letter);
-            }
-        }
-        let crashes = self.hosts.iter().map(|host| host.crashes).sum();
-        let (_, resets) = self.net.figures();
-        evidence.excuses = crashes + resets + self.foreign.lost_replies();
-        broken.extend(laws::broken(&self.errands, &evidence));
-        Report {
-            errands: self.errands.len() as u64,
-            taken: self.errands.iter().filter(|errand| errand.sent == Sent::Taken).count() as u64,
-            delivered: evidence.delivered.len() as u64,
-            reported: evidence.reported.len() as u64,
-            repeated: evidence.delivered.values().map(|times| times - 1).sum(),
-            crashes,
-            resets,
-            names_failed: self.names.figures().1,
-            lost_replies: self.foreign.lost_replies(),
-            broken,
+        for host in &mut self.hosts {
+            host.boxes.set_fail_one_in(0);
+            host.heal().await;
         }
     }
+
+    /// Looks whether the bounds of each host hold.
+    fn measure(&mut self) {
+        for host in &self.hosts {
+            let Some(load) = host.engine().map(engine::Engine::load) else { continue };
+            if load.memory > host.options().memory {
+                self.broken.push(format!("{} keeps {} octets", host.name(), load.memory));
+            }
+        }
+    }
+
+    /// After a week of quiet nobody is at work, and nothing is kept.
+    fn rest(&mut self) {
+        for host in &self.hosts {
+            let Some(load) = host.engine().map(engine::Engine::load) else { continue };
+            if load != engine::Load::default() {
+                self.broken.push(format!("{} does not come to rest: {load:?}", host.name()));
+            }
+        }
+    }
+
+    async fn judge(&mut self, busy: Duration) -> Report {
+        let behind = self.hosts.iter().map(|host| host.clock.behind()).sum::<Duration>();
+        let mut evidence = Evidence::new(Terms {
+            patience: PATIENCE + busy + behind,
+            is_calm: self.calm,
+            is_masked: self.workstation,
+            split: split(&self.foreign),
+        });
+        let mut broken = std::mem::take(&mut self.broken);
+        for (place, host) in self.hosts.iter_mut().enumerate() {
+            for (user, letter) in host.boxes.all() {
+                evidence.found(&format!("{user}@{}", country::domain(place)), letter);
+            }
+            broken.append(&mut host.broken);
+            if let Some(spool) = host.spool() {
+                broken.extend(waiting(spool.as_ref()).await);
+            }
+        }
+        for taken in self.foreign.letters() {
+            for recipient in taken.recipients {
+                evidence.found(&recipient, taken.letter.clone());
+            }
+        }
+        let errands = self.errands.lock();
+        broken.extend(laws::broken(&errands, &evidence, &self.ground.tracks));
+        let (delivered, reported, repeated) = evidence.figures();
+        let (digest, events) = self.ground.story.digest();
+        Report {
+            errands: errands.len() as u64,
+            taken: errands.iter().filter(|errand| errand.sent == Sent::Taken).count() as u64,
+            delivered,
+            reported,
+            repeated,
+            faults: self.faults(),
+            events,
+            digest,
+            broken,
+            story: self.ground.story.lines(),
+        }
+    }
+
+    fn faults(&self) -> Faults {
+        let sum = |count: fn(&Host) -> u64| self.hosts.iter().map(count).sum();
+        vec![
+            ("crashes", sum(|host| host.crashes)),
+            ("restarts", sum(|host| host.stops)),
+            ("disk faults", sum(|host| host.disk_faults)),
+            ("clocks set back", self.clocks_set),
+            ("connections reset", self.ground.net.figures().1),
+            ("questions not answered", self.ground.names.figures().1),
+            ("replies lost", self.foreign.lost_replies()),
+            ("mailboxes locked", sum(|host| host.boxes.failed())),
+        ]
+    }
+}
+
+async fn dispatch(ground: &Ground, draft: &Draft, to: SocketAddr) -> Vec<Sent> {
+    let sender = draft.sender.as_ref().map_or_else(String::new, Clone::clone);
+    let reverse = format!("<{sender}>").parse().unwrap_or(ReversePath::Null);
+    let paths = draft
+        .goals
+        .iter()
+        .filter_map(|goal| format!("<{}>", goal.recipient).parse::<ForwardPath>().ok());
+    let letter = peers::letter(reverse, paths.collect(), &draft.content);
+    let clock = crate::world::SimClock::new();
+    peers::send(&ground.net, &clock, country::SENDER, to, letter, &draft.content).await
+}
+
+/// Letters that came to the foreign host in more than one transaction.
+fn split(foreign: &Taken) -> u64 {
+    let mut numbers: Vec<_> = foreign
+        .letters()
+        .iter()
+        .filter_map(|taken| laws::number_in(&taken.letter.octets))
+        .collect();
+    let all = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    (all - numbers.len()) as u64
 }
 
 /// After a week nothing may wait any more: the last word on each letter was due after five days.
-async fn waiting(spool: &dyn Spool, evidence: &mut Evidence, broken: &mut Vec<String>) {
+async fn waiting(spool: &dyn Spool) -> Vec<String> {
     match spool.list(&Filter::default(), None, 1_000).await {
         Ok(page) => {
-            for row in page.rows {
-                broken.push(format!(
-                    "job {} of queue {} still waits after a week",
-                    row.job, row.queue
-                ));
-                evidence.waiting.insert(0);
-            }
+            let waits = |row: spool::JobInfo| {
+                let claimed = if row.claimed { " in somebody's hands" } else { "" };
+                format!("job {} of queue {} still waits after a week{claimed}", row.job, row.queue)
+            };
+            page.rows.into_iter().map(waits).collect()
         }
-        Err(error) => broken.push(format!("the spool does not list: {error}")),
+        Err(error) => vec![format!("the spool does not list: {error}")],
     }
-}
-
-fn zones(chance: &Chance, calm: bool) -> Zone {
-    let names = Zone::new(chance.branch());
-    let hosts = [
-        ("hub.a.example", 1),
-        ("mx1.b.example", 2),
-        ("mx2.b.example", 3),
-        ("mx.foreign.example", 20),
-        ("mx.dead.example", 30),
-    ];
-    for (name, last) in hosts {
-        names.add_host(name, &[ip(last)]);
-    }
-    let exchangers = [
-        ("a.example", 10, "hub.a.example"),
-        ("b.example", 10, "mx1.b.example"),
-        ("b.example", 20, "mx2.b.example"),
-        ("foreign.example", 10, "mx.foreign.example"),
-        ("dead.example", 10, "mx.dead.example"),
-        ("nomail.example", 0, ""),
-    ];
-    for (domain, preference, host) in exchangers {
-        names.add(domain, Record::Mx(preference, host.to_owned()));
-    }
-    if !calm {
-        names.set_fail_one_in(10);
-    }
-    names
 }

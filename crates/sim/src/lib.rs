@@ -3,12 +3,18 @@
 //! The engine, the machines and the log are the ones of production, compiled as they are.
 
 pub mod chaos;
+mod country;
 pub mod host;
 pub mod laws;
+pub mod letters;
 pub mod mailboxes;
 pub mod names;
 pub mod net;
 pub mod peers;
+pub mod plant;
 pub mod play;
 pub mod setup;
+pub mod story;
+pub mod tracks;
+pub mod watched;
 pub mod world;

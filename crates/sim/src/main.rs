@@ -1,23 +1,29 @@
 //! `cargo run -p sim -- --seeds 1000`: lives through a thousand worlds and counts the laws broken.
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+
+use sim::chaos::{self, Report, Wish};
 
 const HELP: &str = "\
 Lives through worlds made from seeds and checks the laws of mail.
 
-usage: sim [--seeds N] [--seed S]
+usage: sim [--seeds N | --seed S [--story]]
 
   --seeds N   worlds, of the seeds 0 to N-1 (default 100)
   --seed S    only the world of seed S, with what it showed: replays a broken law
+  --story     and all that happened in it, with the seconds of its own time
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize| arguments.get(at).and_then(|word| word.parse::<u64>().ok());
-    match (arguments.first().map(String::as_str), number(1)) {
-        (None, _) => worlds(0..100),
-        (Some("--seeds"), Some(count)) => worlds(0..count),
-        (Some("--seed"), Some(seed)) => one(seed),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |word: &str| word.parse::<u64>().ok();
+    match *words {
+        [] => worlds(100),
+        ["--seeds", count] if let Some(count) = number(count) => worlds(count),
+        ["--seed", seed] if let Some(seed) = number(seed) => one(seed, false),
+        ["--seed", seed, "--story"] if let Some(seed) = number(seed) => one(seed, true),
         _ => {
             eprint!("{HELP}");
             ExitCode::from(64)
@@ -25,45 +31,79 @@ fn main() -> ExitCode {
     }
 }
 
-fn one(seed: u64) -> ExitCode {
-    let report = sim::chaos::run(seed);
-    println!("{report:#?}");
-    if report.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn one(seed: u64, story: bool) -> ExitCode {
+    let report = chaos::play(Wish { seed, story, plant: None });
+    for event in &report.story {
+        println!("{event}");
+    }
+    let mut sum = Sum::default();
+    sum.add(seed, report);
+    sum.tell()
 }
 
-fn worlds(seeds: std::ops::Range<u64>) -> ExitCode {
-    let count = seeds.end - seeds.start;
-    let mut sum = sim::chaos::Report::default();
-    let mut faults = 0;
-    for seed in seeds {
-        let report = sim::chaos::run(seed);
+fn worlds(count: u64) -> ExitCode {
+    let mut sum = Sum::default();
+    let watched = std::io::stderr().is_terminal();
+    for seed in 0..count {
+        sum.add(seed, chaos::run(seed));
+        if watched {
+            eprint!("\r{} of {count} worlds, {} laws broken", seed + 1, sum.broken);
+            let _ = std::io::stderr().flush();
+        }
+    }
+    if watched {
+        eprintln!();
+    }
+    sum.tell()
+}
+
+/// What all worlds showed together.
+#[derive(Default)]
+struct Sum {
+    seeds: u64,
+    broken: u64,
+    all: Report,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, report: Report) {
+        self.seeds += 1;
+        self.broken += report.broken.len() as u64;
         for law in &report.broken {
             println!("seed {seed}: {law}");
         }
         if !report.broken.is_empty() {
-            println!("  replay with: cargo run -p sim -- --seed {seed}");
+            println!("  replay with: cargo run -p sim -- --seed {seed} --story");
         }
-        faults += report.faults();
-        sum.errands += report.errands;
-        sum.taken += report.taken;
-        sum.delivered += report.delivered;
-        sum.reported += report.reported;
-        sum.repeated += report.repeated;
-        sum.crashes += report.crashes;
-        sum.resets += report.resets;
-        sum.names_failed += report.names_failed;
-        sum.lost_replies += report.lost_replies;
-        sum.broken.extend(report.broken);
+        let all = &mut self.all;
+        all.errands += report.errands;
+        all.taken += report.taken;
+        all.delivered += report.delivered;
+        all.reported += report.reported;
+        all.repeated += report.repeated;
+        all.events += report.events;
+        all.digest ^= report.digest.rotate_left((seed % 64) as u32);
+        for (what, count) in report.faults {
+            match all.faults.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, sum)) => *sum += count,
+                None => all.faults.push((what, count)),
+            }
+        }
     }
-    println!("{count} seeds run");
-    println!(
-        "{faults} faults injected: {} crashes, {} resets, {} name failures, {} replies lost",
-        sum.crashes, sum.resets, sum.names_failed, sum.lost_replies
-    );
-    println!(
-        "{} letters for a recipient: {} answered 250, {} delivered, {} reported, {} repeated after a fault",
-        sum.errands, sum.taken, sum.delivered, sum.reported, sum.repeated
-    );
-    println!("{} laws broken", sum.broken.len());
-    if sum.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+
+    fn tell(&self) -> ExitCode {
+        let Self { seeds, broken, all } = self;
+        println!("{seeds} seeds run, {} events, digest {:016x}", all.events, all.digest);
+        let faults: u64 = all.faults.iter().map(|(_, count)| count).sum();
+        let kinds: Vec<_> =
+            all.faults.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        println!("{faults} faults injected: {}", kinds.join(", "));
+        println!(
+            "{} letters for a recipient: {} answered 250, {} copies delivered, {} failures \
+             reported, {} copies repeated after a fault",
+            all.errands, all.taken, all.delivered, all.reported, all.repeated
+        );
+        println!("{broken} laws broken");
+        if *broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
 }

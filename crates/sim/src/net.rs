@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use tokio::io::{
 };
 use tokio::sync::mpsc;
 
+use crate::laws::MARK;
+use crate::tracks::Tracks;
 use crate::world::Chance;
 
 /// Octets under way in one direction.
@@ -39,11 +41,23 @@ impl Weather {
         Self { delay: Duration::from_millis(2), reset_one_in: 0, piece: 64 * 1024 };
 }
 
+/// The letter that a connection carries just now, and 0 before the first.
+type Cargo = Arc<AtomicU64>;
+
+/// What can be done to an open connection from outside.
+struct Cut {
+    from: IpAddr,
+    to: IpAddr,
+    reset: Arc<AtomicBool>,
+    now: Arc<tokio::sync::Notify>,
+    cargo: Cargo,
+}
+
 struct State {
     listeners: BTreeMap<SocketAddr, mpsc::Sender<Box<dyn Wire>>>,
     down: BTreeSet<IpAddr>,
     silent: BTreeSet<IpAddr>,
-    cuts: BTreeMap<u64, (IpAddr, IpAddr, Arc<AtomicBool>, Arc<tokio::sync::Notify>)>,
+    cuts: BTreeMap<u64, Cut>,
     connections: u64,
     resets: u64,
     weather: Weather,
@@ -55,11 +69,12 @@ pub struct Net {
     state: Arc<Mutex<State>>,
     chance: Chance,
     port: Arc<AtomicU16>,
+    tracks: Tracks,
 }
 
 impl Net {
     /// A network without hosts.
-    pub fn new(chance: Chance, weather: Weather) -> Self {
+    pub fn new(chance: Chance, weather: Weather, tracks: &Tracks) -> Self {
         let state = State {
             listeners: BTreeMap::new(),
             down: BTreeSet::new(),
@@ -69,7 +84,17 @@ impl Net {
             resets: 0,
             weather,
         };
-        Self { state: Arc::new(Mutex::new(state)), chance, port: Arc::new(AtomicU16::new(20_000)) }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            chance,
+            port: Arc::new(AtomicU16::new(20_000)),
+            tracks: tracks.clone(),
+        }
+    }
+
+    /// The weather of connections that open from now on.
+    pub fn set_weather(&self, weather: Weather) {
+        self.state.lock().weather = weather;
     }
 
     /// The network as the host with `addresses` sees it.
@@ -93,14 +118,14 @@ impl Net {
     pub fn crash(&self, addresses: &[IpAddr]) {
         let mut state = self.state.lock();
         state.listeners.retain(|at, _| !addresses.contains(&at.ip()));
-        let (gone, stay) = std::mem::take(&mut state.cuts)
+        let (gone, stay): (BTreeMap<_, _>, _) = std::mem::take(&mut state.cuts)
             .into_iter()
-            .partition(|(_, (from, to, ..))| addresses.contains(from) || addresses.contains(to));
+            .partition(|(_, cut)| addresses.contains(&cut.from) || addresses.contains(&cut.to));
         state.cuts = stay;
-        let gone: BTreeMap<_, (IpAddr, IpAddr, Arc<AtomicBool>, Arc<tokio::sync::Notify>)> = gone;
-        for (_, _, reset, cut) in gone.into_values() {
-            reset.store(true, Ordering::Relaxed);
-            cut.notify_one();
+        for cut in gone.into_values() {
+            cut.reset.store(true, Ordering::Relaxed);
+            cut.now.notify_one();
+            self.tracks.broke(cut.cargo.load(Ordering::Relaxed));
         }
     }
 
@@ -148,18 +173,22 @@ impl Net {
     ) -> (Box<dyn Wire>, Box<dyn Wire>) {
         let reset = Arc::new(AtomicBool::new(false));
         let cut = Arc::new(tokio::sync::Notify::new());
+        let cargo = Cargo::default();
         let (client, client_far) = duplex(WINDOW);
         let (server, server_far) = duplex(WINDOW);
         let number = {
             let mut state = self.state.lock();
             state.connections += 1;
             let number = state.connections;
-            state.cuts.insert(number, (from.ip(), to.ip(), reset.clone(), cut.clone()));
+            let (reset, now, cargo) = (reset.clone(), cut.clone(), cargo.clone());
+            state.cuts.insert(number, Cut { from: from.ip(), to: to.ip(), reset, now, cargo });
             number
         };
         let doomed = self.chance.once_in(weather.reset_one_in);
         let life = doomed.then(|| self.chance.below(6_000));
-        let carrier = Carrier { net: self.clone(), weather, chance: self.chance.branch(), life };
+        let chance = self.chance.branch();
+        let ends = [from.ip(), to.ip()];
+        let carrier = Carrier { net: self.clone(), weather, chance, life, ends, cargo };
         let reset_flag = reset.clone();
         tokio::spawn(async move {
             let net = carrier.net.clone();
@@ -169,6 +198,7 @@ impl Net {
                 was_reset = carrier.carry(client_far, server_far) => if was_reset {
                     reset_flag.store(true, Ordering::Relaxed);
                     net.state.lock().resets += 1;
+                    net.tracks.broke(carrier.cargo.load(Ordering::Relaxed));
                 },
             }
             net.state.lock().cuts.remove(&number);
@@ -186,6 +216,38 @@ struct Carrier {
     chance: Chance,
     /// Octets until the connection is reset.
     life: Option<u64>,
+    ends: [IpAddr; 2],
+    cargo: Cargo,
+}
+
+/// Looks for the marks of letters in octets that pass in pieces.
+#[derive(Default)]
+struct Sight {
+    line: Vec<u8>,
+}
+
+impl Sight {
+    /// The number of the last letter whose mark ends in these octets.
+    fn see(&mut self, octets: &[u8]) -> Option<u64> {
+        let mut seen = None;
+        for octet in octets {
+            match octet {
+                b'\n' => {
+                    seen = number(&self.line).or(seen);
+                    self.line.clear();
+                }
+                // No mark is as long as this.
+                _ if self.line.len() < 64 => self.line.push(*octet),
+                _ => {}
+            }
+        }
+        seen
+    }
+}
+
+fn number(line: &[u8]) -> Option<u64> {
+    let value = line.strip_prefix(MARK.as_bytes())?.strip_prefix(b": ")?;
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 impl Carrier {
@@ -212,6 +274,7 @@ impl Carrier {
         carried: &std::sync::atomic::AtomicU64,
     ) -> bool {
         let mut buffer = vec![0; 4096];
+        let mut sight = Sight::default();
         loop {
             let piece = 1 + self.chance.below(self.weather.piece.clamp(1, 4096)) as usize;
             let Some(room) = buffer.get_mut(..piece) else { return false };
@@ -223,12 +286,16 @@ impl Carrier {
                 }
                 Ok(len) => len,
             };
+            let octets = buffer.get(..len).unwrap_or_default();
+            if let Some(letter) = sight.see(octets) {
+                self.cargo.store(letter, Ordering::Relaxed);
+                self.ends.iter().for_each(|end| self.net.tracks.moved(letter, *end));
+            }
             let total = carried.fetch_add(len as u64, Ordering::Relaxed) + len as u64;
             if self.life.is_some_and(|life| total > life) {
                 return true;
             }
             tokio::time::sleep(self.net.pause(self.weather)).await;
-            let octets = buffer.get(..len).unwrap_or_default();
             if to.write_all(octets).await.is_err() {
                 return false;
             }

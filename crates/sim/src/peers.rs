@@ -1,7 +1,6 @@
 //! The other ends of a world: programs that send letters, and foreign servers that take them, refuse
 //! them, or fail in each phase of the dialogue.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,12 @@ use smtp::client::{
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout_at;
 
+use crate::host::Ground;
+use crate::laws::number_in;
+use crate::mailboxes::Letter;
 use crate::net::Net;
+use crate::story::Story;
+use crate::tracks::Tracks;
 use crate::world::{Chance, SimClock};
 
 /// What a sender knows about one letter for one recipient.
@@ -91,7 +95,7 @@ pub fn letter(from: ReversePath, to: Vec<ForwardPath>, content: &[u8]) -> Transa
         reverse_path: from,
         recipients: to,
         size: content.len() as u64,
-        body: BodyType::SevenBit,
+        body: if content.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime },
     }
 }
 
@@ -107,17 +111,37 @@ enum Mood {
     Stalls(&'static str),
 }
 
-/// The `RCPT` lines of a letter, and its content.
-pub type TakenLetter = (Vec<String>, String);
+/// A letter that a foreign server has taken.
+#[derive(Clone, Debug)]
+pub struct TakenLetter {
+    /// Its recipients, without brackets.
+    pub recipients: Vec<String>,
+    /// Its content.
+    pub letter: Letter,
+}
 
 /// What a foreign server has taken.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Taken {
     letters: Arc<Mutex<Vec<TakenLetter>>>,
     lost_replies: Arc<Mutex<u64>>,
+    story: Story,
+    tracks: Tracks,
 }
 
 impl Taken {
+    fn take(&self, recipients: &[String], octets: Vec<u8>, is_told: bool) {
+        let number = number_in(&octets).unwrap_or(0);
+        let told = if is_told { "" } else { " and does not say so" };
+        self.story.tell(format_args!("the foreign host takes letter {number}{told}"));
+        if !is_told {
+            *self.lost_replies.lock() += 1;
+            self.tracks.broke(number);
+        }
+        let letter = Letter { octets: octets.into(), at: self.story.now() };
+        self.letters.lock().push(TakenLetter { recipients: recipients.to_vec(), letter });
+    }
+
     /// Recipients and content of each letter.
     pub fn letters(&self) -> Vec<TakenLetter> {
         self.letters.lock().clone()
@@ -130,9 +154,14 @@ impl Taken {
 }
 
 /// A foreign server at `at`. One session in `trouble_one_in` is trouble (0: none).
-pub fn foreign(net: &Net, at: SocketAddr, chance: Chance, trouble_one_in: u64) -> Taken {
-    let taken = Taken::default();
-    let listener = net.listen(at);
+pub fn foreign(ground: &Ground, at: SocketAddr, chance: Chance, trouble_one_in: u64) -> Taken {
+    let taken = Taken {
+        letters: Arc::default(),
+        lost_replies: Arc::default(),
+        story: ground.story.clone(),
+        tracks: ground.tracks.clone(),
+    };
+    let listener = ground.net.listen(at);
     let (kept, chance) = (taken.clone(), chance);
     tokio::spawn(serve_all(listener, kept, chance, trouble_one_in));
     taken
@@ -202,7 +231,8 @@ async fn dialogue(
                 b"250 2.1.0 ok\r\n"
             }
             "RCPT" => {
-                recipients.push(line.trim().to_owned());
+                let path = line.split(['<', '>']).nth(1).unwrap_or_default();
+                recipients.push(path.to_owned());
                 b"250 2.1.5 ok\r\n"
             }
             "DATA" if recipients.is_empty() => b"503 5.5.1 no recipients\r\n",
@@ -241,16 +271,16 @@ async fn content(
     recipients: &[String],
     mood: Mood,
 ) -> std::io::Result<bool> {
-    let (mut text, mut line) = (String::new(), String::new());
+    let (mut octets, mut line) = (Vec::new(), Vec::new());
     loop {
         line.clear();
-        if wire.read_line(&mut line).await? == 0 {
+        if wire.read_until(b'\n', &mut line).await? == 0 {
             return Ok(false);
         }
-        if line == ".\r\n" {
+        if line == b".\r\n" {
             break;
         }
-        text.push_str(line.strip_prefix('.').unwrap_or(&line));
+        octets.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
     }
     match mood {
         Mood::HangsUpOn(".") => return Ok(false),
@@ -261,21 +291,11 @@ async fn content(
         }
         _ => {}
     }
-    taken.letters.lock().push((recipients.to_vec(), text));
+    taken.take(recipients, octets, mood != Mood::TakesAndDies);
     if mood == Mood::TakesAndDies {
-        *taken.lost_replies.lock() += 1;
         return Ok(false);
     }
     // The reply itself may be lost on the way.
     wire.write_all(b"250 2.0.0 taken\r\n").await?;
     Ok(true)
-}
-
-/// How often each key occurs.
-pub fn counts<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, u64> {
-    let mut counts = BTreeMap::new();
-    for key in keys {
-        *counts.entry(key).or_default() += 1;
-    }
-    counts
 }

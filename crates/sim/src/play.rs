@@ -13,12 +13,14 @@ use queue::domains::DomainPattern;
 use queue::route::Rule;
 use scene::{Data, Scene};
 
-use crate::host::{Host, Plan};
+use crate::host::{Ground, Host, Plan};
 use crate::mailboxes::Boxes;
 use crate::names::Zone;
 use crate::net::{Net, Weather};
 use crate::peers;
 use crate::setup;
+use crate::story::Story;
+use crate::tracks::Tracks;
 use crate::world::{Chance, SimClock};
 
 /// A scene in the simulation.
@@ -45,7 +47,9 @@ impl Stage {
     /// Names what in the scene's configuration the simulation does not understand.
     pub fn new(scene: Scene, seed: u64) -> Result<Self, String> {
         let chance = Chance::new(seed);
-        let net = Net::new(chance.branch(), Weather::FAIR);
+        let story = Story::new(false);
+        let tracks = Tracks::new(story.clone());
+        let net = Net::new(chance.branch(), Weather::FAIR, &tracks);
         let names = Zone::new(chance.branch());
         for record in scene.zones.iter().flat_map(|zone| &zone.records) {
             names.add(
@@ -58,21 +62,25 @@ impl Stage {
             );
         }
         let clock = Arc::new(SimClock::new());
+        let ground = Ground { net: net.clone(), names: names.clone(), story, tracks };
         let mut hosts = BTreeMap::new();
         for host in &scene.hosts {
             let users: Vec<&str> = host.users.iter().map(String::as_str).collect();
-            let boxes = Boxes::new(&users, chance.branch(), 0);
+            let boxes = Boxes::new(&users, chance.branch(), &ground.story);
             let addresses: Vec<IpAddr> =
                 host.addresses.iter().map(|address| (*address).into()).collect();
             let session = setup::session(&host.name);
             let listen =
                 |address: &IpAddr| (SocketAddr::new(*address, scene.port), session.clone());
             let plan = Plan {
+                name: host.name.clone(),
+                min_free: 0,
+                plant: None,
                 options: options(host, &users, scene.port)?,
                 listeners: addresses.iter().map(listen).collect(),
                 addresses,
             };
-            let built = Host::new(plan, &net, &names, &clock, chance.branch(), boxes);
+            let built = Host::new(plan, &ground, chance.branch(), boxes);
             hosts.insert(host.name.clone(), built);
         }
         Ok(Self { scene, net, names, clock, hosts })

@@ -48,15 +48,27 @@ impl Random for Chance {
     }
 }
 
-/// The paused clock of the runtime, and a wall clock that began at [`BEGINNING`].
+/// The paused clock of the runtime, and a wall clock that began at [`BEGINNING`] and may be set back.
 pub struct SimClock {
     start: Instant,
+    /// How far the wall clock was set back.
+    behind: Mutex<Duration>,
 }
 
 impl SimClock {
     /// A clock that reads [`BEGINNING`] now.
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now().into_std() }
+        Self { start: tokio::time::Instant::now().into_std(), behind: Mutex::default() }
+    }
+
+    /// Sets the wall clock back, as an operator or a time server does.
+    pub fn set_back(&self, by: Duration) {
+        *self.behind.lock() += by;
+    }
+
+    /// How far the wall clock was set back in all.
+    pub fn behind(&self) -> Duration {
+        *self.behind.lock()
     }
 }
 
@@ -73,7 +85,7 @@ impl Clock for SimClock {
 
     fn wall(&self) -> SystemTime {
         let passed = self.now().duration_since(self.start);
-        SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINNING) + passed
+        SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINNING) + passed - self.behind()
     }
 }
 

@@ -416,6 +416,10 @@ impl Spool for Log {
 
     fn get(&self, job: JobId) -> BoxFut<'_, Option<JobInfo>> {
         Box::pin(async move {
+            // Whoever reads again after `Unknown` must not take what is only in memory for kept.
+            if let Some(reason) = self.shared.down() {
+                return Err(SpoolError::Unavailable(reason));
+            }
             let index = self.shared.index.lock();
             let row = index.find_job(job.message, job.n).and_then(|slot| Row::of(&index, slot));
             drop(index);

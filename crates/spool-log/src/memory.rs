@@ -373,6 +373,14 @@ impl MemoryDisk {
         self.shared.lock().broken = fault;
     }
 
+    /// Takes back every failure that was ordered: the disk works, and has room.
+    pub fn mend(&self) {
+        let mut shared = self.shared.lock();
+        shared.faults.clear();
+        shared.broken = None;
+        shared.capacity = u64::MAX;
+    }
+
     /// The octets that fit on it.
     pub fn set_capacity(&self, octets: u64) {
         self.shared.lock().capacity = octets;

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 const POSTRIDER: &str = "\
 Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.
@@ -29,6 +29,7 @@ Examples:
   postrider serve                          the safe local profile
   postrider serve --config postrider.toml
   POSTRIDER_LOG=warn postrider serve       only trouble; other levels: error, info, debug
+  postrider serve --quarantine             only after `postrider spool verify` has shown damage
 
 Exit codes: 0 stopped as asked, 69 a port cannot be opened or the spool is damaged, 71 the operating
 system refused, 73 the data directory cannot be made or used, 75 another server has it, 78 the
@@ -65,13 +66,13 @@ Examples:
 
 #[derive(Parser)]
 #[command(name = "postrider", version, about = "Internet mail in one binary", after_help = POSTRIDER)]
-pub(super) struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Args, Clone)]
-pub(super) struct ConfigArgument {
+pub(crate) struct ConfigArgument {
     /// The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe
     /// local profile
     #[arg(long, short = 'C', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -79,10 +80,16 @@ pub(super) struct ConfigArgument {
 }
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// Run the mail system: listeners, queue, delivery
     #[command(after_help = SERVE)]
-    Serve(ConfigArgument),
+    Serve {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Start with a damaged spool: leave out what cannot be read, and put its files aside
+        #[arg(long)]
+        quarantine: bool,
+    },
     /// Check the configuration, and tell what is wrong and what to do
     #[command(after_help = CHECK)]
     Check(ConfigArgument),
@@ -112,13 +119,13 @@ pub(super) enum Command {
 
 /// The words of a program that reads its own arguments.
 #[derive(Args)]
-pub(super) struct Passed {
+pub(crate) struct Passed {
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
 }
 
 #[derive(Subcommand)]
-pub(super) enum SpoolCommand {
+pub(crate) enum SpoolCommand {
     /// Read every segment and check every checksum; changes nothing
     #[command(after_help = VERIFY)]
     Verify {
@@ -131,4 +138,9 @@ pub(super) enum SpoolCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The complete command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }

@@ -1,6 +1,6 @@
 //! The command line: which program is asked for, and with which configuration.
 
-mod arguments;
+pub mod arguments;
 mod privilege;
 mod serve;
 mod spool;
@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use self::arguments::{Cli, Command, ConfigArgument, Passed, SpoolCommand};
 use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
@@ -51,7 +51,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve(config) => with_config(&config, serve::run),
+        Command::Serve { config, quarantine } => {
+            with_config(&config, |config| serve::run(config, quarantine))
+        }
         Command::Check(config) => check(&config),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
@@ -75,11 +77,6 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             }
         },
     }
-}
-
-/// The complete command line, for manuals and completions.
-pub fn command() -> clap::Command {
-    Cli::command()
 }
 
 /// The file that holds the configuration; `None`: the safe local profile.

@@ -26,8 +26,8 @@ const STOP: Duration = Duration::from_secs(30);
 /// A reason not to serve: what to tell the operator, and the exit code.
 struct Stop(String, Exit);
 
-/// Serves until SIGTERM or SIGINT.
-pub fn run(config: Config) -> ExitCode {
+/// Serves until SIGTERM or SIGINT. `quarantine`: starts even if the spool is damaged.
+pub fn run(config: Config, quarantine: bool) -> ExitCode {
     // Lives until the end: what is still in its buffer is written when it goes.
     let _log = start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -38,7 +38,7 @@ pub fn run(config: Config) -> ExitCode {
             return EX_OSERR.into();
         }
     };
-    match runtime.block_on(serve(config)) {
+    match runtime.block_on(serve(config, quarantine)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop(why, code)) => {
             eprintln!("postrider: {}", why.trim_end());
@@ -50,8 +50,11 @@ pub fn run(config: Config) -> ExitCode {
 /// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info). A thread
 /// writes them, so that a reader who stalls does not stall the mail: lines are dropped then.
 fn start_log() -> WorkerGuard {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("POSTRIDER_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = wish.parse().unwrap_or_else(|error| {
+        eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
+        tracing_subscriber::EnvFilter::new("info")
+    });
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
     let colour = may_colour(&std::io::stderr());
     // A second start in one process (tests) keeps the first one's log.
@@ -60,16 +63,19 @@ fn start_log() -> WorkerGuard {
         .with_writer(writer)
         .with_ansi(colour)
         .with_target(false)
+        // It would be told on standard error as well, where a write that fails panics: a full disk
+        // under the log must not end sessions.
+        .log_internal_errors(false)
         .try_init();
     guard
 }
 
-async fn serve(config: Config) -> Result<(), Stop> {
+async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
     let options = plan::options(&config).map_err(|problems| {
         Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     })?;
     private_folder(&config.data_dir)?;
-    let spool = open_spool(&config)?;
+    let spool = open_spool(&config, quarantine)?;
     let world = plan::world(&config, spool.clone());
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
@@ -109,12 +115,16 @@ fn private_folder(folder: &Path) -> Result<(), Stop> {
     })
 }
 
-fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
+fn open_spool(config: &Config, quarantine: bool) -> Result<Arc<Log>, Stop> {
     let disk = OsDisk::new(config.data_dir.join("spool"));
-    match Log::open(Arc::new(disk), plan::spool(config)) {
+    let options = spool_log::Options { quarantine, ..plan::spool(config) };
+    match Log::open(Arc::new(disk), options) {
         Ok((log, found)) => {
             let Recovery { messages, jobs, segments, from_index, orphans_removed, .. } = found;
             info!(event = "spool.opened", messages, jobs, segments, from_index, orphans_removed);
+            for place in &found.damage {
+                warn!(event = "spool.damaged", %place, "left out");
+            }
             Ok(Arc::new(log))
         }
         Err(error @ OpenError::Locked { .. }) => {
@@ -125,7 +135,10 @@ fn open_spool(config: &Config) -> Result<Arc<Log>, Stop> {
             Err(Stop(why, EX_TEMPFAIL))
         }
         Err(error @ OpenError::Damaged { .. }) => {
-            let why = format!("{error}; `postrider spool verify` lists every place");
+            let why = format!(
+                "{error}; `postrider spool verify` lists every place, `postrider serve --quarantine` \
+                 starts without what cannot be read"
+            );
             Err(Stop(why, EX_UNAVAILABLE))
         }
         Err(error) => Err(Stop(whole(&error), EX_CANTCREAT)),

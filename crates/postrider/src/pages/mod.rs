@@ -14,7 +14,8 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-use crate::{agent, cli};
+use crate::agent;
+use crate::cli::arguments;
 
 /// One file: its path below the folder of documentation, and its text.
 pub struct File {
@@ -70,7 +71,7 @@ fn whole_command() -> clap::Command {
             own().name(name).about(about)
         }
     };
-    cli::command()
+    arguments::command()
         .mut_subcommand("mail", own("mail", agent::mail_command))
         .mut_subcommand("mailq", own("mailq", agent::mailq_command))
 }

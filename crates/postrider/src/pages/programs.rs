@@ -4,7 +4,8 @@ use clap::{Arg, Command};
 use clap_mangen::roff::{Inline, bold, italic, roman};
 
 use super::page::{Page, Teaching};
-use crate::{agent, cli};
+use crate::agent;
+use crate::cli::arguments;
 
 const FILES: [(&str, &str); 5] = [
     ("/etc/postrider/postrider.toml", "the configuration; see `postrider.toml`(5)"),
@@ -35,7 +36,7 @@ const SEE_ALSO: [&str; 7] = [
 
 /// Names and texts.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
-    let mut command = cli::command();
+    let mut command = arguments::command();
     command.build();
     let below = |path: &[&str]| {
         let find = |command: Option<Command>, name: &&str| command?.find_subcommand(name).cloned();

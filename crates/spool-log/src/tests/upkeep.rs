@@ -414,6 +414,9 @@ fn a_failing_disk_stops_the_log_and_loses_nothing() {
     insert(&log, 1, 10).expect("room");
     disk.set_broken(Some(crate::memory::Fault::Eio));
     assert!(matches!(insert(&log, 2, 10), Err(SpoolError::Unknown(_))));
+    // It may be in memory and is not on the disk: reading again must not say that it is kept.
+    let again = block_on(log.get(JobId { message: id(2), n: 0 }));
+    assert!(matches!(again, Err(SpoolError::Unavailable(_))));
     assert!(matches!(insert(&log, 3, 10), Err(SpoolError::Unavailable(_))));
     assert!(matches!(log.healthy(), Err(SpoolError::Unavailable(_))));
     assert_eq!(body(&log, 1).expect("still readable"), [1; 10]);

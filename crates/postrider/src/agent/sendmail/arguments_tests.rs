@@ -74,7 +74,7 @@ fn refused_command_lines() {
         ("-bv ann", "verified"),
         ("-bx", "no such mode"),
         ("-b", "no such mode"),
-        ("-C /etc/mail.cf", "--config"),
+        ("-C /etc/mail.cf", "POSTRIDER_CONFIG"),
         ("-Z", "not an option"),
         ("-é", "not an option"),
         ("-f", "needs an argument"),

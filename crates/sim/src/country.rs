@@ -1,0 +1,158 @@
+//! The hosts, zones and weather that a seed draws for a world in bad weather.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use engine::{Masquerade, Options};
+use ipnet::IpNet;
+use mail::lookup::Record;
+use queue::route::Rule;
+
+use crate::chaos::{Chaos, Wish};
+use crate::host::{Ground, Host, Plan};
+use crate::mailboxes::Boxes;
+use crate::names::Zone;
+use crate::net::{Net, Weather};
+use crate::peers;
+use crate::plant::Plant;
+use crate::setup;
+use crate::story::Story;
+use crate::tracks::Tracks;
+use crate::world::Chance;
+
+/// Hosts of every world; a workstation comes behind them in some.
+pub(crate) const HOSTS: usize = 3;
+/// Where the foreign host is.
+pub(crate) const FOREIGN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 20));
+/// Where programs send from.
+pub(crate) const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 101));
+
+const NAMES: [(&str, &str); 4] = [
+    ("hub.a.example", "a.example"),
+    ("mx1.b.example", "b.example"),
+    ("mx2.b.example", "b.example"),
+    ("sun.a.example", "sun.a.example"),
+];
+const USERS: [&str; 4] = ["ann", "bob", "cid", "postmaster"];
+
+fn ip(last: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, 2, last).into()
+}
+
+/// The address of the host at `place`.
+pub(crate) fn host(place: usize) -> IpAddr {
+    ip(u8::try_from(place + 1).unwrap_or(u8::MAX))
+}
+
+/// The domain whose mailboxes it has.
+pub(crate) fn domain(place: usize) -> &'static str {
+    NAMES.get(place).map_or("", |(_, domain)| domain)
+}
+
+/// Builds the world, its hosts off. Must be called inside a paused runtime.
+pub(crate) fn build(wish: Wish) -> Chaos {
+    let chance = Chance::new(wish.seed);
+    let calm = chance.once_in(4);
+    let workstation = chance.once_in(3);
+    let story = Story::new(wish.story);
+    let tracks = Tracks::new(story.clone());
+    let net = Net::new(chance.branch(), weather(&chance, calm), &tracks);
+    let names = zones(&chance, calm);
+    let ground = Ground { net, names, story, tracks };
+    let places = if workstation { HOSTS + 1 } else { HOSTS };
+    let hosts = (0..places).map(|place| {
+        let boxes = Boxes::new(&USERS, chance.branch(), &ground.story).watched(
+            host(place),
+            &ground.tracks,
+            wish.plant,
+        );
+        boxes.set_fail_one_in(if calm { 0 } else { 10 });
+        let plan = plan(place, &chance, calm, wish.plant);
+        Host::new(plan, &ground, chance.branch(), boxes)
+    });
+    let hosts = hosts.collect();
+    let trouble = if calm { 0 } else { 2 };
+    let at = SocketAddr::new(FOREIGN, 25);
+    let foreign = peers::foreign(&ground, at, chance.branch(), trouble);
+    Chaos::new(chance, ground, hosts, foreign, calm)
+}
+
+fn weather(chance: &Chance, calm: bool) -> Weather {
+    if calm {
+        return Weather::FAIR;
+    }
+    Weather {
+        delay: Duration::from_millis(1 + chance.below(400)),
+        reset_one_in: 2 + chance.below(30),
+        piece: 1 + chance.below(4_000),
+    }
+}
+
+fn plan(place: usize, chance: &Chance, calm: bool, plant: Option<Plant>) -> Plan {
+    let (name, domain) = NAMES.get(place).copied().unwrap_or_default();
+    let address = host(place);
+    // Programs send from the first network, the workstation from its own address.
+    let trusted = [SENDER, host(HOSTS)].map(IpNet::from);
+    let mut options = setup::options(name, &[domain], &USERS, &trusted);
+    // A workstation gives everything that is not its own to the hub, and the hub hides it.
+    if place == HOSTS {
+        let hub = "smtp:[hub.a.example]".parse().unwrap_or(options.routes.default.transport);
+        options.routes.default = Rule { transport: hub, source: None };
+    } else if place == 0 {
+        options.masquerade = Some(Masquerade {
+            domain: setup::name("a.example"),
+            hosts: vec![setup::name("sun.a.example")],
+            below: Vec::new(),
+        });
+    }
+    narrow(&mut options, chance, calm);
+    if plant == Some(Plant::PatienceTooLong) {
+        options.schedule.expire *= 13;
+        options.schedule.expire /= 10;
+    }
+    Plan {
+        name: name.to_owned(),
+        addresses: vec![address],
+        options,
+        listeners: vec![(SocketAddr::new(address, 25), setup::session(name))],
+        min_free: if chance.once_in(2) { 64 * 1024 } else { 0 },
+        plant,
+    }
+}
+
+/// Bounds so narrow that they are met.
+fn narrow(options: &mut Options, chance: &Chance, calm: bool) {
+    if chance.once_in(3) {
+        options.memory = 8 * 1024;
+    }
+    if !calm && chance.once_in(3) {
+        options.sessions = 1 + chance.below(4) as usize;
+    }
+    if chance.once_in(3) {
+        options.destination_connections = 1;
+    }
+}
+
+fn zones(chance: &Chance, calm: bool) -> Zone {
+    let names = Zone::new(chance.branch());
+    for (place, (name, _)) in NAMES.iter().enumerate() {
+        names.add_host(name, &[host(place)]);
+    }
+    names.add_host("mx.foreign.example", &[FOREIGN]);
+    names.add_host("mx.dead.example", &[ip(30)]);
+    let exchangers = [
+        ("a.example", 10, "hub.a.example"),
+        ("b.example", 10, "mx1.b.example"),
+        ("b.example", 20, "mx2.b.example"),
+        ("foreign.example", 10, "mx.foreign.example"),
+        ("dead.example", 10, "mx.dead.example"),
+        ("nomail.example", 0, ""),
+    ];
+    for (domain, preference, host) in exchangers {
+        names.add(domain, Record::Mx(preference, host.to_owned()));
+    }
+    if !calm {
+        names.set_fail_one_in(10);
+    }
+    names
+}

@@ -55,3 +55,20 @@ fn a_mailbox_that_is_gone_is_reported() {
         assert_eq!(scene.queue().await.len(), 0);
     });
 }
+
+/// A door that panics takes its worker with it; what waits for the same mailbox goes all the same,
+/// and the letter itself is still held.
+#[test]
+fn a_panic_stops_no_other_mail() {
+    play(async {
+        let scene = Scene::started();
+        for _ in 0..4 {
+            scene.letter("ada@here.example", &["eve@here.example"], "\r\npanic\r\n").await.unwrap();
+        }
+        scene.letter("ada@here.example", &["eve@here.example"], LETTER).await.unwrap();
+        scene.pass(60).await;
+        assert_eq!(scene.boxes.of("eve").len(), 1);
+        assert_eq!(scene.queue().await.len(), 4);
+        assert_eq!(scene.engine.busy(), 0);
+    });
+}

@@ -83,7 +83,7 @@ fn a_job_parts_when_its_routes_do() {
         tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
 
         for (peer, path) in
-            [(one, "<x@one.example>"), (two, "<y@two.example>"), (smarthost, "<z@three.example>")]
+            [(one, "x@one.example"), (two, "y@two.example"), (smarthost, "z@three.example")]
         {
             let letters = peer.letters();
             assert_eq!(letters.len(), 1, "{path}");

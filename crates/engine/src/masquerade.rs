@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use mail::content::Fields;
 use mail::{Domain, DomainName, Envelope, ReversePath};
+use queue::domains::DomainPattern;
 use queue::record::{HeadEdits, Replace};
 
 /// The fields that name an author or where answers go.
@@ -15,17 +16,13 @@ const FIELDS: [&str; 3] = ["From", "Sender", "Reply-To"];
 pub struct Masquerade {
     /// The name that is seen.
     pub domain: DomainName,
-    /// Hosts hidden by their exact name.
-    pub hosts: Vec<DomainName>,
-    /// Domains below which every host is hidden.
-    pub below: Vec<DomainName>,
+    /// Hosts that are hidden: by their name, or all below a name.
+    pub hosts: Vec<DomainPattern>,
 }
 
 impl Masquerade {
     fn hides(&self, domain: &str) -> bool {
-        let Ok(domain) = domain.parse::<DomainName>() else { return false };
-        self.hosts.contains(&domain)
-            || self.below.iter().any(|parent| domain.is_within(parent) && domain != *parent)
+        domain.parse().is_ok_and(|domain| self.hosts.iter().any(|hidden| hidden.matches(&domain)))
     }
 
     /// Rewrites the reverse-path, and adds the edits of `header` to `head`.

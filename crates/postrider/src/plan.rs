@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::doors::World;
 use engine::{Masquerade, Options};
 use queue::access::{Access, Users};
-use queue::domains::DomainPattern as Pattern;
+use queue::domains::DomainPattern;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
@@ -17,9 +17,7 @@ use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 use spool::Spool;
 
-use crate::config::{
-    Accounts, Config, DomainPattern, ListenKind, Problem, Severity, Share, Source, Sourced,
-};
+use crate::config::{Accounts, Config, ListenKind, Problem, Severity, Share, Source, Sourced};
 use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
@@ -89,7 +87,7 @@ fn access(config: &Config, accounts: &Accounts) -> Access {
     for domain in &config.relay.domains {
         access
             .relay_domains
-            .insert(Pattern::Exact(domain.value.clone()), rule_source(&domain.source));
+            .insert(DomainPattern::Exact(domain.value.clone()), rule_source(&domain.source));
     }
     access
 }
@@ -110,11 +108,7 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
         Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
     for route in &config.routes {
         let key = format!("route.\"{}\"", route.pattern);
-        let pattern = match &route.pattern {
-            DomainPattern::Exact(name) => Pattern::Exact(name.clone()),
-            DomainPattern::Below(name) => Pattern::Below(name.clone()),
-        };
-        routes.table.insert(pattern, rule(&key, &route.target));
+        routes.table.insert(route.pattern.clone(), rule(&key, &route.target));
     }
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
@@ -131,14 +125,7 @@ fn schedule(config: &Config) -> Schedule {
 
 fn masquerade(config: &Config) -> Option<Masquerade> {
     let hidden = config.masquerade.as_ref()?;
-    let (mut hosts, mut below) = (Vec::new(), Vec::new());
-    for pattern in &hidden.hosts {
-        match &pattern.value {
-            DomainPattern::Exact(name) => hosts.push(name.clone()),
-            DomainPattern::Below(name) => below.push(name.clone()),
-        }
-    }
-    Some(Masquerade { domain: hidden.domain.value.clone(), hosts, below })
+    Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
 }
 
 /// All doors on the real world, as `config` says, over `spool`.

@@ -15,6 +15,16 @@ pub enum DomainPattern {
     Below(DomainName),
 }
 
+impl DomainPattern {
+    /// Whether the rule is about `domain`.
+    pub fn matches(&self, domain: &DomainName) -> bool {
+        match self {
+            Self::Exact(name) => name == domain,
+            Self::Below(name) => name != domain && domain.is_within(name),
+        }
+    }
+}
+
 impl FromStr for DomainPattern {
     type Err = AddressError;
 
@@ -88,5 +98,27 @@ impl<T> DomainTable<T> {
     /// The value that holds for this name.
     pub fn get(&self, name: &DomainName) -> Option<&T> {
         self.exact(name).or_else(|| self.below(name).map(|(_, value)| value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let rows = [
+            ("Sun.Example", "sun.example", true),
+            ("sun.example", "a.sun.example", false),
+            (".ws.example", "a.ws.example", true),
+            (".ws.example", "b.a.WS.example", true),
+            (".ws.example", "ws.example", false),
+            (".ws.example", "aws.example", false),
+        ];
+        for (pattern, domain, want) in rows {
+            let parsed: DomainPattern = pattern.parse().unwrap();
+            assert_eq!(parsed.to_string(), pattern);
+            assert_eq!(parsed.matches(&domain.parse().unwrap()), want, "{pattern} {domain}");
+        }
     }
 }

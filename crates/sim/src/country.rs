@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::{Masquerade, Options};
 use ipnet::IpNet;
 use mail::lookup::Record;
+use queue::domains::DomainPattern;
 use queue::route::Rule;
 
 use crate::chaos::{Chaos, Wish};
@@ -101,8 +102,7 @@ fn plan(place: usize, chance: &Chance, calm: bool, plant: Option<Plant>) -> Plan
     } else if place == 0 {
         options.masquerade = Some(Masquerade {
             domain: setup::name("a.example"),
-            hosts: vec![setup::name("sun.a.example")],
-            below: Vec::new(),
+            hosts: vec![DomainPattern::Exact(setup::name("sun.a.example"))],
         });
     }
     narrow(&mut options, chance, calm);

@@ -241,13 +241,9 @@ fn options(host: &scene::Host, users: &[&str], port: u16) -> Result<Options, Str
         let mut masquerade = Masquerade {
             domain: setup::name(domain.as_str().unwrap_or_default()),
             hosts: Vec::new(),
-            below: Vec::new(),
         };
         for hidden in strings(&host.config, "masquerade", "hosts") {
-            match hidden.strip_prefix('.') {
-                Some(parent) => masquerade.below.push(setup::name(parent)),
-                None => masquerade.hosts.push(setup::name(&hidden)),
-            }
+            masquerade.hosts.push(hidden.parse().map_err(|error| wrong("masquerade", error))?);
         }
         options.masquerade = Some(masquerade);
     }

@@ -36,8 +36,7 @@ const HEADERS: &[(&str, &str)] = &[
 fn headers() {
     let masquerade = Masquerade {
         domain: "noao.example".parse().unwrap(),
-        hosts: vec!["sun.tuc.example".parse().unwrap()],
-        below: vec!["hidden.example".parse().unwrap()],
+        hosts: vec!["sun.tuc.example".parse().unwrap(), ".hidden.example".parse().unwrap()],
     };
     for (came, goes) in HEADERS {
         for memory in [0, 1_000_000] {

@@ -1,9 +1,7 @@
 //! `[masquerade]`: hosts whose name is hidden behind another.
 
-use std::fmt;
-use std::str::FromStr;
-
-use mail::address::{AddressError, DomainName};
+use mail::address::DomainName;
+use queue::domains::DomainPattern;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
@@ -26,45 +24,6 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     ],
 };
 
-/// Domains a rule is about.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum DomainPattern {
-    /// This one.
-    Exact(DomainName),
-    /// Those below it, itself not: `.example.org`.
-    Below(DomainName),
-}
-
-impl DomainPattern {
-    /// Whether the rule is about `domain`.
-    pub fn matches(&self, domain: &DomainName) -> bool {
-        match self {
-            Self::Exact(name) => name == domain,
-            Self::Below(name) => name != domain && domain.is_within(name),
-        }
-    }
-}
-
-impl FromStr for DomainPattern {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        match text.strip_prefix('.') {
-            Some(below) => below.parse().map(Self::Below),
-            None => text.parse().map(Self::Exact),
-        }
-    }
-}
-
-impl fmt::Display for DomainPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(name) => name.fmt(f),
-            Self::Below(name) => write!(f, ".{name}"),
-        }
-    }
-}
-
 /// `[masquerade]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Masquerade {
@@ -86,26 +45,4 @@ pub(super) fn read(section: &Section<'_>) -> Option<Masquerade> {
         }
     }
     Some(Masquerade { domain: domain?, hosts: hosts? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns() {
-        let rows = [
-            ("Sun.Example", "sun.example", true),
-            ("sun.example", "a.sun.example", false),
-            (".ws.example", "a.ws.example", true),
-            (".ws.example", "b.a.WS.example", true),
-            (".ws.example", "ws.example", false),
-            (".ws.example", "aws.example", false),
-        ];
-        for (pattern, domain, want) in rows {
-            let parsed: DomainPattern = pattern.parse().unwrap();
-            assert_eq!(parsed.to_string(), pattern);
-            assert_eq!(parsed.matches(&domain.parse().unwrap()), want, "{pattern} {domain}");
-        }
-    }
 }

@@ -38,7 +38,7 @@ pub use dns::Dns;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind};
 pub use local::{Local, Users};
-pub use masquerade::{DomainPattern, Masquerade};
+pub use masquerade::Masquerade;
 pub use options::sample;
 pub use outbound::Outbound;
 pub use problem::{Problem, Severity, Source, Sourced, render};

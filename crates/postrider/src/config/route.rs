@@ -4,8 +4,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use mail::address::DomainName;
+use queue::domains::DomainPattern;
 
-use super::masquerade::DomainPattern;
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
 use super::reader::{Section, Value};

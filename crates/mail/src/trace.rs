@@ -1,4 +1,4 @@
-//! The fields a host adds to a message that passes through it (RFC 5321 §4.4, protocol notes §9).
+//! The fields a host adds to a message that passes through it (RFC 5321 §4.4).
 //!
 //! They are put before the content; nothing in the content is changed, moved or removed. A line is
 //! folded before a clause that would take it past 78 octets; a clause is never cut.

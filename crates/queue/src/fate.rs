@@ -1,5 +1,5 @@
 //! What becomes of one recipient after an attempt (RFC 5321 §4.5.4.1), which status says so
-//! (RFC 3463, protocol notes §4), what is recorded, and who is told.
+//! (RFC 3463), what is recorded, and who is told.
 
 #[cfg(test)]
 mod tests;

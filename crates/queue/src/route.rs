@@ -1,5 +1,5 @@
 //! Where a recipient's mail goes next: a rule of the operator, our own mailboxes, or the
-//! exchangers of the domain (RFC 5321 §5, protocol notes §7 step 1).
+//! exchangers of the domain (RFC 5321 §5).
 //!
 //! Here is only the choice of the next hop; its addresses are found by [`search`](crate::search).
 

@@ -1,5 +1,5 @@
-//! When a deferred recipient is tried again, and when not any more (RFC 5321 §4.5.4.1, protocol
-//! notes §6). The moment comes from the caller, chance too.
+//! When a deferred recipient is tried again, and when not any more (RFC 5321 §4.5.4.1). The
+//! moment comes from the caller, chance too.
 
 mod destination;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The addresses behind a next hop: the whole algorithm of RFC 5321 §5.1 with RFC 7505, protocol
-//! notes §7 steps 1 to 6, as a machine that asks the name system through its caller.
+//! The addresses behind a next hop: the whole algorithm of RFC 5321 §5.1 with RFC 7505, as
+//! a machine that asks the name system through its caller.
 //!
 //! The caller repeats: [`poll`](Search::poll); for `Ask`, get an answer to each question and give
 //! it to [`answer`](Search::answer). The order in which answers come does not matter. What became

@@ -1,6 +1,6 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11, §4.1.2).
 //!
-//! Each extension adds its keywords here: an arm in [`mail`] or [`recipient`], a field in the type.
+//! Each extension adds its keywords here: an arm in [`mail()`] or [`recipient()`], a field in the type.
 
 use mail::{BodyType, MailParameters, RecipientParameters};
 

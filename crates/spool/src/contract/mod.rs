@@ -1,5 +1,5 @@
 //! What every spool must pass: named cases ([`CASES`]) and a random walk beside the model
-//! ([`walk`]).
+//! ([`walk()`]).
 //!
 //! An implementation brings a [`Subject`] and calls [`check`]; nothing here knows files or tables,
 //! sleeps, or needs a runtime ([`block_on`] is enough for any spool that wakes its callers).

@@ -1,5 +1,6 @@
 //! `postrider serve`: opens the doors, the spool and the listeners, and runs until it is told to stop.
 
+use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ use crate::{admin, doors, intake, plan};
 
 /// How long a graceful stop may take before what is open is left to the spool.
 const STOP: Duration = Duration::from_secs(30);
+
+/// Octets of the log written at once.
+const LOG_BUFFER: usize = 64 * 1024;
 
 /// A reason not to serve: what to tell the operator, and the exit code.
 struct Stop(String, Exit);
@@ -55,7 +59,9 @@ fn start_log() -> WorkerGuard {
         eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
         tracing_subscriber::EnvFilter::new("info")
     });
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    // Lines that come together are written together; the thread flushes when no more wait.
+    let together = BufWriter::with_capacity(LOG_BUFFER, std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(together);
     let colour = may_colour(&std::io::stderr());
     // A second start in one process (tests) keeps the first one's log.
     let _ = tracing_subscriber::fmt()

@@ -143,10 +143,12 @@ fn findings(root: &Path) -> Result<(Vec<Finding>, Vec<String>), String> {
     let findings = rows.into_iter().map(|row| {
         let tests = tests.remove(&row.id).unwrap_or_default();
         let (verdict, remark) = reasons.verdict(&row, !tests.is_empty());
-        if let (Some((word, _)), false) = (reasons.rows.get(&row.id), tests.is_empty()) {
-            if matches!(word.as_str(), "open" | "not-applicable" | "optional-not-built") {
-                problems.push(format!("{}: {word} in reasons.tsv, yet a test cites it", row.id));
-            }
+        let contradicted = ["open", "not-applicable", "optional-not-built"];
+        if let Some((word, _)) = reasons.rows.get(&row.id)
+            && !tests.is_empty()
+            && contradicted.contains(&word.as_str())
+        {
+            problems.push(format!("{}: {word} in reasons.tsv, yet a test cites it", row.id));
         }
         Finding { row, verdict, tests, remark }
     });
@@ -249,7 +251,7 @@ impl Reasons {
         match self.features.get(&row.applies) {
             Some((false, reason)) => {
                 let feature = row.applies.trim_start_matches("cond:");
-                return (Verdict::Absent, format!("{feature}: {reason}"));
+                (Verdict::Absent, format!("{feature}: {reason}"))
             }
             _ if row.level == "MAY" => (Verdict::Free, String::new()),
             _ => (Verdict::Open, String::new()),

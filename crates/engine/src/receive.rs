@@ -270,7 +270,7 @@ impl Conversation<'_> {
             hello: Some(transaction.hello.name),
             protocol: protocol.to_owned(),
             listener: self.gate.name.clone(),
-            uid: None,
+            ..Origin::default()
         };
         let admission =
             Admission { envelope: transaction.envelope, origin, passing: incoming.passing };

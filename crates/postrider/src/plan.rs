@@ -136,6 +136,7 @@ pub fn world(config: &Config, spool: Arc<dyn Spool>) -> World {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
+        tls: Arc::new(engine::doors::NoTls),
         names: Arc::new(Stub::new(config.dns.name_servers().0)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,

@@ -228,6 +228,7 @@ impl Scene {
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
+            tls: Arc::new(crate::doors::NoTls),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),

@@ -19,7 +19,10 @@ pub mod reading;
 mod sendmail;
 mod site;
 pub mod submit;
+mod running;
+pub mod settings;
 pub mod sysexits;
+pub mod typing;
 
 pub use self::mail::{command as mail_command, run_mail};
 pub use console::may_colour;

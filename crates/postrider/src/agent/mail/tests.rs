@@ -27,6 +27,7 @@ fn run(words: &[&str], typed: &str, interactive: bool, site: &Site) -> Ran {
             interactive,
             colour: false,
             err_colour: false,
+            editor: None,
         },
     );
     let text = |octets| String::from_utf8(octets).unwrap();

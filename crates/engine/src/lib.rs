@@ -28,6 +28,7 @@ mod relay;
 mod release;
 mod report;
 mod reroute;
+mod security;
 mod settle;
 mod submit;
 #[cfg(test)]
@@ -48,6 +49,7 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
+pub use security::TlsLevel;
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -78,6 +80,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// How outgoing connections are secured at least.
+    pub outbound_tls: TlsLevel,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.

@@ -11,5 +11,6 @@ mod relay;
 mod report;
 mod reuse;
 mod script;
+mod security;
 mod spool;
 mod world;

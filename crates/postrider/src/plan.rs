@@ -175,6 +175,7 @@ pub fn world(config: &Config, spool: Arc<dyn Spool>, tls: Arc<dyn Tls>) -> World
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
+        logins: Arc::new(engine::doors::NoLogins),
         names: Arc::new(Stub::new(config.dns.name_servers().0)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,

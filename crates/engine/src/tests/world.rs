@@ -229,6 +229,7 @@ impl Scene {
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls: Arc::new(crate::doors::NoTls),
+            logins: Arc::new(crate::doors::NoLogins),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),

@@ -81,6 +81,8 @@ pub enum Question {
     },
     /// Another authority knows this mechanism: hand it the response, none at the start.
     Relay {
+        /// Which.
+        mechanism: Mechanism,
         /// What the client said.
         response: Option<Vec<u8>>,
     },
@@ -197,7 +199,7 @@ enum State {
     ScramEnd {
         login: String,
     },
-    Relay,
+    Relay(Mechanism),
     Asked {
         login: Option<String>,
     },
@@ -227,9 +229,10 @@ impl Exchange {
     }
 
     /// Begins an exchange that another authority carries on.
-    pub fn relayed(initial: Option<&[u8]>, context: Context) -> (Self, Step) {
-        let step = Step::Ask(Question::Relay { response: initial.map(<[u8]>::to_vec) });
-        (Self { context, state: State::Relay }, step)
+    pub fn relayed(mechanism: Mechanism, initial: Option<&[u8]>, context: Context) -> (Self, Step) {
+        let response = initial.map(<[u8]>::to_vec);
+        let step = Step::Ask(Question::Relay { mechanism, response });
+        (Self { context, state: State::Relay(mechanism) }, step)
     }
 
     /// The client has answered the last challenge.
@@ -246,9 +249,9 @@ impl Exchange {
             State::ScramFinal(proving) => self.scram_final(proving, response),
             State::ScramEnd { login } if response.is_empty() => Step::Done { login },
             State::ScramEnd { login } => self.fail(Kind::Malformed, Some(login)),
-            State::Relay => {
-                self.state = State::Relay;
-                Step::Ask(Question::Relay { response: Some(response.to_vec()) })
+            State::Relay(mechanism) => {
+                self.state = State::Relay(mechanism);
+                Step::Ask(Question::Relay { mechanism, response: Some(response.to_vec()) })
             }
             State::ScramAsked(_) | State::Asked { .. } | State::Over => {
                 self.fail(Kind::Malformed, None)
@@ -270,7 +273,7 @@ impl Exchange {
     pub fn answer(&mut self, answer: Answer) -> Step {
         let state = std::mem::replace(&mut self.state, State::Over);
         match (state, answer) {
-            (State::Asked { .. } | State::Relay, Answer::Accepted { login }) => {
+            (State::Asked { .. } | State::Relay(_), Answer::Accepted { login }) => {
                 Step::Done { login }
             }
             (State::ScramAsked(first), Answer::Verifier { login, verifier }) => {
@@ -278,8 +281,8 @@ impl Exchange {
                 self.state = State::ScramFinal(proving);
                 Step::Challenge(challenge)
             }
-            (State::Relay, Answer::Challenge(octets)) => {
-                self.state = State::Relay;
+            (State::Relay(mechanism), Answer::Challenge(octets)) => {
+                self.state = State::Relay(mechanism);
                 Step::Challenge(octets)
             }
             (State::Asked { login }, Answer::Failed(kind)) => self.fail(kind, login),

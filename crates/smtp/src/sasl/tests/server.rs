@@ -224,14 +224,14 @@ fn ends() {
 /// What another authority is asked and answers passes through.
 #[test]
 fn relayed() {
-    let (mut exchange, step) = Exchange::relayed(None, context(None));
-    assert!(matches!(step, Step::Ask(Question::Relay { response: None })));
+    let (mut exchange, step) = Exchange::relayed(Mechanism::ScramSha256, None, context(None));
+    assert!(matches!(step, Step::Ask(Question::Relay { response: None, .. })));
     let step = exchange.answer(Answer::Challenge(b"riddle".to_vec()));
     assert!(matches!(step, Step::Challenge(octets) if octets == b"riddle"));
     let step = exchange.respond(b"solution");
     assert!(matches!(
         step,
-        Step::Ask(Question::Relay { response: Some(octets) }) if octets == b"solution"
+        Step::Ask(Question::Relay { response: Some(octets), .. }) if octets == b"solution"
     ));
     let step = exchange.answer(Answer::Accepted { login: "ann".to_owned() });
     assert!(matches!(step, Step::Done { login } if login == "ann"));

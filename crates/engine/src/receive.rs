@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mail::trace::With;
 use mail::{Reply, Topic};
 use queue::access::{self, Verdict};
 use queue::record::Origin;
@@ -264,11 +265,15 @@ impl Conversation<'_> {
                 return failed.map_or_else(local_error, |error| Refusal::from(error).reply());
             }
         };
-        let protocol = if transaction.hello.extended { "ESMTP" } else { "SMTP" };
+        let with = With {
+            extended: transaction.hello.extended,
+            utf8: transaction.envelope.parameters.utf8,
+            ..With::default()
+        };
         let origin = Origin {
             client: Some(self.client),
             hello: Some(transaction.hello.name),
-            protocol: protocol.to_owned(),
+            protocol: with.word().to_owned(),
             listener: self.gate.name.clone(),
             ..Origin::default()
         };

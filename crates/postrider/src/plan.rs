@@ -166,17 +166,17 @@ fn capacity(folder: &Path) -> u64 {
 
 /// What the sessions of a listener are told.
 pub fn session(config: &Config, kind: ListenKind) -> SessionOptions {
+    let kind = match kind {
+        ListenKind::Mx => Kind::Mx,
+        ListenKind::Submission => Kind::Submission,
+    };
     SessionOptions {
-        hostname: config.hostname.to_string(),
-        kind: match kind {
-            ListenKind::Mx => Kind::Mx,
-            ListenKind::Submission => Kind::Submission,
-        },
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
+        ..SessionOptions::new(config.hostname.to_string(), kind)
     }
 }
 

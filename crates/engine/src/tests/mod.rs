@@ -10,5 +10,6 @@ mod relay;
 mod report;
 mod reuse;
 mod script;
+mod secured;
 mod spool;
 mod world;

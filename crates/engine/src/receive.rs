@@ -365,7 +365,7 @@ impl Conversation<'_> {
         };
         let origin = Origin {
             client: Some(self.client),
-            protocol: transaction.protocol().to_owned(),
+            protocol: transaction.with().word().to_owned(),
             hello: Some(transaction.hello.name),
             listener: self.gate.name.clone(),
             login: transaction.login,

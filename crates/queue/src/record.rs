@@ -19,7 +19,7 @@ use mail::envelope::{MailParameters, Recipient, RecipientParameters};
 use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
 use mail::{ForwardPath, ReversePath, TlsFacts};
 
-use codec::{Reader, Writer, number, parsed, text};
+use codec::{Reader, Writer, number, read_as, text};
 
 /// Octets kept of a reply's text, its lines joined: what a report can sensibly show.
 pub const REPLY_TEXT_MAX: usize = 512;
@@ -185,7 +185,10 @@ impl Stored {
         let (mut eight_bit, mut class) = (false, Class::Ordinary);
         while let Some((tag, field)) = reader.field()? {
             match tag {
-                stored::REVERSE_PATH => reverse_path = Some(parsed(field, "reverse-path")?),
+                stored::REVERSE_PATH => {
+                    let path = read_as(field, "reverse-path", ReversePath::parse_utf8);
+                    reverse_path = Some(path?);
+                }
                 stored::RECIPIENT => recipients.push(recipient(field)?),
                 stored::ARRIVAL => arrival = Some(time(field, "arrival")?),
                 stored::EXPIRE => expire = Some(time(field, "expiry")?),
@@ -228,7 +231,9 @@ fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
     let mut parameters = RecipientParameters::default();
     while let Some((tag, field)) = reader.field()? {
         match tag {
-            stored::PATH => path = Some(parsed(field, "forward-path")?),
+            stored::PATH => {
+                path = Some(read_as(field, "forward-path", ForwardPath::parse_utf8)?);
+            }
             _ => parameters::read_recipient(tag, field, &mut parameters)?,
         }
     }

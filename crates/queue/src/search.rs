@@ -150,7 +150,7 @@ impl Search {
             NextHop::Local => {
                 search.fail(5, Topic(3, 5), "local mail was to be sent to another host".to_owned());
             }
-            NextHop::Exchangers(domain) => search.ask_exchangers(domain.as_str()),
+            NextHop::Exchangers(domain) => search.ask_exchangers(domain.ascii()),
             NextHop::Host { host, port, lookup } => {
                 search.port = *port;
                 search.configured = true;
@@ -167,10 +167,10 @@ impl Search {
                 self.phase = Phase::Hosts(vec![Candidate::fixed(*address)]);
                 self.settle();
             }
-            (Host::Name(name), HostLookup::Mx) => self.ask_exchangers(name.as_str()),
+            (Host::Name(name), HostLookup::Mx) => self.ask_exchangers(name.ascii()),
             (Host::Name(name), HostLookup::Addresses) => {
                 self.tell(format!("{name} is a configured host: no MX lookup"));
-                self.ask_hosts(vec![(0, name.as_str().to_ascii_lowercase())]);
+                self.ask_hosts(vec![(0, name.ascii().to_ascii_lowercase())]);
             }
         }
     }
@@ -358,7 +358,7 @@ impl Search {
     }
 
     fn is_own_name(&self, host: &str) -> bool {
-        let own = |name: &DomainName| name.as_str().eq_ignore_ascii_case(host);
+        let own = |name: &DomainName| name.ascii().eq_ignore_ascii_case(host);
         // The name `localhost` and what is below it mean ourselves everywhere (RFC 6761 §6.3).
         let local =
             self.facts.loopback_is_own && (host == "localhost" || host.ends_with(".localhost"));

@@ -16,6 +16,7 @@ impl Config {
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
+        self.check_keys(&mut problems);
         problems
     }
 
@@ -78,6 +79,22 @@ impl Config {
             let title = format!("the aliases in {} cannot be read: {error}", aliases.display());
             let remedy = "make the file, or remove the key";
             problems.push(self.problem(Severity::Error, "local.aliases", title, remedy));
+        }
+    }
+
+    /// Whether keys are kept from strangers. Whether they serve, the start tells.
+    fn check_keys(&self, problems: &mut Vec<Problem>) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let named = self.tls.names.iter().map(|(_, files)| files);
+        for files in self.tls.default.iter().chain(named).chain(&self.tls.client) {
+            let mode = std::fs::metadata(&files.key.value).map(|file| file.permissions().mode());
+            if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+                let title = format!("everybody can read the key {}", files.key.display());
+                let option = files.option.replace("certificate", "key");
+                let remedy = "chmod o= it, and think of a new one";
+                problems.push(self.problem(Severity::Warning, &option, title, remedy));
+            }
         }
     }
 

@@ -10,6 +10,7 @@ pub mod mailbox;
 pub mod names;
 pub mod net;
 mod tasks;
+pub mod tls;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
@@ -17,3 +18,4 @@ pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{NameServers, Stub};
 pub use net::{TcpNetwork, listen};
 pub use tasks::Runtime;
+pub use tls::RustlsTls;

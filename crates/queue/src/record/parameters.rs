@@ -3,12 +3,13 @@
 
 use std::time::SystemTime;
 
+use mail::Mailbox;
 use mail::envelope::{
     AuthSender, BodyType, DeliverBy, Hold, LateMode, MailParameters, Notify, OriginalRecipient,
     RecipientParameters, Return,
 };
 
-use super::codec::{Reader, Writer, number, parsed, text};
+use super::codec::{Reader, Writer, number, parsed, read_as, text};
 use super::{RecordError, micros, time};
 
 /// The tags beside those of [`Stored`](super::Stored), among which they stand; never reuse one.
@@ -104,7 +105,10 @@ pub(super) fn read(
         }
         tags::ENVELOPE_ID => parameters.envelope_id = Some(parsed(field, "envelope id")?),
         tags::AUTH if field.is_empty() => parameters.auth = Some(AuthSender::Unknown),
-        tags::AUTH => parameters.auth = Some(AuthSender::Mailbox(parsed(field, "AUTH")?)),
+        tags::AUTH => {
+            let mailbox = read_as(field, "AUTH", Mailbox::parse_utf8)?;
+            parameters.auth = Some(AuthSender::Mailbox(mailbox));
+        }
         tags::DELIVER_BY => parameters.deliver_by = Some(deliver_by(field)?),
         tags::HOLD_FOR => parameters.hold = Some(Hold::For(number(field, "hold")?)),
         tags::HOLD_UNTIL => parameters.hold = Some(Hold::Until(moment(field)?)),

@@ -320,3 +320,14 @@ proptest! {
         let _ = Stored::decode(&octets);
     }
 }
+
+/// Addresses beyond ASCII are read back as they came.
+#[test]
+fn letters_beyond_ascii() {
+    let mut stored = stored();
+    stored.reverse_path = ReversePath::parse_utf8("<用户@例え.example>").unwrap();
+    stored.recipients[0].path = ForwardPath::parse_utf8("<\"ü ö\"@BÜCHER.example>").unwrap();
+    let read = Stored::decode(&stored.encode()).unwrap();
+    assert_eq!(read.reverse_path.to_string(), "<用户@例え.example>");
+    assert_eq!(read.recipients[0].path.to_string(), "<\"ü ö\"@BÜCHER.example>");
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mail::trace::With;
 use mail::{Envelope, TlsFacts};
 
 use super::Kind;
@@ -33,14 +34,14 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The `with` word of the Received field (RFC 3848 §1; RFC 6531 §3.7.3).
-    pub fn protocol(&self) -> &'static str {
-        let place = usize::from(self.tls.is_some()) + 2 * usize::from(self.login.is_some());
-        let words = match (self.hello.extended, self.envelope.parameters.utf8) {
-            (false, _) => return "SMTP",
-            (true, false) => ["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"],
-            (true, true) => ["UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"],
-        };
-        words.get(place).copied().unwrap_or("ESMTP")
+    /// By which protocol it came (RFC 3848 §1; RFC 6531 §3.7.3).
+    pub fn with(&self) -> With {
+        With {
+            lmtp: false,
+            extended: self.hello.extended,
+            tls: self.tls.is_some(),
+            auth: self.login.is_some(),
+            utf8: self.envelope.parameters.utf8,
+        }
     }
 }

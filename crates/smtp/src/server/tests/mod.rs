@@ -214,7 +214,7 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
         }
         "with" => {
             let (transaction, _) = stage.messages.last().expect("a message");
-            assert_eq!(transaction.protocol(), step.text, "{name}");
+            assert_eq!(transaction.with().word(), step.text, "{name}");
         }
         "shutdown" => stage.give(Input::Shutdown),
         "closed" => stage.give(Input::Closed),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+pub use mail::lookup::Tlsa;
 use mail::lookup::{Answer, Question};
 use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
@@ -65,19 +66,6 @@ pub struct Secured {
     pub wire: Box<dyn Wire>,
     /// What is known of it.
     pub facts: TlsFacts,
-}
-
-/// A record of the name system that says which certificate a host has (RFC 6698 §2.1).
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Tlsa {
-    /// 2: a trust anchor, 3: the certificate of the host itself; 0 and 1 are not usable for mail.
-    pub usage: u8,
-    /// 0: the whole certificate, 1: its public key.
-    pub selector: u8,
-    /// 0: as it is, 1: SHA-256, 2: SHA-512.
-    pub matching: u8,
-    /// The octets or their digest.
-    pub data: Vec<u8>,
 }
 
 /// How the certificate of a server is looked at.

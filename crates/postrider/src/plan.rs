@@ -168,18 +168,26 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
 }
 
 /// All doors on the real world, as `config` says, over `spool`.
-pub fn world(config: &Config, spool: Arc<dyn Spool>, tls: Arc<dyn Tls>) -> World {
+///
+/// # Errors
+/// What keeps one of them shut.
+pub fn world(
+    config: &Config,
+    spool: Arc<dyn Spool>,
+    tls: Arc<dyn Tls>,
+) -> Result<World, Vec<Problem>> {
+    let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
-    World {
+    Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
-        names: Arc::new(Stub::new(config.dns.name_servers().0)),
+        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
-    }
+    })
 }
 
 /// What the spool is told.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use mail::lookup::{Answer, Kind, Question, Record};
+use mail::lookup::{Answer, Kind, Question, Record, Security};
 use mail::{DomainName, Envelope, MailParameters, Recipient, RecipientParameters};
 use parking_lot::Mutex;
 use queue::access::{Access, Users};
@@ -105,7 +105,7 @@ impl Zone {
             return Answer::Failed("no server answers".to_owned());
         }
         let Some(records) = state.records.get(&question.name) else {
-            return Answer::NoName { ttl };
+            return Answer::NoName { ttl, security: Security::Unchecked };
         };
         let fits = |record: &&Record| {
             matches!(
@@ -113,10 +113,17 @@ impl Zone {
                 (Record::A(_), Kind::A)
                     | (Record::Aaaa(_), Kind::Aaaa)
                     | (Record::Mx(..), Kind::Mx)
+                    | (Record::Txt(_), Kind::Txt)
+                    | (Record::Tlsa(_), Kind::Tlsa)
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();
-        if records.is_empty() { Answer::NoData { ttl } } else { Answer::Found { records, ttl } }
+        let security = Security::Unchecked;
+        if records.is_empty() {
+            Answer::NoData { ttl, security }
+        } else {
+            Answer::Found { records, ttl, security }
+        }
     }
 }
 

@@ -184,6 +184,7 @@ pub fn world(
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
+        logins: Arc::new(engine::doors::NoLogins),
         names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,

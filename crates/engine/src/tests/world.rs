@@ -241,6 +241,7 @@ impl Scene {
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls,
+            logins: Arc::new(crate::doors::NoLogins),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),

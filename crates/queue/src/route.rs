@@ -106,7 +106,9 @@ pub enum Transport {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TransportError {
     /// Not `mx`, `local` or `smtp:`.
-    #[error("`{0}` is no transport; expected `mx`, `local`, `smtp:host`, `smtp:[address]:port` or `smtps:…`")]
+    #[error(
+        "`{0}` is no transport; expected `mx`, `local`, `smtp:host`, `smtp:[address]:port` or `smtps:…`"
+    )]
     Unknown(String),
     /// Has its place, but no code yet.
     #[error("the transport `{0}:` is not available yet; use `mx`, `local` or `smtp:`")]

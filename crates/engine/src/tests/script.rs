@@ -11,7 +11,8 @@ use std::time::Duration;
 use mail::TlsFacts;
 use parking_lot::Mutex;
 use tokio::io::{
-    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+    ReadBuf, duplex,
 };
 use tokio::time::{sleep, timeout};
 

@@ -19,7 +19,7 @@ use queue::schedule::Schedule;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
 };
 use crate::{Accepted, Engine, Listed, Options, Refusal, TlsLevel};
 
@@ -229,6 +229,11 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
+        Self::with_tls(options, Arc::new(ScriptedTls))
+    }
+
+    /// The same, with a way to secure connections.
+    pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let world = World {
@@ -236,7 +241,7 @@ impl Scene {
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
-            tls: Arc::new(ScriptedTls),
+            tls,
             logins: Arc::new(crate::doors::NoLogins),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),

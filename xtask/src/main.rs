@@ -1,6 +1,8 @@
 //! The project's own chores. `cargo xtask check` is all a merge needs.
 
+mod conformance;
 mod licences;
+mod register;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +16,9 @@ usage: cargo xtask CHORE
   check     format, lints, tests, documentation, licences, tidiness, a bounded simulation:
             all a merge needs
   tidy      only the tidiness: floors, ambient effects, citations, unfinished words
+  conformance
+            writes docs/conformance.md, the register of requirements and the tests that prove it;
+            fails on a rule without a test (--check writes nothing, --all lists all open rows)
   bench     the figures of a release build under load (arguments go to the benchmark)
   scenes    the four-host scene with real processes, and mail to and from real peers
   sim       the simulation (arguments go to it: --seeds 1000)
@@ -26,6 +31,7 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "check" => check(),
         "tidy" => tidy::run(&root()),
+        "conformance" => conformance::run(&root(), &rest),
         "bench" => against_release("bench", &rest),
         "scenes" => against_release("interop", &rest),
         "sim" => cargo(

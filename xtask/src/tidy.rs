@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::Done;
+use crate::register::{self, is_for_tests};
 
 /// Each room, its floor, and the rooms it may lean on.
 const ROOMS: [(&str, u8, &[&str]); 8] = [
@@ -44,13 +45,11 @@ const UNFINISHED: [&str; 5] = ["todo!(", "unimplemented!(", "dbg!(", "FIXME", "#
 pub fn run(root: &Path) -> Done {
     let mut problems = Vec::new();
     floors(root, &mut problems);
-    let register =
-        register(root).map_err(|error| format!("conformance/requirements.tsv: {error}"))?;
+    let cited = citations(root, &mut problems)?;
     let mut files = Vec::new();
     for top in ["crates", "bench", "interop", "scenes", "xtask"] {
         sources(&root.join(top), &mut files);
     }
-    let mut cited = BTreeSet::new();
     for file in &files {
         let Ok(text) = std::fs::read_to_string(file) else { continue };
         let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
@@ -58,10 +57,9 @@ pub fn run(root: &Path) -> Done {
             ambient(&name, &text, &mut problems);
         }
         unfinished(&name, &text, &mut problems);
-        citations(&name, &text, &register, &mut cited, &mut problems);
     }
     if problems.is_empty() {
-        eprintln!("{} source files tidy, {} rows of the register cited", files.len(), cited.len());
+        eprintln!("{} source files tidy, {cited} rows of the register cited", files.len());
         return Ok(());
     }
     Err(problems.join("\n"))
@@ -79,15 +77,6 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
-}
-
-/// Whether the module that declares `file` does so for tests only.
-fn is_for_tests(file: &Path) -> bool {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_stem()) else { return false };
-    let declaration = format!("#[cfg(test)]\nmod {};", name.to_string_lossy());
-    ["lib.rs", "mod.rs", "main.rs"].iter().any(|parent| {
-        std::fs::read_to_string(folder.join(parent)).is_ok_and(|text| text.contains(&declaration))
-    })
 }
 
 fn floors(root: &Path, problems: &mut Vec<String>) {
@@ -153,57 +142,19 @@ fn unfinished(name: &str, text: &str, problems: &mut Vec<String>) {
     }
 }
 
-fn register(root: &Path) -> std::io::Result<BTreeSet<String>> {
-    let text = std::fs::read_to_string(root.join("conformance/requirements.tsv"))?;
-    Ok(text.lines().skip(1).filter_map(|line| line.split('\t').next()).map(str::to_owned).collect())
-}
-
-/// The ids after `Register:`, which may go on over further comment lines.
-fn citations(
-    name: &str,
-    text: &str,
-    register: &BTreeSet<String>,
-    cited: &mut BTreeSet<String>,
-    problems: &mut Vec<String>,
-) {
-    let mut open = false;
-    for (number, line) in (1..).zip(text.lines()) {
-        let comment = line.trim_start().trim_start_matches(['/', '!']).trim();
-        let ids = match line.split_once("Register:") {
-            Some((_, ids)) => ids,
-            None if open && line.trim_start().starts_with("//") => comment,
-            None => {
-                open = false;
-                continue;
-            }
-        };
-        open = false;
-        for id in ids.split([',', ' ', '"', '`', ';']).map(|id| id.trim().trim_end_matches('.')) {
-            if !is_id(id) {
-                continue;
-            }
-            open = true;
-            if register.contains(id) {
-                cited.insert(id.to_owned());
-            } else {
-                problems.push(format!("{name}:{number}: the register has no row {id}"));
-            }
+/// Each row that a comment cites is in the register, and the comment stands on a test.
+fn citations(root: &Path, problems: &mut Vec<String>) -> Result<usize, String> {
+    let known: BTreeSet<String> = register::rows(root)?.into_iter().map(|row| row.id).collect();
+    let mut cited = BTreeSet::new();
+    for citation in register::citations(root) {
+        let register::Citation { id, file, line, test } = citation;
+        if !known.contains(&id) {
+            problems.push(format!("{file}:{line}: the register has no row {id}"));
+        } else if test.is_none() {
+            problems.push(format!("{file}:{line}: {id} is cited outside a test"));
+        } else {
+            cited.insert(id);
         }
     }
-}
-
-/// `5321-4.1.1.4-f`: number, section, letters.
-fn is_id(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let (Some(rfc), Some(section), Some(letter), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    rfc.len() >= 3
-        && rfc.bytes().all(|byte| byte.is_ascii_digit())
-        && !section.is_empty()
-        && section.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
-        && !letter.is_empty()
-        && letter.bytes().all(|byte| byte.is_ascii_lowercase())
+    Ok(cited.len())
 }

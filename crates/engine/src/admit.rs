@@ -275,6 +275,9 @@ impl Shared {
             by: self.options.hostname.as_str(),
             id: &id,
             recipients: &recipients,
+            utf8: envelope.parameters.utf8,
+            tls: origin.tls.as_ref(),
+            priority: envelope.parameters.priority,
             date: now,
             offset_minutes: self.options.zone,
         };

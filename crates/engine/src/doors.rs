@@ -4,6 +4,8 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod logins;
+
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,9 +14,13 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+pub use mail::lookup::Tlsa;
 use mail::lookup::{Answer, Question};
+use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 
 /// A future of a door.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -56,6 +62,88 @@ pub trait Network: Send + Sync {
     -> Doing<'_, io::Result<Box<dyn Wire>>>;
     /// The addresses of this host's interfaces, so that it recognises itself among exchangers.
     fn own_addresses(&self) -> Vec<IpAddr>;
+}
+
+/// A connection after its handshake.
+pub struct Secured {
+    /// The same connection, secured.
+    pub wire: Box<dyn Wire>,
+    /// What is known of it.
+    pub facts: TlsFacts,
+}
+
+/// How the certificate of a server is looked at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TlsCheck {
+    /// Not at all: encryption against listeners only (RFC 7435).
+    Nothing,
+    /// A chain to a root that is trusted, and one of these names (RFC 6125; for mail RFC 7817 §3,
+    /// RFC 8461 §4.1).
+    Names(Vec<DomainName>),
+    /// One of these records must match; with usage 2 one of the names too (RFC 7672 §3.1).
+    Dane {
+        /// Usable ones only.
+        records: Vec<Tlsa>,
+        /// Reference names.
+        names: Vec<DomainName>,
+    },
+}
+
+/// What is wanted of a handshake that we begin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsWish {
+    /// The name asked for (SNI); none for a host known by its address only.
+    pub server_name: Option<DomainName>,
+    /// How the certificate is looked at.
+    pub check: TlsCheck,
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TlsFailure {
+    /// The certificate is not what is wanted.
+    #[error("the certificate is not accepted: {0}")]
+    Certificate(String),
+    /// No common version or suite, nonsense, the connection closed, no time left.
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(String),
+}
+
+/// Secures connections.
+pub trait Tls: Send + Sync {
+    /// The handshake of a server, with the certificate that fits the name asked for. The caller
+    /// bounds the time.
+    fn accept(&self, wire: Box<dyn Wire>) -> Doing<'_, Result<Secured, TlsFailure>>;
+    /// The handshake of a client. The caller bounds the time.
+    fn connect<'a>(
+        &'a self,
+        wire: Box<dyn Wire>,
+        wish: &'a TlsWish,
+    ) -> Doing<'a, Result<Secured, TlsFailure>>;
+    /// Whether there is a certificate to show: only then a server offers STARTTLS.
+    fn can_accept(&self) -> bool;
+}
+
+/// No TLS at all, for worlds without certificates.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTls;
+
+impl Tls for NoTls {
+    fn accept(&self, _: Box<dyn Wire>) -> Doing<'_, Result<Secured, TlsFailure>> {
+        Box::pin(async { Err(TlsFailure::Handshake("this host has no certificate".to_owned())) })
+    }
+
+    fn connect<'a>(
+        &'a self,
+        _: Box<dyn Wire>,
+        _: &'a TlsWish,
+    ) -> Doing<'a, Result<Secured, TlsFailure>> {
+        Box::pin(async { Err(TlsFailure::Handshake("this host speaks no TLS".to_owned())) })
+    }
+
+    fn can_accept(&self) -> bool {
+        false
+    }
 }
 
 /// The domain name system, without cache: the engine keeps answers for their time.
@@ -121,6 +209,10 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Other hosts.
     pub network: Arc<dyn Network>,
+    /// Certificates and handshakes.
+    pub tls: Arc<dyn Tls>,
+    /// Who may log in.
+    pub logins: Arc<dyn Logins>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
     /// Where local mail ends.

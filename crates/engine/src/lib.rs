@@ -48,6 +48,7 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
+pub use receive::ListenOptions;
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -192,9 +193,9 @@ impl Engine {
         &self,
         name: &str,
         listener: Arc<dyn Listener>,
-        options: smtp::server::SessionOptions,
+        options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate { name: name.to_owned(), options: Arc::new(options) };
+        let gate = receive::Gate::new(name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -1,5 +1,7 @@
 //! Local delivery: each open recipient's mailbox gets the message.
 
+mod return_path;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use crate::Shared;
 use crate::content::Content;
 use crate::dispatch::{Ending, Job};
 use crate::doors::{MailboxDelivery, MailboxError};
+use return_path::WithoutReturnPath;
 
 /// Tries `job`. Every open recipient gets a result.
 pub(crate) async fn attempt(shared: &Arc<Shared>, job: &Job) -> Vec<(u32, Ending)> {
@@ -33,7 +36,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         Err(error) => return Said::Ours(format!("the content cannot be read: {error}")),
     };
     let mut head = Vec::new();
-    // The Return-Path stands above all else (RFC 5321 §4.4).
+    // One Return-Path, above all else (RFC 5321 §4.4).
     head.extend_from_slice(&trace::return_path(&job.stored.reverse_path));
     if let ForwardPath::Mailbox(mailbox) = &recipient.path {
         head.extend_from_slice(&trace::delivered_to(mailbox));
@@ -45,7 +48,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     let delivery = MailboxDelivery {
         user: &user,
         head: Bytes::from(head),
-        body: Box::new(body),
+        body: Box::new(WithoutReturnPath::new(body)),
         from,
         time: shared.world.clock.wall(),
         unique: format!("{}.{number}", job.id.message),

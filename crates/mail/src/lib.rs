@@ -8,8 +8,12 @@ pub mod envelope;
 pub mod lookup;
 pub mod reply;
 pub mod report;
+pub mod tls;
 pub mod trace;
+pub mod xtext;
 
 pub use address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use reply::{EnhancedStatus, Reply, ReplyCode, Severity, Topic};
+pub use tls::TlsFacts;
+pub use xtext::Xtext;

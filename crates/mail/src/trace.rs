@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use crate::address::{ForwardPath, Literal, Mailbox, ReversePath};
 use crate::date;
+use crate::tls::TlsFacts;
 
 /// Where a line is folded, CR LF not counted (RFC 5322 §2.1.1).
 const LINE_MAX: usize = 78;
@@ -26,6 +27,50 @@ pub struct From<'a> {
     pub reverse_name: Option<&'a str>,
 }
 
+/// Which protocol a message came by, as far as its registered word tells (RFC 3848, RFC 6531 §3.7.3).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct With {
+    /// LMTP instead of SMTP (RFC 2033).
+    pub lmtp: bool,
+    /// The session began with EHLO (LMTP always has extensions).
+    pub extended: bool,
+    /// The connection was secured.
+    pub tls: bool,
+    /// The client authenticated.
+    pub auth: bool,
+    /// The transaction said `SMTPUTF8`.
+    pub utf8: bool,
+}
+
+impl With {
+    /// The registered word. After HELO there is none for what was secured: it stays `SMTP`.
+    pub fn word(self) -> &'static str {
+        const SMTP: [&str; 4] = ["ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"];
+        const LMTP: [&str; 4] = ["LMTP", "LMTPA", "LMTPS", "LMTPSA"];
+        const UTF8_SMTP: [&str; 4] = ["UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"];
+        const UTF8_LMTP: [&str; 4] = ["UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"];
+        let [plain, auth, tls, both] = match (self.lmtp, self.utf8) {
+            (false, false) if !self.extended => return "SMTP",
+            (false, false) => SMTP,
+            (false, true) => UTF8_SMTP,
+            (true, false) => LMTP,
+            (true, true) => UTF8_LMTP,
+        };
+        match (self.tls, self.auth) {
+            (false, false) => plain,
+            (false, true) => auth,
+            (true, false) => tls,
+            (true, true) => both,
+        }
+    }
+}
+
+impl std::fmt::Display for With {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 /// How a message came.
 #[derive(Clone, Copy, Debug)]
 pub enum Way<'a> {
@@ -33,7 +78,7 @@ pub enum Way<'a> {
     Wire {
         /// From whom.
         from: From<'a>,
-        /// The registered word: `SMTP`, `ESMTP`, `ESMTPS`, … (RFC 3848).
+        /// The registered word, see [`With`].
         with: &'a str,
     },
     /// From a program on this host.
@@ -55,6 +100,13 @@ pub struct Received<'a> {
     /// The recipients of the transaction. One is shown; several are not, since each would learn of
     /// the others (RFC 5321 §7.6).
     pub recipients: &'a [ForwardPath],
+    /// The transaction said `SMTPUTF8`. Without it the field is in ASCII (RFC 6531 §3.7.3), and a
+    /// recipient that is not, as an alias may give one, is not shown.
+    pub utf8: bool,
+    /// How the connection was secured: its suite and its group are shown (RFC 8314 §4.3).
+    pub tls: Option<&'a TlsFacts>,
+    /// The priority of the message (RFC 6710 §8).
+    pub priority: Option<i8>,
     /// When.
     pub date: SystemTime,
     /// The zone the date is written in, minutes east of Greenwich.
@@ -85,12 +137,30 @@ impl Received<'_> {
             out.push_str("id ");
             push_safe(out, self.id);
         });
-        if let [path] = self.recipients {
+        if let [path] = self.recipients
+            && (self.utf8 || path.is_ascii())
+        {
             out.words(|out| put(out, format_args!("for {path}")));
+        }
+        if let Some(tls) = self.tls {
+            out.words(|out| tls_clause(out, tls));
+        }
+        if let Some(priority) = self.priority {
+            out.words(|out| put(out, format_args!("PRIORITY {priority}")));
         }
         out.text.push(';');
         out.words(|out| date::write_rfc5322(out, self.date, self.offset_minutes));
         out.finish()
+    }
+}
+
+/// `tls suite group name`.
+fn tls_clause(out: &mut String, tls: &TlsFacts) {
+    out.push_str("tls ");
+    push_safe(out, &tls.cipher);
+    if let Some(group) = &tls.group {
+        out.push_str(" group ");
+        push_safe(out, group);
     }
 }
 
@@ -182,7 +252,7 @@ mod tests {
     }
 
     /// Register: 5321-4.4-b, 5321-4.4-c, 5321-4.4-e, 5321-4.4-z, 5321-7.6-a, 1123-5.2.8-b,
-    /// 5321-4.4-aa.
+    /// 5321-4.4-aa, 6531-3.7.3-a.
     #[test]
     fn received_fields() {
         let one = [path("<user@dest.example>")];
@@ -233,6 +303,9 @@ mod tests {
             by: "our.example",
             id: "4Zk9x1",
             recipients,
+            utf8: false,
+            tls: None,
+            priority: None,
             date: UNIX_EPOCH + Duration::from_secs(1_751_364_000),
             offset_minutes: 120,
         };
@@ -243,6 +316,66 @@ mod tests {
         let field = received(wire(&long, v4, Some(&long), "ESMTP"), &one).to_bytes();
         let text = String::from_utf8_lossy(&field).into_owned();
         assert!(text.lines().all(|line| line.len() < 998), "{text}");
+    }
+
+    /// Register: 3848-1-a, 3848-1-b, 3848-1-c, 3848-1-d, 6531-3.7.3-c, 5321-4.4-aa.
+    #[test]
+    fn words_of_protocols() {
+        let rows = [
+            // LMTP, EHLO, SMTPUTF8: plain, AUTH, TLS, both.
+            (0b000, ["SMTP", "SMTP", "SMTP", "SMTP"]),
+            (0b010, ["ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"]),
+            (0b011, ["UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"]),
+            (0b110, ["LMTP", "LMTPA", "LMTPS", "LMTPSA"]),
+            (0b111, ["UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"]),
+        ];
+        for (bits, words) in rows {
+            for (number, word) in words.into_iter().enumerate() {
+                let with = With {
+                    lmtp: bits & 4 != 0,
+                    extended: bits & 2 != 0,
+                    utf8: bits & 1 != 0,
+                    auth: number & 1 != 0,
+                    tls: number & 2 != 0,
+                };
+                assert_eq!(with.to_string(), word, "{with:?}");
+            }
+        }
+    }
+
+    /// Clauses beyond RFC 5321, in the order of their registration; none can end the field.
+    ///
+    /// Register: 6531-3.7.3-b.
+    #[test]
+    fn further_clauses() {
+        let recipients = [ForwardPath::parse_utf8("<用户@bücher.example>").unwrap()];
+        let tls = TlsFacts {
+            cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+            group: Some("x25519; x\r\n".to_owned()),
+            ..TlsFacts::default()
+        };
+        let from = From { hello: "h.example", address: [192, 0, 2, 1].into(), reverse_name: None };
+        let mut received = Received {
+            way: Way::Wire { from, with: "UTF8SMTPS" },
+            by: "our.example",
+            id: "4Zk9x1",
+            recipients: &recipients,
+            utf8: true,
+            tls: Some(&tls),
+            priority: Some(-3),
+            date: UNIX_EPOCH + Duration::from_secs(1_751_364_000),
+            offset_minutes: 120,
+        };
+        let text = |received: &Received<'_>| String::from_utf8(received.to_bytes()).unwrap();
+        assert_eq!(
+            text(&received),
+            "Received: from h.example ([192.0.2.1]) by our.example with UTF8SMTPS\r\n \
+             id 4Zk9x1 for <用户@bücher.example>\r\n \
+             tls TLS_AES_128_GCM_SHA256 group x25519??x?? PRIORITY -3;\r\n \
+             Tue, 01 Jul 2025 12:00:00 +0200\r\n"
+        );
+        received.utf8 = false;
+        assert!(text(&received).is_ascii() && !text(&received).contains(" for "));
     }
 
     /// Register: 5321-4.4-l, 5321-4.4-m, 1123-5.2.13-a.

@@ -104,7 +104,11 @@ async fn submit(engine: &Engine, mut dropped: Dropped) -> Result<String, Refusal
     let recipient = |path| Recipient { path, parameters: RecipientParameters::default() };
     let envelope = Envelope {
         reverse_path: dropped.envelope.sender,
-        parameters: MailParameters { size: Some(dropped.size), body: dropped.envelope.body },
+        parameters: MailParameters {
+            size: Some(dropped.size),
+            body: dropped.envelope.body,
+            ..MailParameters::default()
+        },
         recipients: dropped.envelope.recipients.into_iter().map(recipient).collect(),
     };
     let origin = Origin {

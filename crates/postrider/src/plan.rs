@@ -2,12 +2,12 @@
 //! what only other rooms can judge (routes) is judged here, with its place in the file.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::World;
-use engine::{Masquerade, Options};
+use engine::doors::{Tls, World};
+use engine::{ListenOptions, Masquerade, Options};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::reason::Source as RuleSource;
@@ -17,7 +17,11 @@ use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 use spool::Spool;
 
-use crate::config::{Accounts, Config, ListenKind, Problem, Severity, Share, Source, Sourced};
+use crate::config::{
+    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
+    Source, Sourced,
+};
+use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
@@ -128,18 +132,63 @@ fn masquerade(config: &Config) -> Option<Masquerade> {
     Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
 }
 
+/// The certificates and keys that the configuration names, read.
+///
+/// # Errors
+/// Each file that does not serve, with the place in the configuration that names it.
+pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut told = |option: &str, error: LoadError| {
+        let remedy = "PEM files: the certificate of this host first, then those of its authorities";
+        problems.push(config.problem(Severity::Error, option, error.to_string(), remedy));
+    };
+    let mut certified = |files: &CertificateFiles| {
+        let read = tls::certified(&files.certificate.value, &files.key.value);
+        read.map_err(|error| told(&files.option, error)).ok()
+    };
+    let default = config.tls.default.as_ref().and_then(&mut certified);
+    let named: Vec<_> = config
+        .tls
+        .names
+        .iter()
+        .filter_map(|(name, files)| Some((name.clone(), certified(files)?)))
+        .collect();
+    let client = config.tls.client.as_ref().and_then(&mut certified);
+    let mut roots = |option: &str, path: &Option<Sourced<PathBuf>>| {
+        tls::roots(&path.as_ref()?.value).map_err(|error| told(option, error)).ok()
+    };
+    let material = Material {
+        names: default.map(|default| tls::Names::new(default, named)),
+        roots: roots("tls.roots", &config.tls.roots),
+        client_roots: roots("tls.client-roots", &config.tls.client_roots),
+        client,
+        only_tls13: config.tls.only_tls13,
+    };
+    if problems.is_empty() { Ok(material) } else { Err(problems) }
+}
+
 /// All doors on the real world, as `config` says, over `spool`.
-pub fn world(config: &Config, spool: Arc<dyn Spool>) -> World {
+///
+/// # Errors
+/// What keeps one of them shut.
+pub fn world(
+    config: &Config,
+    spool: Arc<dyn Spool>,
+    tls: Arc<dyn Tls>,
+) -> Result<World, Vec<Problem>> {
+    let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
-    World {
+    Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
-        names: Arc::new(Stub::new(config.dns.name_servers().0)),
+        tls,
+        logins: Arc::new(engine::doors::NoLogins),
+        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
-    }
+    })
 }
 
 /// What the spool is told.
@@ -163,19 +212,26 @@ fn capacity(folder: &Path) -> u64 {
     known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
 }
 
+/// What a listener is told.
+pub fn listener(config: &Config, listener: &Listen) -> ListenOptions {
+    let implicit_tls = listener.tls == ListenTls::Implicit;
+    ListenOptions { session: session(config, listener), implicit_tls }
+}
+
 /// What the sessions of a listener are told.
-pub fn session(config: &Config, kind: ListenKind) -> SessionOptions {
+fn session(config: &Config, listener: &Listen) -> SessionOptions {
+    let kind = match listener.kind {
+        ListenKind::Mx => Kind::Mx,
+        ListenKind::Submission => Kind::Submission,
+    };
     SessionOptions {
-        hostname: config.hostname.to_string(),
-        kind: match kind {
-            ListenKind::Mx => Kind::Mx,
-            ListenKind::Submission => Kind::Submission,
-        },
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
+        starttls: listener.tls == ListenTls::Starttls,
+        ..SessionOptions::new(config.hostname.to_string(), kind)
     }
 }
 

@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use mail::address::{Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath};
+use mail::address::{
+    Domain, DomainName, ForwardPath, Literal, LocalPart, Mailbox, ReversePath, fold,
+};
 use mail::reply::{Reply, Topic};
 
 use crate::domains::DomainTable;
@@ -29,20 +31,20 @@ pub enum Users {
     /// Everyone with a name that is safe as the name of a file: letters, digits, `.`, `_`, `-`, `+`
     /// and `=`, not starting with a dot or hyphen.
     Any,
-    /// These. Compared without regard to case.
+    /// These. Compared without regard to case, letters beyond ASCII composed.
     Listed(BTreeSet<String>),
 }
 
 impl Users {
     /// The users of a list.
     pub fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        Self::Listed(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase()).collect())
+        Self::Listed(names.into_iter().map(|name| fold(name.as_ref())).collect())
     }
 
     /// The user whose mailbox `local` names: in lower case, never octets that could leave the
     /// directory of the mailboxes.
     fn find(&self, local: &LocalPart) -> Option<String> {
-        let name = local.as_str().to_ascii_lowercase();
+        let name = local.folded();
         let known = match self {
             Self::Any => is_safe(&name),
             Self::Listed(names) => names.contains(&name),

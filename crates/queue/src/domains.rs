@@ -30,8 +30,8 @@ impl FromStr for DomainPattern {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         match text.strip_prefix('.') {
-            Some(suffix) => suffix.parse().map(Self::Below),
-            None => text.parse().map(Self::Exact),
+            Some(suffix) => DomainName::parse_utf8(suffix).map(Self::Below),
+            None => DomainName::parse_utf8(text).map(Self::Exact),
         }
     }
 }
@@ -83,7 +83,7 @@ impl<T> DomainTable<T> {
         if self.below.is_empty() {
             return None;
         }
-        let mut rest = name.as_str();
+        let mut rest = name.ascii();
         while let Some((_, parent)) = rest.split_once('.') {
             // The tail of a name is a name.
             let found = parent.parse().ok().and_then(|parent| self.below.get_key_value(&parent));
@@ -114,11 +114,18 @@ mod tests {
             (".ws.example", "b.a.WS.example", true),
             (".ws.example", "ws.example", false),
             (".ws.example", "aws.example", false),
+            ("bücher.example", "xn--bcher-kva.example", true),
+            ("xn--bcher-kva.example", "BÜCHER.example", true),
+            (".bücher.example", "a.xn--bcher-kva.example", true),
         ];
         for (pattern, domain, want) in rows {
             let parsed: DomainPattern = pattern.parse().unwrap();
             assert_eq!(parsed.to_string(), pattern);
-            assert_eq!(parsed.matches(&domain.parse().unwrap()), want, "{pattern} {domain}");
+            let domain_name = DomainName::parse_utf8(domain).unwrap();
+            assert_eq!(parsed.matches(&domain_name), want, "{pattern} {domain}");
+            let mut table = DomainTable::default();
+            table.insert(parsed, ());
+            assert_eq!(table.get(&domain_name).is_some(), want, "{pattern} {domain}");
         }
     }
 }

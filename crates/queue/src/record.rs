@@ -7,6 +7,7 @@
 //! wrote; they are never to change.
 
 mod codec;
+mod parameters;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +15,11 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use mail::envelope::{BodyType, MailParameters, Recipient, RecipientParameters};
+use mail::envelope::{MailParameters, Recipient, RecipientParameters};
 use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
-use mail::{ForwardPath, ReversePath};
+use mail::{ForwardPath, ReversePath, TlsFacts};
 
-use codec::{Reader, Writer, number, parsed, text};
+use codec::{Reader, Writer, number, read_as, text};
 
 /// Octets kept of a reply's text, its lines joined: what a report can sensibly show.
 pub const REPLY_TEXT_MAX: usize = 512;
@@ -67,6 +68,10 @@ pub struct Origin {
     pub listener: String,
     /// The user id of a local submitter.
     pub uid: Option<u32>,
+    /// The login it authenticated with.
+    pub login: Option<String>,
+    /// How its connection was secured; version, suite and group are kept.
+    pub tls: Option<TlsFacts>,
 }
 
 /// The envelope of a message in the spool, with what else must be known to go on with it.
@@ -93,8 +98,7 @@ pub struct Stored {
 /// The tags of [`Stored`]; never reuse one.
 mod stored {
     pub const REVERSE_PATH: u64 = 1;
-    pub const BODY: u64 = 2;
-    pub const SIZE: u64 = 3;
+    // 2, 3 and 20 to 28 are in `parameters`.
     pub const RECIPIENT: u64 = 4;
     pub const ARRIVAL: u64 = 5;
     pub const EXPIRE: u64 = 6;
@@ -105,8 +109,14 @@ mod stored {
     pub const LISTENER: u64 = 11;
     pub const UID: u64 = 12;
     pub const CLASS: u64 = 13;
+    pub const LOGIN: u64 = 14;
+    pub const TLS: u64 = 15;
     /// Inside a recipient.
     pub const PATH: u64 = 1;
+    // Inside TLS:
+    pub const VERSION: u64 = 1;
+    pub const CIPHER: u64 = 2;
+    pub const GROUP: u64 = 3;
 }
 
 impl Stored {
@@ -114,15 +124,11 @@ impl Stored {
     pub fn encode(&self) -> Bytes {
         let mut out = Writer::record(128 + 48 * self.recipients.len());
         out.text(stored::REVERSE_PATH, &self.reverse_path.to_string());
-        if self.parameters.body == BodyType::EightBitMime {
-            out.number(stored::BODY, 1);
-        }
-        if let Some(size) = self.parameters.size {
-            out.number(stored::SIZE, size);
-        }
+        parameters::write(&self.parameters, &mut out);
         for recipient in &self.recipients {
             let mut inner = Writer::nested();
             inner.text(stored::PATH, &recipient.path.to_string());
+            parameters::write_recipient(&recipient.parameters, &mut inner);
             out.octets(stored::RECIPIENT, &inner.finish());
         }
         out.number(stored::ARRIVAL, micros(self.arrival));
@@ -151,6 +157,18 @@ impl Stored {
         if let Some(uid) = self.origin.uid {
             out.number(stored::UID, uid.into());
         }
+        if let Some(login) = &self.origin.login {
+            out.text(stored::LOGIN, login);
+        }
+        if let Some(tls) = &self.origin.tls {
+            let mut inner = Writer::nested();
+            inner.text(stored::VERSION, &tls.version);
+            inner.text(stored::CIPHER, &tls.cipher);
+            if let Some(group) = &tls.group {
+                inner.text(stored::GROUP, group);
+            }
+            out.octets(stored::TLS, &inner.finish());
+        }
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -167,14 +185,10 @@ impl Stored {
         let (mut eight_bit, mut class) = (false, Class::Ordinary);
         while let Some((tag, field)) = reader.field()? {
             match tag {
-                stored::REVERSE_PATH => reverse_path = Some(parsed(field, "reverse-path")?),
-                stored::BODY => {
-                    parameters.body = match number(field, "body type")? {
-                        0 => BodyType::SevenBit,
-                        _ => BodyType::EightBitMime,
-                    }
+                stored::REVERSE_PATH => {
+                    let path = read_as(field, "reverse-path", ReversePath::parse_utf8);
+                    reverse_path = Some(path?);
                 }
-                stored::SIZE => parameters.size = Some(number(field, "size")?),
                 stored::RECIPIENT => recipients.push(recipient(field)?),
                 stored::ARRIVAL => arrival = Some(time(field, "arrival")?),
                 stored::EXPIRE => expire = Some(time(field, "expiry")?),
@@ -187,13 +201,15 @@ impl Stored {
                     let uid = u32::try_from(number(field, "user id")?);
                     origin.uid = Some(uid.map_err(|_| RecordError::Malformed("user id"))?);
                 }
+                stored::LOGIN => origin.login = Some(text(field, "login")?),
+                stored::TLS => origin.tls = Some(tls(field)?),
                 stored::CLASS => {
                     class = match number(field, "class")? {
                         1 => Class::Report,
                         _ => Class::Ordinary,
                     }
                 }
-                _ => {}
+                _ => parameters::read(tag, field, &mut parameters)?,
             }
         }
         Ok(Self {
@@ -212,13 +228,31 @@ impl Stored {
 fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
     let mut reader = Reader::nested(octets);
     let mut path: Option<ForwardPath> = None;
+    let mut parameters = RecipientParameters::default();
     while let Some((tag, field)) = reader.field()? {
-        if tag == stored::PATH {
-            path = Some(parsed(field, "forward-path")?);
+        match tag {
+            stored::PATH => {
+                path = Some(read_as(field, "forward-path", ForwardPath::parse_utf8)?);
+            }
+            _ => parameters::read_recipient(tag, field, &mut parameters)?,
         }
     }
     let path = path.ok_or(RecordError::Missing("forward-path"))?;
-    Ok(Recipient { path, parameters: RecipientParameters::default() })
+    Ok(Recipient { path, parameters })
+}
+
+fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
+    let mut reader = Reader::nested(octets);
+    let mut facts = TlsFacts::default();
+    while let Some((tag, field)) = reader.field()? {
+        match tag {
+            stored::VERSION => facts.version = text(field, "TLS version")?,
+            stored::CIPHER => facts.cipher = text(field, "TLS suite")?,
+            stored::GROUP => facts.group = Some(text(field, "TLS group")?),
+            _ => {}
+        }
+    }
+    Ok(facts)
 }
 
 fn address(octets: &[u8]) -> Result<IpAddr, RecordError> {

@@ -176,7 +176,7 @@ fn write_host(
 }
 
 fn lower(name: &DomainName) -> String {
-    name.as_str().to_ascii_lowercase()
+    name.ascii().to_ascii_lowercase()
 }
 
 /// Where mail goes next. Recipients with the same next hop share a queue and a transaction.

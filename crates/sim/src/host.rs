@@ -150,6 +150,8 @@ impl Host {
             clock: self.clock.clone(),
             random: Arc::new(self.chance.branch()),
             network: Arc::new(self.ground.net.at(self.plan.addresses.clone())),
+            tls: Arc::new(engine::doors::NoTls),
+            logins: Arc::new(engine::doors::NoLogins),
             names: Arc::new(self.ground.names.clone()),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             spool: Arc::new(watched),

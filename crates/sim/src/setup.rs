@@ -53,12 +53,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
 /// Options of the sessions of that host's listener.
 pub fn session(hostname: &str) -> SessionOptions {
     SessionOptions {
-        hostname: hostname.to_owned(),
-        kind: Kind::Mx,
         message_size: 1_000_000,
         recipients: 100,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(180),
-        errors: 20,
+        ..SessionOptions::new(hostname, Kind::Mx)
     }
 }

@@ -22,7 +22,7 @@ fn script(parts: &[&str]) -> String {
     parts.join("\n")
 }
 
-/// Register: 5321-4.5.4.1-h, 5321-4.5.4.1-c
+/// Register: 5321-4.5.4.1-h, 5321-4.5.4.1-c, 1123-5.3.1.1-a
 #[test]
 fn a_dead_host_is_asked_once_for_all_letters() {
     play(async {

@@ -41,6 +41,7 @@ fn a_locked_mailbox_is_tried_again_and_the_others_are_not() {
     });
 }
 
+/// Register: 3464-2.3.6-b.
 #[test]
 fn a_mailbox_that_is_gone_is_reported() {
     play(async {
@@ -51,6 +52,7 @@ fn a_mailbox_that_is_gone_is_reported() {
         scene.pass(60).await;
         let report = scene.boxes.of("ada").join("");
         assert_eq!(report.matches("Status: 5.1.1").count(), 2, "{report}");
+        assert!(!report.contains("Remote-MTA") && !report.contains("Diagnostic-Code: smtp"));
         assert_eq!(scene.boxes.of("eve").len(), 1);
         assert_eq!(scene.queue().await.len(), 0);
     });

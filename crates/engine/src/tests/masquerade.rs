@@ -32,6 +32,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("From: @", "From: @"),
 ];
 
+/// Register: 1870-6-b.
 #[test]
 fn headers() {
     let masquerade = Masquerade {

@@ -3,6 +3,7 @@
 
 mod booking;
 mod destination;
+mod kept;
 mod local;
 mod masquerade;
 mod receive;
@@ -10,5 +11,6 @@ mod relay;
 mod report;
 mod reuse;
 mod script;
+mod secured;
 mod spool;
 mod world;

@@ -12,7 +12,8 @@ use tokio::sync::{Mutex, mpsc};
 use super::script::TestWire;
 use super::spool::Fault;
 use super::world::{HOST, Scene, options, play};
-use crate::doors::{Doing, Listener, Wire};
+use crate::ListenOptions;
+use crate::doors::{Doing, Listener, NoTls, Tls, Wire};
 
 struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
 
@@ -33,24 +34,26 @@ impl Listener for TestListener {
 }
 
 /// A started engine that listens, and the way to it.
-fn listening(options: crate::Options) -> (Scene, mpsc::Sender<DuplexStream>) {
-    let scene = Scene::new(options);
+pub(super) fn listening(options: crate::Options) -> (Scene, mpsc::Sender<DuplexStream>) {
+    let session =
+        SessionOptions { message_size: 100_000, errors: 5, ..SessionOptions::new(HOST, Kind::Mx) };
+    listening_with(options, session.into(), Arc::new(NoTls))
+}
+
+/// The same, as the listener is told, with a way to secure connections.
+pub(super) fn listening_with(
+    options: crate::Options,
+    listen: ListenOptions,
+    tls: Arc<dyn Tls>,
+) -> (Scene, mpsc::Sender<DuplexStream>) {
+    let scene = Scene::with_tls(options, tls);
     let (sender, receiver) = mpsc::channel(16);
-    let session = SessionOptions {
-        hostname: HOST.to_owned(),
-        kind: Kind::Mx,
-        message_size: 100_000,
-        recipients: 100,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(180),
-        errors: 5,
-    };
-    scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), session);
+    scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), listen);
     scene.engine.start();
     (scene, sender)
 }
 
-async fn connect(sender: &mpsc::Sender<DuplexStream>) -> BufReader<DuplexStream> {
+pub(super) async fn connect(sender: &mpsc::Sender<DuplexStream>) -> BufReader<DuplexStream> {
     let (near, far) = duplex(16 * 1024);
     sender.send(far).await.unwrap();
     BufReader::new(near)
@@ -70,7 +73,12 @@ async fn reply(wire: &mut BufReader<DuplexStream>) -> String {
 
 /// Plays a client's script: `C:` says, `S:` expects a reply that starts so, `gone` the end; other
 /// words move the world.
-async fn converse(name: &str, script: &str, scene: &Scene, wire: &mut BufReader<DuplexStream>) {
+pub(super) async fn converse(
+    name: &str,
+    script: &str,
+    scene: &Scene,
+    wire: &mut BufReader<DuplexStream>,
+) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
@@ -185,7 +193,8 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Register: 5321-3.8-c, 5321-6.3-a, 5321-6.3-b, 5321-3.3-e, 5321-4.5.3.2.7-a
+/// Register: 5321-3.8-c, 5321-6.3-a, 5321-6.3-b, 5321-3.3-e, 5321-4.5.3.2.7-a, 5321-4.2.1-c,
+/// 5321-4.2.5-b, 5321-4.2.5-c, 5321-6.2-c, 3463-3.4-a, 3463-3.5-c.
 #[test]
 fn dialogues() {
     for case in CASES {
@@ -215,6 +224,55 @@ fn too_many_sessions() {
         drop((first, third));
         scene.pass(1).await;
         assert!(reply(&mut connect(&sender).await).await.starts_with("220"), "there is room again");
+    });
+}
+
+/// Neither names nor mailboxes nor next hops are waited for in the dialogue: a letter is taken, then
+/// it is seen what becomes of it.
+///
+/// Register: 5321-6.1-g, 1123-5.3.3-f, 1123-5.2.7-c, 1123-5.2.7-d, 5321-4.4-t, 5321-3.3-q,
+/// 1123-5.2.8-e.
+#[test]
+fn a_letter_is_taken_at_once_whatever_becomes_of_it() {
+    play(async {
+        let mut options = options();
+        options.access.relay_networks = vec!["203.0.113.0/24".parse().unwrap()];
+        let (scene, sender) = listening(options);
+        scene.zone.set_pause(Duration::from_secs(300));
+        scene.zone.set_failing(true);
+        scene.boxes.remove("bob");
+        let mut wire = connect(&sender).await;
+        let begun = tokio::time::Instant::now();
+        let script = "S: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<ada@here.example>\nS: 250
+            C: RCPT TO:<x@far.example>\nS: 250\nC: RCPT TO:<bob@here.example>\nS: 250
+            C: RCPT TO:<eve@here.example>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250";
+        converse("at once", script, &scene, &mut wire).await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        scene.pass(60).await;
+        assert_eq!(scene.boxes.of("eve").len(), 1);
+        let reports = scene.boxes.of("ada").join("");
+        assert!(reports.contains("Final-Recipient: rfc822; bob@here.example"), "{reports}");
+        assert!(!reports.contains("eve@here.example"), "{reports}");
+    });
+}
+
+/// Register: 5321-4.5.4.2-b, 5321-4.5.4.2-c.
+#[test]
+fn a_hundred_sessions_at_once() {
+    play(async {
+        let (scene, sender) = listening(crate::Options { sessions: 100, ..options() });
+        let mut wires = Vec::new();
+        for _ in 0..100 {
+            wires.push(connect(&sender).await);
+        }
+        for wire in &mut wires {
+            converse("one of a hundred", TO_DOT, &scene, wire).await;
+        }
+        for wire in wires.iter_mut().rev() {
+            converse("one of a hundred", "C: .\nS: 250", &scene, wire).await;
+        }
+        scene.pass(60).await;
+        assert_eq!(scene.boxes.of("bob").len(), 100);
     });
 }
 

@@ -1,6 +1,8 @@
 //! Relaying: one letter, the peers it meets, and what becomes of each recipient.
 
-use super::world::{Scene, play};
+use mail::lookup::Record;
+
+use super::world::{Scene, options, play};
 
 pub(super) const PIPELINED: &str = "S: 220 mx ESMTP
     C: EHLO here.example
@@ -244,6 +246,42 @@ const CASES: &[Case] = &[
         fates: &[(TO_X, Returned("5.6.3"))],
     },
     Case {
+        name: "too large after all",
+        content: PLAIN,
+        first: &[&[
+            PIPELINED,
+            "C: MAIL",
+            "C: RCPT",
+            "C: DATA",
+            "S: 250 ok",
+            "S: 250 ok",
+            "S: 354 go",
+            "C: .",
+            "S: 552 5.3.4 too large",
+            BYE,
+        ]],
+        second: &[],
+        fates: &[(TO_X, Returned("5.3.4"))],
+    },
+    Case {
+        name: "moved, and it is not for us to follow",
+        content: PLAIN,
+        first: &[&[
+            PIPELINED,
+            "C: MAIL",
+            "C: RCPT",
+            "C: DATA",
+            "S: 250 ok",
+            "S: 551 5.1.6 try <x@other.example>",
+            "S: 503 no",
+            "C: RSET",
+            "S: 250 ok",
+            BYE,
+        ]],
+        second: &[],
+        fates: &[(TO_X, Returned("5.1.6"))],
+    },
+    Case {
         name: "every host refuses for good",
         content: PLAIN,
         first: &[&["S: 554 5.7.1 no", "C: QUIT", "S: 221 bye"]],
@@ -299,10 +337,87 @@ async fn check(case: &Case) {
     }
 }
 
-/// Register: 5321-5.1-x
+/// Register: 5321-5.1-x, 5321-5.1-m, 1123-5.3.4-a, 5321-3.6.3-a, 5321-4.4-u, 5321-4.1.1.4-i,
+/// 5321-4.5.3.1-c, 5321-7.4-a, 3464-2.3.3-b, 1123-5.3.1.1-f.
 #[test]
 fn fates() {
     for case in CASES {
         play(check(case));
     }
+}
+
+/// What is refused for now is tried again, what is refused for good is not: not there, not at the
+/// other exchanger, not later.
+///
+/// Register: 5321-4.2.1-a, 5321-4.2.1-b, 5321-4.2.5-e, 5321-4.2.5-a.
+#[test]
+fn again_after_4yz_and_never_after_5yz() {
+    let until_dot = [PIPELINED, "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: ."];
+    let at_recipient = [PIPELINED, "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok"];
+    let rows = [
+        ("450 to RCPT", at_recipient, "S: 450 4.2.1 busy\nS: 503 no\nC: RSET\nS: 250 ok", true),
+        ("451 to the dot", until_dot, "S: 451 4.3.0 again", true),
+        ("550 to RCPT", at_recipient, "S: 550 5.1.1 no\nS: 503 no\nC: RSET\nS: 250 ok", false),
+        ("554 to the dot", until_dot, "S: 554 5.7.1 no", false),
+    ];
+    for (name, begin, end, again) in rows {
+        play(async {
+            let scene = Scene::started();
+            scene.zone.exchangers("far.example", &["192.0.2.1"]);
+            let begin = begin.join("\n");
+            scene.net.peer("192.0.2.1", &[&begin, end, BYE].join("\n"));
+            if again {
+                scene.net.peer("192.0.2.1", &[PIPELINED, ONE, BYE].join("\n"));
+            }
+            scene.letter("ada@here.example", &[TO_X], PLAIN).await.unwrap();
+            scene.pass(6 * 86_400).await;
+            scene.check_scripts(name);
+            assert_eq!(scene.dials().len(), if again { 2 } else { 1 }, "{name}");
+            assert_eq!(scene.boxes.of("ada").len(), usize::from(!again), "{name}");
+            assert_eq!(scene.queue().await.len(), 0, "{name}");
+        });
+    }
+}
+
+/// Nobody is dialled for a name that is not there, or that no mail leads to.
+///
+/// Register: 5321-2.3.5-a, 5321-2.3.5-b.
+#[test]
+fn names_that_lead_nowhere() {
+    play(async {
+        let scene = Scene::started();
+        // Names are absolute: nothing is put behind a short one.
+        scene.zone.exchangers("host.here.example", &["192.0.2.1"]);
+        scene.zone.add("other.example", Record::Mx(10, "nowhere.example".to_owned()));
+        let to = ["x@host", "y@gone.example", "z@other.example"];
+        scene.letter("ada@here.example", &to, PLAIN).await.unwrap();
+        scene.pass(60).await;
+        assert_eq!(scene.dials(), [""; 0]);
+        let reports = scene.boxes.of("ada").join("");
+        for (address, status) in [("x@host", "5.1.2"), ("y@gone.example", "5.1.2")] {
+            let told = format!("rfc822; {address}\r\nAction: failed\r\nStatus: {status}");
+            assert!(reports.contains(&told), "{told} in {reports}");
+        }
+        assert!(
+            reports.contains("z@other.example\r\nAction: failed\r\nStatus: 5.4.4"),
+            "{reports}"
+        );
+    });
+}
+
+/// Register: 1123-5.3.1.1-h.
+#[test]
+fn no_more_connections_than_allowed() {
+    play(async {
+        let scene = Scene::started();
+        scene.zone.exchangers("far.example", &["192.0.2.1"]);
+        for _ in 0..20 {
+            scene.net.peer("192.0.2.1", &["wait 100", PIPELINED, ONE, BYE].join("\n"));
+        }
+        for _ in 0..20 {
+            scene.letter("ada@here.example", &[TO_X], PLAIN).await.unwrap();
+        }
+        scene.pass(90).await;
+        assert_eq!(scene.dials().len(), options().destination_connections);
+    });
 }

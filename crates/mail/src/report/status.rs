@@ -8,7 +8,7 @@ const DIAGNOSTIC_MAX: usize = 900;
 
 /// The fields of the message, then a group for each recipient, blank lines between.
 pub(super) fn write(report: &Report, out: &mut String) {
-    let name = report.reporting_mta.as_str();
+    let name = report.reporting_mta.ascii();
     // Only a name that can be found in DNS is of the type `dns` (RFC 3461 §6.3).
     let kind = if name.contains('.') { "dns" } else { "x-local-hostname" };
     line(out, format_args!("Reporting-MTA: {kind}; {name}"));

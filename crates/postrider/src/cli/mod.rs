@@ -107,6 +107,7 @@ fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
         problems.extend(plan::options(&config).err().unwrap_or_default());
+        problems.extend(plan::certificates(&config).err().unwrap_or_default());
         eprint!("{}", config::render(&problems, may_colour(&std::io::stderr())));
         let name = config_file(argument);
         let name =

@@ -11,7 +11,7 @@ use engine::Engine;
 use engine::doors::Listener;
 use spool_log::{Log, OpenError, OsDisk, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 use crate::agent::may_colour;
@@ -19,10 +19,15 @@ use crate::agent::sysexits::{
     EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
 };
 use crate::config::{self, Accounts, Config};
+use crate::doors::RustlsTls;
 use crate::{admin, doors, intake, plan};
 
 /// How long a graceful stop may take before what is open is left to the spool.
 const STOP: Duration = Duration::from_secs(30);
+
+/// What is logged. The library that checks signatures tells of each bad answer at length; that is in
+/// the results and reasons already.
+const QUIET: &str = "info,hickory_net=off,hickory_proto=off";
 
 /// Octets of the log written at once.
 const LOG_BUFFER: usize = 64 * 1024;
@@ -54,10 +59,10 @@ pub fn run(config: Config, quarantine: bool) -> ExitCode {
 /// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info). A thread
 /// writes them, so that a reader who stalls does not stall the mail: lines are dropped then.
 fn start_log() -> WorkerGuard {
-    let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| QUIET.to_owned());
     let filter = wish.parse().unwrap_or_else(|error| {
         eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
-        tracing_subscriber::EnvFilter::new("info")
+        tracing_subscriber::EnvFilter::new(QUIET)
     });
     // Lines that come together are written together; the thread flushes when no more wait.
     let together = BufWriter::with_capacity(LOG_BUFFER, std::io::stderr());
@@ -77,12 +82,16 @@ fn start_log() -> WorkerGuard {
 }
 
 async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
-    let options = plan::options(&config).map_err(|problems| {
+    let wrong = |problems: Vec<config::Problem>| {
         Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
-    })?;
+    };
+    let options = plan::options(&config).map_err(wrong)?;
+    let tls = RustlsTls::new(plan::certificates(&config).map_err(wrong)?);
+    let tls = tls.map_err(|why| Stop(format!("TLS does not start: {why}"), EX_CONFIG))?;
+    let tls = Arc::new(tls);
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
-    let world = plan::world(&config, spool.clone());
+    let world = plan::world(&config, spool.clone(), tls.clone()).map_err(wrong)?;
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
@@ -97,7 +106,7 @@ async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
     let control = control.map_err(no_control)?;
     let intake = intake::start(&config.data_dir, engine.clone());
     greet(&config, &places);
-    wait_for_signal().await?;
+    wait_for_signal(|| read_certificates(&config, &tls)).await?;
     stop(&engine).await;
     intake.abort();
     drop(control);
@@ -162,7 +171,7 @@ fn whole(error: &dyn std::error::Error) -> String {
     text
 }
 
-type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);
+type Bound = (String, Arc<dyn Listener>, engine::ListenOptions);
 
 fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
@@ -179,7 +188,7 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
                 };
                 Stop(format!("[listen.{name}] {}: {error}{what}", address.value), EX_UNAVAILABLE)
             })?;
-            bound.push((name.clone(), opened.into(), plan::session(config, listener.kind)));
+            bound.push((name.clone(), opened.into(), plan::listener(config, listener)));
         }
     }
     Ok(bound)
@@ -203,15 +212,36 @@ fn greet(config: &Config, places: &[(String, SocketAddr)]) {
     println!("ready");
 }
 
-async fn wait_for_signal() -> Result<(), Stop> {
+/// Reads the certificates again. What does not serve is told, and the old ones stay.
+fn read_certificates(config: &Config, tls: &RustlsTls) {
+    let read = plan::certificates(config)
+        .map_err(|problems| config::render(&problems, false))
+        .and_then(|material| tls.replace(material));
+    match read {
+        Ok(()) => info!(event = "certificates.read"),
+        Err(why) => error!(event = "certificates.kept", %why, "the old ones are still shown"),
+    }
+}
+
+/// Until it is time to stop; SIGHUP runs `hang_up` and goes on.
+async fn wait_for_signal(hang_up: impl Fn()) -> Result<(), Stop> {
     let no_signal = |error: std::io::Error| Stop(format!("signals: {error}"), EX_OSERR);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
-    tokio::select! {
-        _ = terminate.recv() => info!(event = "server.stopping", signal = "SIGTERM"),
-        _ = interrupt.recv() => info!(event = "server.stopping", signal = "SIGINT"),
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                info!(event = "server.stopping", signal = "SIGTERM");
+                return Ok(());
+            }
+            _ = interrupt.recv() => {
+                info!(event = "server.stopping", signal = "SIGINT");
+                return Ok(());
+            }
+            _ = hangup.recv() => hang_up(),
+        }
     }
-    Ok(())
 }
 
 /// Open transactions are finished, idle sessions get 421, and what is left stays in the spool.

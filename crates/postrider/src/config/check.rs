@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::{Accounts, Config, Problem, Severity};
+use crate::doors::Proof;
 
 impl Config {
     /// Looks whether this host can do what the configuration says, now: errors keep the server from
@@ -16,7 +17,22 @@ impl Config {
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
+        self.check_keys(&mut problems);
+        problems.extend(self.trust_anchor().err().unwrap_or_default());
         problems
+    }
+
+    /// How answers of the name system are proved.
+    ///
+    /// # Errors
+    /// The trust anchor cannot be used.
+    pub fn trust_anchor(&self) -> Result<Proof, Vec<Problem>> {
+        self.dns.proof().map_err(|error| {
+            let file = self.dns.trust_anchor.as_ref().map(|file| file.display().to_string());
+            let title = format!("the trust anchor {}: {error}", file.unwrap_or_default());
+            let remedy = "lines like \". IN DNSKEY 257 3 8 AwEAA...\"; without it the public root is trusted";
+            vec![self.problem(Severity::Error, "dns.trust-anchor", title, remedy)]
+        })
     }
 
     fn check_name(&self, problems: &mut Vec<Problem>) {
@@ -78,6 +94,22 @@ impl Config {
             let title = format!("the aliases in {} cannot be read: {error}", aliases.display());
             let remedy = "make the file, or remove the key";
             problems.push(self.problem(Severity::Error, "local.aliases", title, remedy));
+        }
+    }
+
+    /// Whether keys are kept from strangers. Whether they serve, the start tells.
+    fn check_keys(&self, problems: &mut Vec<Problem>) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let named = self.tls.names.iter().map(|(_, files)| files);
+        for files in self.tls.default.iter().chain(named).chain(&self.tls.client) {
+            let mode = std::fs::metadata(&files.key.value).map(|file| file.permissions().mode());
+            if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+                let title = format!("everybody can read the key {}", files.key.display());
+                let option = files.option.replace("certificate", "key");
+                let remedy = "chmod o= it, and think of a new one";
+                problems.push(self.problem(Severity::Warning, &option, title, remedy));
+            }
         }
     }
 

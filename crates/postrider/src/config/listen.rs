@@ -6,9 +6,6 @@ use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::{Source, Sourced};
 use super::reader::{Section, Value};
 
-/// Said of every key that asks for TLS.
-pub(super) const NO_TLS: &str = "this version has no TLS yet";
-
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ListenKind {
@@ -16,6 +13,17 @@ pub enum ListenKind {
     Mx,
     /// Takes mail from authors.
     Submission,
+}
+
+/// When a connection is secured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ListenTls {
+    /// Never.
+    None,
+    /// When the client asks for it (RFC 3207).
+    Starttls,
+    /// From its first octet (RFC 8314 §3.3).
+    Implicit,
 }
 
 /// `[listen.NAME]`.
@@ -27,13 +35,16 @@ pub struct Listen {
     pub addresses: Vec<Sourced<SocketAddr>>,
     /// What it is for.
     pub kind: ListenKind,
+    /// When its connections are secured.
+    pub tls: ListenTls,
 }
 
 const ADDRESS: &str = "Addresses with their ports, an IPv6 address in brackets: \"[::1]:2525\".\n\
      Ports below 1024 need a privilege.";
 const KIND: &str =
     "mx: takes mail from other servers. submission: takes mail from authors, and completes it.";
-const TLS: &str = "none: this version has no TLS yet.";
+const TLS: &str = "starttls: when the client asks. implicit: from the first octet, as on port 465. none: never.\n\
+     Default: starttls where [tls] names a certificate, else none.";
 
 pub(super) const MX: SectionDoc = SectionDoc {
     name: "listen.mx",
@@ -42,7 +53,7 @@ pub(super) const MX: SectionDoc = SectionDoc {
     options: &[
         OptionDoc { key: "address", default: Shown::Value("[\"127.0.0.1:2525\"]"), text: ADDRESS },
         OptionDoc { key: "kind", default: Shown::Value("\"mx\""), text: KIND },
-        OptionDoc { key: "tls", default: Shown::Value("\"none\""), text: TLS },
+        OptionDoc { key: "tls", default: Shown::Example("\"starttls\""), text: TLS },
     ],
 };
 
@@ -52,17 +63,18 @@ pub(super) const SUBMISSION: SectionDoc = SectionDoc {
     options: &[
         OptionDoc { key: "address", default: Shown::Value("[\"127.0.0.1:2587\"]"), text: ADDRESS },
         OptionDoc { key: "kind", default: Shown::Value("\"submission\""), text: KIND },
-        OptionDoc { key: "tls", default: Shown::Value("\"none\""), text: TLS },
+        OptionDoc { key: "tls", default: Shown::Example("\"starttls\""), text: TLS },
     ],
 };
 
 pub(super) fn read(top: &Section<'_>) -> Vec<Listen> {
     let entries = top.table("listen").entries();
+    let has_certificate = top.table("tls").get("certificate").is_some();
     if entries.is_empty() {
-        return defaults();
+        return defaults(has_certificate);
     }
     let listeners: Vec<Listen> =
-        entries.iter().filter_map(|(name, value)| read_one(name, value)).collect();
+        entries.iter().filter_map(|(name, value)| read_one(name, value, has_certificate)).collect();
     let addresses: Vec<_> = entries
         .iter()
         .filter_map(|(_, value)| Some(value.table_quietly()?.get("address")?.items()))
@@ -72,16 +84,18 @@ pub(super) fn read(top: &Section<'_>) -> Vec<Listen> {
     listeners
 }
 
-fn defaults() -> Vec<Listen> {
+fn defaults(has_certificate: bool) -> Vec<Listen> {
+    let tls = if has_certificate { ListenTls::Starttls } else { ListenTls::None };
     let one = |name: &str, port, kind| Listen {
         name: name.into(),
         addresses: vec![Sourced::default_of(SocketAddr::from(([127, 0, 0, 1], port)))],
         kind,
+        tls,
     };
     vec![one("mx", 2525, ListenKind::Mx), one("submission", 2587, ListenKind::Submission)]
 }
 
-fn read_one(name: &str, value: &Value<'_>) -> Option<Listen> {
+fn read_one(name: &str, value: &Value<'_>, has_certificate: bool) -> Option<Listen> {
     let section = value.table()?;
     section.only(&MX, &[]);
     let expected = "an address with its port, like \"127.0.0.1:2525\" or \"[::1]:2525\"";
@@ -92,8 +106,8 @@ fn read_one(name: &str, value: &Value<'_>) -> Option<Listen> {
     } else if let Some(list) = section.get("address").filter(|list| list.items().is_empty()) {
         list.tell(&format!("`{}` is empty", list.key()), expected, "name one, or remove the table");
     }
-    read_tls(&section);
-    Some(Listen { name: name.into(), addresses: addresses?, kind: read_kind(&section) })
+    let (kind, tls) = (read_kind(&section), read_tls(&section, has_certificate));
+    Some(Listen { name: name.into(), addresses: addresses?, kind, tls })
 }
 
 fn read_kind(section: &Section<'_>) -> ListenKind {
@@ -115,18 +129,27 @@ fn read_kind(section: &Section<'_>) -> ListenKind {
     ListenKind::Mx
 }
 
-fn read_tls(section: &Section<'_>) {
-    let Some(tls) = section.get("tls") else { return };
-    match tls.text() {
-        Some("none") | None => {}
-        Some("starttls" | "implicit") => {
-            let remedy = "say tls = \"none\"; keep passwords and strangers away from this listener";
-            tls.tell(NO_TLS, "\"none\"", remedy);
-        }
+fn read_tls(section: &Section<'_>, has_certificate: bool) -> ListenTls {
+    let default = if has_certificate { ListenTls::Starttls } else { ListenTls::None };
+    let Some(tls) = section.get("tls") else { return default };
+    let wanted = match tls.text() {
+        Some("none") => return ListenTls::None,
+        Some("starttls") => ListenTls::Starttls,
+        Some("implicit") => ListenTls::Implicit,
         Some(_) => {
-            tls.wrong::<()>("\"none\"", "");
+            let remedy = "starttls: when the client asks; implicit: from the first octet";
+            tls.wrong::<()>("\"none\", \"starttls\" or \"implicit\"", remedy);
+            return default;
         }
+        None => return default,
+    };
+    if !has_certificate {
+        let title = format!("`{}` needs a certificate", tls.key());
+        let remedy =
+            "name the files: [tls] certificate = \"…\", key = \"…\"; or say tls = \"none\"";
+        tls.tell(&title, "`certificate` and `key` under [tls]", remedy);
     }
+    wanted
 }
 
 /// Two listeners cannot have one port of one address. Port 0 is any free port.

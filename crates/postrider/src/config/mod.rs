@@ -23,6 +23,7 @@ mod relay;
 mod route;
 mod spool;
 mod surroundings;
+mod tls;
 mod units;
 
 use std::collections::BTreeMap;
@@ -34,9 +35,9 @@ use mail::address::DomainName;
 use toml::de::DeTable;
 
 pub use accounts::Accounts;
-pub use dns::Dns;
+pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
-pub use listen::{Listen, ListenKind};
+pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
 pub use masquerade::Masquerade;
 pub use options::sample;
@@ -47,6 +48,7 @@ pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use spool::SpoolLimits;
 pub use surroundings::Surroundings;
+pub use tls::{CertificateFiles, TlsFiles};
 pub use units::{Share, parse_duration, parse_size};
 
 pub(crate) use options::Shown;
@@ -63,6 +65,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &host::DOC,
     &listen::MX,
     &listen::SUBMISSION,
+    &tls::DOC,
+    &tls::NAMES,
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
@@ -83,6 +87,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where mail comes in.
     pub listeners: Vec<Listen>,
+    /// Certificates and keys.
+    pub tls: TlsFiles,
     /// Mail that ends here.
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
@@ -220,13 +226,11 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls",
     ];
     top.only(&host::DOC, &tables);
-    if let Some(tls) = top.get("tls") {
-        tls.tell(listen::NO_TLS, "no [tls] table", "remove it, and say tls = \"none\"");
-    }
     let host = host::read(&top, surroundings);
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
+        tls: tls::read(&top.table("tls")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),

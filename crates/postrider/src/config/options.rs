@@ -42,7 +42,9 @@ pub fn sample() -> String {
         out.push('\n');
         comment(&mut out, section.text);
         if !section.name.is_empty() {
-            let _ = writeln!(out, "[{}]", section.name);
+            // A name in quotes is an example, and so is its table.
+            let mark = if section.name.contains('"') { "#" } else { "" };
+            let _ = writeln!(out, "{mark}[{}]", section.name);
         }
         let described = section.name != "listen.submission";
         for (number, option) in section.options.iter().enumerate() {

@@ -262,10 +262,33 @@ fn problems() {
         (
             "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",
             &[
-                "3:7: this version has no TLS yet: expected \"none\", found \"starttls\"; say tls = \"none\"",
+                "3:7: `listen.mx.tls` needs a certificate: expected `certificate` and `key` under [tls], found \"starttls\"",
             ],
         ),
-        ("[tls]\ncertificate = \"x.pem\"", &["1:1: this version has no TLS yet"]),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"ssl\"",
+            &[
+                "3:7: `listen.mx.tls` has a value it cannot have: expected \"none\", \"starttls\" or \"implicit\"",
+            ],
+        ),
+        ("[tls]\ncertificate = \"x.pem\"", &["2:15: `tls.certificate` has no key"]),
+        ("[tls]\nkey = \"x.pem\"", &["2:7: `tls.key` has no certificate"]),
+        ("[tls]\ncertificate = \"x\"\nkey = \"y\"", &[]),
+        (
+            "[tls]\ncertificate = \"x\"\nkey = \"y\"\nminimum = \"1.1\"",
+            &["4:11: `tls.minimum` has a value it cannot have: expected \"1.2\" or \"1.3\""],
+        ),
+        (
+            "[tls.names.\"mail.example.org\"]\ncertificate = \"x\"\nkey = \"y\"",
+            &["1:1: there is no default certificate"],
+        ),
+        (
+            "[tls]\ncertificate = \"x\"\nkey = \"y\"\n[tls.names.\"a b\"]\n[tls.names.\"*.b.example\"]",
+            &[
+                "4:1: \"a b\" is no name of a host",
+                "5:1: `tls.names.\"*.b.example\"` has no certificate",
+            ],
+        ),
         (
             "[listen.a]\naddress = \"127.0.0.1:25\"\n[listen.b]\naddress = [\"127.0.0.1:26\", \"0.0.0.0:25\"]",
             &[
@@ -427,8 +450,9 @@ fn the_sample_is_the_default() {
     let sample = parse(&sample()).unwrap_or_else(|problems| panic!("{}", render(&problems, false)));
     assert_eq!(values(sample), values(parse("").unwrap()));
     let is_option = |line: &str| {
-        line.strip_prefix('#')
-            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
+        line.strip_prefix('#').is_some_and(|rest| {
+            rest.starts_with(|first: char| first.is_ascii_lowercase() || first == '[')
+        })
     };
     let said: String = options::sample()
         .lines()

@@ -10,10 +10,12 @@ pub mod mailbox;
 pub mod names;
 pub mod net;
 mod tasks;
+pub mod tls;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
-pub use names::{NameServers, Stub};
+pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
 pub use tasks::Runtime;
+pub use tls::RustlsTls;

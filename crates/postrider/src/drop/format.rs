@@ -95,6 +95,7 @@ impl std::fmt::Display for Envelope {
         let body = match self.body {
             BodyType::SevenBit => "7bit",
             BodyType::EightBitMime => "8bit",
+            BodyType::Binary => "binary",
         };
         writeln!(f, "{MAGIC} {VERSION}")?;
         writeln!(f, "time {}.{:09}", since.as_secs(), since.subsec_nanos())?;
@@ -175,6 +176,7 @@ fn parse_v1(text: &str) -> Option<Envelope> {
     let body = match field("body")? {
         "7bit" => BodyType::SevenBit,
         "8bit" => BodyType::EightBitMime,
+        "binary" => BodyType::Binary,
         _ => return None,
     };
     let sender = field("sender")?.parse().ok()?;

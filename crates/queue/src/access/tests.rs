@@ -203,3 +203,25 @@ proptest::proptest! {
         }
     }
 }
+
+/// Our own domains and mailboxes in any letters, in whatever form they come.
+///
+/// Register: 6531-3.2-b.
+#[test]
+fn letters_beyond_ascii() {
+    let mut access = access();
+    access.local_domains.insert(DomainName::parse_utf8("bücher.example").unwrap());
+    access.users = Users::listed(["José"]);
+    for (path, user) in [
+        ("<josé@bücher.example>", Some("josé")),
+        ("<JOSE\u{301}@xn--bcher-kva.example>", Some("josé")),
+        ("<jose@bücher.example>", None),
+        ("<postmaster@BÜCHER.example>", Some("ann")),
+    ] {
+        let path = ForwardPath::parse_utf8(path).unwrap();
+        assert_eq!(access.user(&path).as_deref(), user, "{path}");
+    }
+    access.users = Users::Any;
+    let path = ForwardPath::parse_utf8("<josé@bücher.example>").unwrap();
+    assert_eq!(access.user(&path), None, "not the name of a file");
+}

@@ -115,11 +115,20 @@ pub(super) fn text(octets: &[u8], what: &'static str) -> Result<String, RecordEr
     Ok(text.to_owned())
 }
 
+/// The value in a field that `read` reads from text.
+pub(super) fn read_as<T, E>(
+    octets: &[u8],
+    what: &'static str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, RecordError> {
+    let text = std::str::from_utf8(octets).map_err(|_| RecordError::Malformed(what))?;
+    read(text).map_err(|_| RecordError::Malformed(what))
+}
+
 /// The value in a field that reads itself from text.
 pub(super) fn parsed<T: std::str::FromStr>(
     octets: &[u8],
     what: &'static str,
 ) -> Result<T, RecordError> {
-    let text = std::str::from_utf8(octets).map_err(|_| RecordError::Malformed(what))?;
-    text.parse().map_err(|_| RecordError::Malformed(what))
+    read_as(octets, what, str::parse)
 }

@@ -1,5 +1,9 @@
 use proptest::prelude::*;
 
+use mail::envelope::{
+    AuthSender, BodyType, DeliverBy, Hold, LateMode, Notify, OriginalRecipient, Return,
+};
+
 use super::*;
 
 fn at(micros: u64) -> SystemTime {
@@ -13,7 +17,11 @@ fn stored() -> Stored {
     };
     Stored {
         reverse_path: "<ann@home.example>".parse().unwrap(),
-        parameters: MailParameters { size: Some(4096), body: BodyType::EightBitMime },
+        parameters: MailParameters {
+            size: Some(4096),
+            body: BodyType::EightBitMime,
+            ..MailParameters::default()
+        },
         recipients: vec![recipient("<\"a b\"@x.example>"), recipient("<postmaster>")],
         arrival: at(1_751_364_000_000_001),
         expire: at(1_751_796_000_000_001),
@@ -24,6 +32,8 @@ fn stored() -> Stored {
             protocol: "ESMTP".to_owned(),
             listener: "mx".to_owned(),
             uid: Some(1000),
+            login: None,
+            tls: None,
         },
         class: Class::Report,
     }
@@ -158,34 +168,104 @@ fn any_path() -> impl Strategy<Value = ForwardPath> {
 }
 
 prop_compose! {
+    fn any_parameters()(
+        size in prop::option::of(any::<u64>()),
+        body in prop::sample::select(vec![
+            BodyType::SevenBit,
+            BodyType::EightBitMime,
+            BodyType::Binary,
+        ]),
+        flags in any::<(bool, bool, bool, bool)>(),
+        ret in prop::option::of(prop::sample::select(vec![Return::Full, Return::Headers])),
+        envelope_id in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+        auth in prop::option::of(any_path()),
+        by in prop::option::of((-999_999_999_i64..=999_999_999, any::<bool>(), any::<bool>())),
+        hold in prop::option::of(any::<u64>()),
+        priority in prop::option::of(-9_i8..=9),
+    ) -> MailParameters {
+        let mode = |back| if back { LateMode::Return } else { LateMode::Notify };
+        MailParameters {
+            size,
+            body,
+            utf8: flags.0,
+            ret,
+            envelope_id: envelope_id.map(|octets| mail::Xtext::encode(&octets)),
+            auth: auth.map(|path| match path {
+                ForwardPath::Mailbox(mailbox) => AuthSender::Mailbox(mailbox),
+                ForwardPath::Postmaster => AuthSender::Unknown,
+            }),
+            deliver_by: by.map(|(seconds, back, trace)| DeliverBy {
+                seconds,
+                mode: mode(back),
+                trace,
+            }),
+            hold: hold.map(|hold| match flags.1 {
+                true => Hold::For(hold),
+                false => Hold::Until(at(hold >> 4)),
+            }),
+            priority,
+            require_tls: flags.2,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_recipient()(
+        path in any_path(),
+        notify in prop::option::of(any::<(bool, bool, bool)>()),
+        original in prop::option::of(("[a-z0-9-]{1,10}", "[!-*,-<>-~]{0,40}")),
+    ) -> Recipient {
+        Recipient {
+            path,
+            parameters: RecipientParameters {
+                notify: notify.map(|(success, failure, delay)| Notify { success, failure, delay }),
+                original: original
+                    .map(|(address_type, address)| OriginalRecipient { address_type, address }),
+            },
+        }
+    }
+}
+
+prop_compose! {
+    fn any_tls()(version in ".{0,10}", cipher in ".{0,40}", group in prop::option::of(".{0,10}"))
+        -> TlsFacts {
+        TlsFacts { version, cipher, group, ..TlsFacts::default() }
+    }
+}
+
+prop_compose! {
     fn any_stored()(
         from in prop::option::of(any_path()),
-        to in prop::collection::vec(any_path(), 0..20),
-        size in prop::option::of(any::<u64>()),
+        recipients in prop::collection::vec(any_recipient(), 0..20),
+        parameters in any_parameters(),
         times in (0..1_u64 << 60, 0..1_u64 << 60),
-        flags in any::<(bool, bool, bool)>(),
+        flags in any::<(bool, bool)>(),
         client in prop::option::of(any::<IpAddr>()),
         texts in (prop::option::of(".{0,80}"), ".{0,20}", ".{0,20}"),
-        uid in prop::option::of(any::<u32>()),
+        who in (prop::option::of(any::<u32>()), prop::option::of(".{0,20}")),
+        tls in prop::option::of(any_tls()),
     ) -> Stored {
         let reverse_path = match from {
             Some(ForwardPath::Mailbox(mailbox)) => ReversePath::Mailbox(mailbox),
             _ => ReversePath::Null,
         };
-        let body = if flags.0 { BodyType::EightBitMime } else { BodyType::SevenBit };
-        let parameters = RecipientParameters::default();
         Stored {
             reverse_path,
-            parameters: MailParameters { size, body },
-            recipients: to
-                .into_iter()
-                .map(|path| Recipient { path, parameters: parameters.clone() })
-                .collect(),
+            parameters,
+            recipients,
             arrival: at(times.0),
             expire: at(times.1),
-            eight_bit: flags.1,
-            origin: Origin { client, hello: texts.0, protocol: texts.1, listener: texts.2, uid },
-            class: if flags.2 { Class::Report } else { Class::Ordinary },
+            eight_bit: flags.0,
+            origin: Origin {
+                client,
+                hello: texts.0,
+                protocol: texts.1,
+                listener: texts.2,
+                uid: who.0,
+                login: who.1,
+                tls,
+            },
+            class: if flags.1 { Class::Report } else { Class::Ordinary },
         }
     }
 }
@@ -239,4 +319,15 @@ proptest! {
         octets.truncate(place);
         let _ = Stored::decode(&octets);
     }
+}
+
+/// Addresses beyond ASCII are read back as they came.
+#[test]
+fn letters_beyond_ascii() {
+    let mut stored = stored();
+    stored.reverse_path = ReversePath::parse_utf8("<用户@例え.example>").unwrap();
+    stored.recipients[0].path = ForwardPath::parse_utf8("<\"ü ö\"@BÜCHER.example>").unwrap();
+    let read = Stored::decode(&stored.encode()).unwrap();
+    assert_eq!(read.reverse_path.to_string(), "<用户@例え.example>");
+    assert_eq!(read.recipients[0].path.to_string(), "<\"ü ö\"@BÜCHER.example>");
 }

@@ -99,7 +99,61 @@ impl Console<'_> {
     }
 }
 
-/// `text` made harmless for a terminal: what comes from a peer may hold escapes (RFC 5322 §5).
+/// `text` on one line, made harmless for a terminal: what comes from a peer may hold escapes
+/// (RFC 5322 §5), and marks that turn the direction of text show what is not there.
 pub fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(|c| if is_harmful(c) { '?' } else { c }).collect()
+}
+
+/// The same for lines: their ends stay, tabs become blanks.
+pub fn harmless_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut column = 0;
+    for letter in text.chars() {
+        match letter {
+            '\n' => {
+                out.push(letter);
+                column = 0;
+                continue;
+            }
+            '\t' => {
+                let blanks = 8 - column % 8;
+                out.extend(std::iter::repeat_n(' ', blanks));
+                column += blanks;
+                continue;
+            }
+            letter if is_harmful(letter) => out.push('?'),
+            letter => out.push(letter),
+        }
+        column += 1;
+    }
+    out
+}
+
+fn is_harmful(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Register: 5322-5-a
+    #[test]
+    fn terminals_are_safe() {
+        let rows = [
+            ("plain Grüße 漢字", "plain Grüße 漢字"),
+            ("\u{1b}]0;owned\u{7}\u{1b}[2J", "?]0;owned??[2J"),
+            ("\u{9b}2J\u{7f}\0", "?2J??"),
+            ("a\rb", "a?b"),
+            ("exe.\u{202e}gpj", "exe.?gpj"),
+        ];
+        for (text, want) in rows {
+            assert_eq!(harmless(text), want);
+            assert_eq!(harmless_text(text), want);
+        }
+        assert_eq!(harmless("a\nb\tc"), "a?b?c");
+        assert_eq!(harmless_text("a\nb\tc\n"), "a\nb       c\n");
+    }
 }

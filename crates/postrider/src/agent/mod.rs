@@ -16,11 +16,11 @@ mod mail;
 mod mailq;
 pub mod outbox;
 pub mod reading;
+mod running;
 mod sendmail;
+pub mod settings;
 mod site;
 pub mod submit;
-mod running;
-pub mod settings;
 pub mod sysexits;
 pub mod typing;
 

@@ -206,6 +206,14 @@ pub fn file(home: Option<&Path>) -> Option<PathBuf> {
     base.map(|base| base.join(FILE))
 }
 
+/// Where commands are remembered.
+pub fn history_file(home: Option<&Path>) -> Option<PathBuf> {
+    let from_environment = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let base = from_environment.filter(|path| path.is_absolute());
+    let base = base.or_else(|| home.map(|home| home.join(".local/state")));
+    base.map(|base| base.join("postrider/mail.history"))
+}
+
 impl Settings {
     /// Reads the file; a missing one says nothing.
     ///
@@ -244,7 +252,8 @@ impl Settings {
     /// What the types do not say: the key and what is wrong with it.
     fn check(&self, host: &DomainName) -> Result<(), (String, String)> {
         let accounts = self.account.values();
-        let others = accounts.flat_map(|account| [("from", &account.from), ("reply-to", &account.reply_to)]);
+        let others =
+            accounts.flat_map(|account| [("from", &account.from), ("reply-to", &account.reply_to)]);
         let own = [("from", &self.from), ("reply-to", &self.reply_to)];
         for (key, address) in own.into_iter().chain(others) {
             if let Some(address) = address {
@@ -301,13 +310,59 @@ impl Settings {
         let quoted = toml_text(value);
         let own = |value: &str| toml::from_str::<Self>(&format!("{key} = {value}\n"));
         // A text needs no quotation marks here, so it is tried as it is first.
-        let parsed = own(value).or_else(|first| own(&quoted).map_err(|_| first));
+        let parsed = own(value).or_else(|_| own(&quoted));
         let given = parsed.map_err(|error| {
             SettingsError(format!("{key}: {}", error.message().replace('\n', " ")))
         })?;
         given.check(host).map_err(|(key, what)| SettingsError(format!("{key}: {what}")))?;
         self.take(key, given);
         Ok(())
+    }
+
+    /// The settings that `set` changes, as it would be told them.
+    pub fn shown(&self) -> String {
+        let text = |text: &Option<String>| text.as_deref().map_or("".into(), toml_text);
+        let order = match self.order {
+            Order::Arrival => "arrival",
+            Order::Threads => "threads",
+        };
+        let rows: [(&str, String); 30] = [
+            ("ask-bcc", self.ask_bcc.to_string()),
+            ("ask-cc", self.ask_cc.to_string()),
+            ("ask-subject", self.ask_subject.to_string()),
+            ("attribution", toml_text(&self.attribution)),
+            ("dead-letter", toml_text(&self.dead_letter)),
+            ("drafts", toml_text(&self.drafts)),
+            ("editor", text(&self.editor)),
+            ("flip-reply", self.flip_reply.to_string()),
+            ("flowed", self.flowed.to_string()),
+            ("folders", toml_text(&self.folders)),
+            ("forward-inline", self.forward_inline.to_string()),
+            ("from", text(&self.from)),
+            ("hold", self.hold.to_string()),
+            ("inbox", text(&self.inbox)),
+            ("list-lines", self.list_lines.to_string()),
+            ("mbox", toml_text(&self.mbox)),
+            ("new-maildirs", self.new_maildirs.to_string()),
+            ("order", toml_text(order)),
+            ("pager", text(&self.pager)),
+            ("part-size", self.part_size.to_string()),
+            ("prompt", toml_text(&self.prompt)),
+            ("quote", toml_text(&self.quote)),
+            ("quote-answers", self.quote_answers.to_string()),
+            ("record", text(&self.record)),
+            ("reply-to", text(&self.reply_to)),
+            ("screen", self.screen.to_string()),
+            ("signature", text(&self.signature)),
+            ("signature-text", text(&self.signature_text)),
+            ("user-agent", self.user_agent.to_string()),
+            ("visual", text(&self.visual)),
+        ];
+        let said = rows.iter().filter(|(_, value)| !value.is_empty());
+        said.map(|(key, value)| format!("{key} = {value}\n"))
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
     }
 
     fn take(&mut self, key: &str, given: Self) {

@@ -51,7 +51,8 @@ fn aliases() {
 #[test]
 fn set_one() {
     let mut settings = Settings::default();
-    for line in ["flowed", "nohold", "quote=| ", "prompt = \"? \"", "order=threads", "list-lines=7"] {
+    for line in ["flowed", "nohold", "quote=| ", "prompt = \"? \"", "order=threads", "list-lines=7"]
+    {
         settings.set(line, &host()).unwrap();
     }
     assert!(settings.flowed && !settings.hold);

@@ -202,7 +202,11 @@ impl Completer for Helping {
                 let word = before.split(' ').next().unwrap_or_default();
                 if matches!(word, "m" | "mail" | "forward" | "resend" | "fwd") {
                     let start = after(&[',', ' ']);
-                    return Ok(self.words(&self.names, start, before.get(start..).unwrap_or_default()));
+                    return Ok(self.words(
+                        &self.names,
+                        start,
+                        before.get(start..).unwrap_or_default(),
+                    ));
                 }
                 self.files.complete(line, at, context)
             }

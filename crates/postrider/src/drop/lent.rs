@@ -9,7 +9,11 @@ use nix::unistd::{getresgid, setresgid};
 /// The system refuses; then nothing of the person's choice may be done.
 pub fn put_aside() -> nix::Result<()> {
     let groups = getresgid()?;
-    if groups.effective == groups.real { Ok(()) } else { setresgid(groups.real, groups.real, groups.effective) }
+    if groups.effective == groups.real {
+        Ok(())
+    } else {
+        setresgid(groups.real, groups.real, groups.effective)
+    }
 }
 
 /// Does `work` with the group that was put aside.

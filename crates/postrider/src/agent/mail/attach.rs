@@ -97,6 +97,24 @@ impl Attachment {
         Ok(Self { source: Source::Octets(stored), name, media, travel, size: seen.size })
     }
 
+    /// A part of another letter: its octets, decoded.
+    ///
+    /// # Errors
+    /// The temporary file fails.
+    pub fn octets(octets: &[u8], name: &str, media: &MediaType) -> io::Result<Self> {
+        let seen = Seen::of(&mut &*octets)?;
+        let mut stored = tempfile::spooled_tempfile(PIECE);
+        stored.write_all(octets)?;
+        let (media, travel) = match media.kind() {
+            // Text in a charset of its own stays in it.
+            "text" if !seen.is_text() => (media.clone(), Travel::Base64),
+            "message" | "multipart" => (MediaType::octets(), Travel::Base64),
+            _ => seen.media(&media.to_string()),
+        };
+        let name = Some(name.to_owned());
+        Ok(Self { source: Source::Octets(stored), name, media, travel, size: seen.size })
+    }
+
     /// `text/plain, 12 octets`, for the person.
     pub fn describe(&self) -> String {
         let name = self.name.as_deref().unwrap_or("a letter");
@@ -125,10 +143,7 @@ impl Attachment {
     ///
     /// # Errors
     /// It cannot be read any more, or is another one than it was.
-    pub fn write_body(
-        &mut self,
-        out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub fn write_body(&mut self, out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let named = |path: &Path| {
             let path = path.display().to_string();
             move |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"))

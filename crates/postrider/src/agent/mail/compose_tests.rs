@@ -174,7 +174,10 @@ fn a_flowed_text() {
     draft.flowed = true;
     let octets = content(&mut composed(draft));
     let text = String::from_utf8_lossy(&octets);
-    assert!(text.contains("Content-Type: text/plain; format=flowed; charset=us-ascii\r\n"), "{text}");
+    assert!(
+        text.contains("Content-Type: text/plain; format=flowed; charset=us-ascii\r\n"),
+        "{text}"
+    );
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(body.lines().count() > 2 && body.lines().all(|line| line.len() < 79), "{body}");
 }

@@ -91,7 +91,10 @@ pub fn kind_of(name: &str, begin: &[u8], text: bool) -> &'static str {
     let word = match (by_begin, by_ending) {
         (Some("image/webp" | "audio/wav" | "video/x-msvideo"), _) if !riff => None,
         // Containers: the ending says what is in them.
-        (Some("application/zip" | "application/x-ole-storage" | "application/ogg"), Some((_, kind)))
+        (
+            Some("application/zip" | "application/x-ole-storage" | "application/ogg"),
+            Some((_, kind)),
+        )
         | (Some("video/x-matroska"), Some((_, kind))) => Some(*kind),
         (Some(kind), _) => Some(kind),
         // A text under the name of something else is a text.

@@ -10,5 +10,6 @@ pub mod config;
 pub mod doors;
 pub mod drop;
 pub mod intake;
+pub mod mailbox;
 pub mod pages;
 pub mod plan;

@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, User, fchown, geteuid};
 
 use super::feed::Feed;
-use super::text::LocalText;
+use crate::mailbox::text::LocalText;
 
 /// Octets gathered before they are written.
 const WRITE_MAX: usize = 128 * 1024;

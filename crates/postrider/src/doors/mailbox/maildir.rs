@@ -13,7 +13,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::Letter;
 use super::disk::{self, Owner};
-use super::text::LocalText;
+use crate::mailbox::text::LocalText;
 
 /// The three directories of a Maildir.
 struct Maildir {

@@ -10,11 +10,9 @@
 
 mod disk;
 mod feed;
-mod lock;
 mod maildir;
 mod mbox;
 mod template;
-mod text;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};

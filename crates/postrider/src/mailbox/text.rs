@@ -5,7 +5,7 @@ const FROM: &[u8] = b"From ";
 
 /// Turns CR LF into LF, and quotes lines for an mbox. Cuts between chunks do not matter.
 #[derive(Debug)]
-pub(super) struct LocalText {
+pub struct LocalText {
     /// A CR that came last: it is dropped if an LF follows.
     cr: bool,
     last: Option<u8>,
@@ -23,19 +23,19 @@ struct Quoting {
 
 impl LocalText {
     /// For a Maildir: line ends only.
-    pub(super) fn plain() -> Self {
+    pub fn plain() -> Self {
         Self { cr: false, last: None, quoting: None }
     }
 
     /// For an mbox: each line `From …`, `>From …`, `>>From …` gets one more `>`, so that taking one
     /// away gives the line back.
-    pub(super) fn quoted() -> Self {
+    pub fn quoted() -> Self {
         let quoting = Some(Quoting { start: true, ..Quoting::default() });
         Self { quoting, ..Self::plain() }
     }
 
     /// Appends the text of `chunk` to `out`.
-    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         if chunk.is_empty() {
             return;
         }
@@ -57,7 +57,7 @@ impl LocalText {
     }
 
     /// Ends the text; a last line without an end gets one.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.cr) {
             self.put(b"\r", out);
         }

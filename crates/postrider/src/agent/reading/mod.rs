@@ -1,0 +1,5 @@
+//! A person reads mail.
+
+pub mod range;
+pub mod thread;
+pub mod words;

@@ -4,6 +4,8 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod logins;
+
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +19,8 @@ use mail::lookup::{Answer, Question};
 use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 
 /// A future of a door.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -207,6 +211,8 @@ pub struct World {
     pub network: Arc<dyn Network>,
     /// Certificates and handshakes.
     pub tls: Arc<dyn Tls>,
+    /// Who may log in.
+    pub logins: Arc<dyn Logins>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
     /// Where local mail ends.

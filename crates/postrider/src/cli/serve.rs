@@ -171,7 +171,7 @@ fn whole(error: &dyn std::error::Error) -> String {
     text
 }
 
-type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);
+type Bound = (String, Arc<dyn Listener>, engine::ListenOptions);
 
 fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
@@ -188,7 +188,7 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
                 };
                 Stop(format!("[listen.{name}] {}: {error}{what}", address.value), EX_UNAVAILABLE)
             })?;
-            bound.push((name.clone(), opened.into(), plan::session(config, listener.kind)));
+            bound.push((name.clone(), opened.into(), plan::listener(config, listener)));
         }
     }
     Ok(bound)

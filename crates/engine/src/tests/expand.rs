@@ -39,7 +39,7 @@ fn members_get_it_under_the_right_sender() {
         assert_eq!(senders("ada"), [owner]);
         // Bob gets his copy, and the report about the member that is no mailbox.
         assert_eq!(senders("bob"), [author, "Return-Path: <>"]);
-        assert!(scene.boxes.of("bob")[1].contains("Final-Recipient: rfc822;gone@here.example"));
+        assert!(scene.boxes.of("bob")[1].contains("Final-Recipient: rfc822; gone@here.example"));
         for letter in scene.boxes.of("eve") {
             assert!(letter.ends_with(LETTER), "{letter}");
         }

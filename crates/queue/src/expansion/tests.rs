@@ -158,7 +158,8 @@ fn parameters() {
     let failure = Notify { success: false, delay: false, ..all };
     let less = Notify { success: false, ..all };
     // To, NOTIFY, and of each that comes out NOTIFY; then whether the sender hears of it now.
-    let rows: &[(&str, Option<Notify>, Option<Notify>, Option<bool>)] = &[
+    type Row = (&'static str, Option<Notify>, Option<Notify>, Option<bool>);
+    let rows: &[Row] = &[
         ("one", Some(all), Some(all), None),
         ("one", None, None, None),
         ("several", Some(all), Some(less), Some(false)),

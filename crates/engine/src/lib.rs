@@ -15,6 +15,7 @@ mod content;
 mod deliver;
 mod dispatch;
 pub mod doors;
+mod expand;
 mod ids;
 mod listing;
 mod local;

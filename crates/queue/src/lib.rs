@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod domains;
+pub mod expansion;
 pub mod fate;
 pub mod lockout;
 pub mod reason;

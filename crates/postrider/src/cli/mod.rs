@@ -106,8 +106,13 @@ fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) 
 fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
-        problems.extend(plan::options(&config).err().unwrap_or_default());
-        problems.extend(plan::certificates(&config).err().unwrap_or_default());
+        let start = [plan::options(&config).err(), plan::certificates(&config).err()];
+        for problem in start.into_iter().flatten().flatten() {
+            // What the start would tell may have been told.
+            if !problems.iter().any(|told| told.to_string() == problem.to_string()) {
+                problems.push(problem);
+            }
+        }
         eprint!("{}", config::render(&problems, may_colour(&std::io::stderr())));
         let name = config_file(argument);
         let name =

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
-use super::{Accounts, Config, Problem, Severity};
+use super::{Accounts, Config, Problem, Severity, aliases};
 use crate::doors::Proof;
 
 impl Config {
@@ -88,13 +88,7 @@ impl Config {
             Ok(_) => {}
             Err(errors) => problems.extend(errors),
         }
-        if let Some(aliases) = &self.local.aliases
-            && let Err(error) = std::fs::File::open(&aliases.value)
-        {
-            let title = format!("the aliases in {} cannot be read: {error}", aliases.display());
-            let remedy = "make the file, or remove the key";
-            problems.push(self.problem(Severity::Error, "local.aliases", title, remedy));
-        }
+        problems.extend(aliases::read(self).err().unwrap_or_default());
     }
 
     /// Whether keys are kept from strangers. Whether they serve, the start tells.

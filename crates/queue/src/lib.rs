@@ -9,6 +9,7 @@ mod chance;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
+pub mod lockout;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use mail::TlsFacts;
 use parking_lot::Mutex;
 use queue::fate::Said;
 use queue::record::{HeadEdits, Stored};
@@ -52,12 +53,14 @@ pub(crate) struct Ending {
     pub(crate) said: Said,
     /// `host [address]:port`, where somebody was talked to.
     pub(crate) remote: Option<String>,
+    /// How the connection was secured.
+    pub(crate) tls: Option<TlsFacts>,
 }
 
 impl Ending {
     /// An ending that no other host had a part in.
     pub(crate) fn here(said: Said) -> Self {
-        Self { said, remote: None }
+        Self { said, remote: None, tls: None }
     }
 }
 
@@ -127,7 +130,7 @@ pub(crate) enum Work {
     /// Try this job.
     Try(Job),
     /// The destination is known to be dead until that moment: this job takes the failure as its own.
-    Adopt(Job, Ending, SystemTime),
+    Adopt(Job, Box<Ending>, SystemTime),
     /// Nothing waits; this wakes when something does.
     Idle(Arc<Notify>),
     /// Another worker probes a dead destination and sees to what waits: this one has ended.
@@ -244,7 +247,9 @@ impl Dispatcher {
             self.room.notify_one();
         }
         match (destination.back_off.gate(now), &destination.failure) {
-            (Gate::Closed { until, .. }, Some(failure)) => Work::Adopt(job, failure.clone(), until),
+            (Gate::Closed { until, .. }, Some(failure)) => {
+                Work::Adopt(job, Box::new(failure.clone()), until)
+            }
             (Gate::Probe, _) => {
                 destination.back_off.probe(now);
                 destination.probing = true;

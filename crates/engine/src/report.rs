@@ -15,10 +15,10 @@ use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::Shared;
 use crate::admit::Pending;
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
+use crate::{Shared, expand};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait.
 #[derive(Default)]
@@ -159,7 +159,7 @@ fn stored(shared: &Shared, sender: &Mailbox, job: &Job, now: SystemTime) -> Stor
     Stored {
         reverse_path: ReversePath::Null,
         parameters: MailParameters::default(),
-        recipients: vec![recipient],
+        recipients: expand::readers(&shared.options.access, recipient),
         arrival: now,
         expire: shared.options.schedule.expiry(now, true),
         eight_bit: job.stored.eight_bit,

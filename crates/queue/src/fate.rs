@@ -6,6 +6,7 @@ mod tests;
 
 use std::time::SystemTime;
 
+use mail::TlsFacts;
 use mail::address::ForwardPath;
 use mail::reply::{EnhancedStatus, Reply, Severity, Topic};
 use mail::report::{Action, Diagnostic, ReportedRecipient};
@@ -49,6 +50,13 @@ pub enum Said {
         /// How the last one failed.
         what: String,
     },
+    /// No host there lets the connection be secured as the operator or a policy wants it.
+    Insecure {
+        /// `7.10` where TLS is not offered, `7.5` where it fails.
+        topic: Topic,
+        /// In words.
+        what: String,
+    },
     /// What the message needs, no host there can do; found before anything was sent.
     Unsendable {
         /// `6.3` for content that needs 8BITMIME, `3.4` for one over the announced size.
@@ -75,7 +83,7 @@ impl Said {
     /// about this mail only, and a refusal is never remembered beyond it (RFC 5321 §4.5.4.1).
     pub fn is_trouble_of_destination(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::Insecure { .. } => true,
             Self::NoRoute(failure) => !failure.permanent,
             Self::Refused { step, reply } => opens_session(step) && !reply.is_permanent(),
             Self::Lost { step, .. } => opens_session(step),
@@ -158,6 +166,8 @@ pub struct Case<'a> {
     pub null_sender: bool,
     /// Whom we talked to: `mx.example.net [192.0.2.1]:25`.
     pub remote: Option<String>,
+    /// How the connection was secured.
+    pub tls: Option<TlsFacts>,
     /// The record of the attempt before.
     pub previous: Option<&'a Attempt>,
 }
@@ -246,6 +256,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
         status: Some(verdict.status),
         explanation: verdict.explanation,
         delay_reported: reported || tell == Tell::Delay,
+        tls: case.tls.clone(),
     };
     Decision { fate, tell, attempt, reason }
 }
@@ -319,6 +330,8 @@ fn judge(said: &Said) -> Verdict {
             let text = format!("No host could be reached ({tried} addresses tried): {what}.");
             later(Topic(4, 1), text)
         }
+        // It may be an attack, or a host that is being mended: the mail waits.
+        Said::Insecure { topic, what } => later(*topic, sentence(what)),
         Said::Unsendable { topic, what } => never(*topic, sentence(what)),
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))

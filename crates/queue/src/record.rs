@@ -70,7 +70,7 @@ pub struct Origin {
     pub uid: Option<u32>,
     /// The login it authenticated with.
     pub login: Option<String>,
-    /// How its connection was secured; version, suite and group are kept.
+    /// How its connection was secured; version, suite, group and the peer's name are kept.
     pub tls: Option<TlsFacts>,
 }
 
@@ -117,6 +117,7 @@ mod stored {
     pub const VERSION: u64 = 1;
     pub const CIPHER: u64 = 2;
     pub const GROUP: u64 = 3;
+    pub const PEER: u64 = 4;
 }
 
 impl Stored {
@@ -161,13 +162,7 @@ impl Stored {
             out.text(stored::LOGIN, login);
         }
         if let Some(tls) = &self.origin.tls {
-            let mut inner = Writer::nested();
-            inner.text(stored::VERSION, &tls.version);
-            inner.text(stored::CIPHER, &tls.cipher);
-            if let Some(group) = &tls.group {
-                inner.text(stored::GROUP, group);
-            }
-            out.octets(stored::TLS, &inner.finish());
+            write_tls(stored::TLS, tls, out);
         }
     }
 
@@ -241,6 +236,19 @@ fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
     Ok(Recipient { path, parameters })
 }
 
+fn write_tls(tag: u64, tls: &TlsFacts, out: &mut Writer) {
+    let mut inner = Writer::nested();
+    inner.text(stored::VERSION, &tls.version);
+    inner.text(stored::CIPHER, &tls.cipher);
+    if let Some(group) = &tls.group {
+        inner.text(stored::GROUP, group);
+    }
+    if let Some(peer) = &tls.peer {
+        inner.text(stored::PEER, peer);
+    }
+    out.octets(tag, &inner.finish());
+}
+
 fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
     let mut reader = Reader::nested(octets);
     let mut facts = TlsFacts::default();
@@ -249,6 +257,7 @@ fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
             stored::VERSION => facts.version = text(field, "TLS version")?,
             stored::CIPHER => facts.cipher = text(field, "TLS suite")?,
             stored::GROUP => facts.group = Some(text(field, "TLS group")?),
+            stored::PEER => facts.peer = Some(text(field, "TLS peer")?),
             _ => {}
         }
     }
@@ -360,6 +369,8 @@ pub struct Attempt {
     pub explanation: String,
     /// The sender has been told of the delay, in this try or an earlier one.
     pub delay_reported: bool,
+    /// How the connection was secured; none in the clear. As much is kept as of [`Origin::tls`].
+    pub tls: Option<TlsFacts>,
 }
 
 /// The tags of [`Attempt`]; never reuse one.
@@ -373,6 +384,7 @@ mod attempt {
     pub const STATUS: u64 = 7;
     pub const EXPLANATION: u64 = 8;
     pub const DELAY_REPORTED: u64 = 9;
+    pub const TLS: u64 = 10;
 }
 
 impl Attempt {
@@ -405,6 +417,9 @@ impl Attempt {
         if self.delay_reported {
             out.number(attempt::DELAY_REPORTED, 1);
         }
+        if let Some(tls) = &self.tls {
+            write_tls(attempt::TLS, tls, &mut out);
+        }
         Bytes::from(out.finish())
     }
 
@@ -419,7 +434,7 @@ impl Attempt {
         let mut reader = Reader::record(octets)?;
         let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
         let (mut remote, mut step, mut status) = (None, None, None);
-        let (mut explanation, mut delay_reported) = (String::new(), false);
+        let (mut explanation, mut delay_reported, mut secured) = (String::new(), false, None);
         while let Some((tag, field)) = reader.field()? {
             match tag {
                 attempt::AT => at = Some(time(field, "time")?),
@@ -436,6 +451,7 @@ impl Attempt {
                 }
                 attempt::EXPLANATION => explanation = text(field, "explanation")?,
                 attempt::DELAY_REPORTED => delay_reported = number(field, "delay mark")? != 0,
+                attempt::TLS => secured = Some(tls(field)?),
                 _ => {}
             }
         }
@@ -447,6 +463,7 @@ impl Attempt {
             status,
             explanation,
             delay_reported,
+            tls: secured,
         }))
     }
 }

@@ -3,6 +3,7 @@
 
 mod booking;
 mod destination;
+mod expand;
 mod kept;
 mod local;
 mod masquerade;
@@ -12,5 +13,6 @@ mod report;
 mod reuse;
 mod script;
 mod secured;
+mod security;
 mod spool;
 mod world;

@@ -28,10 +28,13 @@ fn example_of_the_standard() {
     assert_eq!(String::from_utf8(gathered.whole().unwrap()).unwrap(), want);
 }
 
+/// Number and total.
+type Given = (u32, Option<u32>);
+
 /// The spellings of RFC 2046 §5.2.2, and what is none.
 #[test]
 fn parameters() {
-    let rows: &[(&str, Option<(u32, Option<u32>)>)] = &[
+    let rows: &[(&str, Option<Given>)] = &[
         (
             "Message/Partial; number=2; total=3; id=\"oc=jpbe0M2Yt4s@thumper.bellcore.com\"",
             Some((2, Some(3))),

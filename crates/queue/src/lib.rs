@@ -8,6 +8,7 @@ pub mod access;
 mod chance;
 pub mod domains;
 pub mod fate;
+pub mod notify;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -360,6 +360,8 @@ pub struct Attempt {
     pub explanation: String,
     /// The sender has been told of the delay, in this try or an earlier one.
     pub delay_reported: bool,
+    /// The sender has been told that the time is over that it gave (RFC 2852 §4.1.3).
+    pub overdue_reported: bool,
 }
 
 /// The tags of [`Attempt`]; never reuse one.
@@ -373,6 +375,7 @@ mod attempt {
     pub const STATUS: u64 = 7;
     pub const EXPLANATION: u64 = 8;
     pub const DELAY_REPORTED: u64 = 9;
+    pub const OVERDUE_REPORTED: u64 = 10;
 }
 
 impl Attempt {
@@ -405,6 +408,9 @@ impl Attempt {
         if self.delay_reported {
             out.number(attempt::DELAY_REPORTED, 1);
         }
+        if self.overdue_reported {
+            out.number(attempt::OVERDUE_REPORTED, 1);
+        }
         Bytes::from(out.finish())
     }
 
@@ -420,6 +426,7 @@ impl Attempt {
         let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
         let (mut remote, mut step, mut status) = (None, None, None);
         let (mut explanation, mut delay_reported) = (String::new(), false);
+        let mut overdue_reported = false;
         while let Some((tag, field)) = reader.field()? {
             match tag {
                 attempt::AT => at = Some(time(field, "time")?),
@@ -436,6 +443,7 @@ impl Attempt {
                 }
                 attempt::EXPLANATION => explanation = text(field, "explanation")?,
                 attempt::DELAY_REPORTED => delay_reported = number(field, "delay mark")? != 0,
+                attempt::OVERDUE_REPORTED => overdue_reported = number(field, "time mark")? != 0,
                 _ => {}
             }
         }
@@ -447,6 +455,7 @@ impl Attempt {
             status,
             explanation,
             delay_reported,
+            overdue_reported,
         }))
     }
 }

@@ -48,6 +48,7 @@ fn attempt() -> Attempt {
         status: Some(EnhancedStatus::transient(Topic(3, 0))),
         explanation: "The other host said no.".to_owned(),
         delay_reported: true,
+        overdue_reported: false,
     }
 }
 
@@ -297,6 +298,7 @@ proptest! {
             status: Some(EnhancedStatus::transient(Topic(4, 7))),
             explanation: texts.2,
             delay_reported,
+            overdue_reported: !delay_reported,
         };
         prop_assert_eq!(Attempt::decode(&attempt.encode()), Ok(Some(attempt)));
     }

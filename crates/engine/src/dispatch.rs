@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use mail::TlsFacts;
 use parking_lot::Mutex;
 use queue::fate::Said;
 use queue::record::{HeadEdits, Stored};
@@ -52,12 +53,14 @@ pub(crate) struct Ending {
     pub(crate) said: Said,
     /// `host [address]:port`, where somebody was talked to.
     pub(crate) remote: Option<String>,
+    /// How the connection was secured.
+    pub(crate) tls: Option<TlsFacts>,
 }
 
 impl Ending {
     /// An ending that no other host had a part in.
     pub(crate) fn here(said: Said) -> Self {
-        Self { said, remote: None }
+        Self { said, remote: None, tls: None }
     }
 }
 

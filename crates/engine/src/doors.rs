@@ -4,6 +4,8 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod logins;
+
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,10 +14,13 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+pub use mail::lookup::Tlsa;
 use mail::lookup::{Answer, Question};
 use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 
 /// A future of a door.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -65,19 +70,6 @@ pub struct Secured {
     pub wire: Box<dyn Wire>,
     /// What is known of it.
     pub facts: TlsFacts,
-}
-
-/// A record of the name system that says which certificate a host has (RFC 6698 §2.1).
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Tlsa {
-    /// 2: a trust anchor, 3: the certificate of the host itself; 0 and 1 are not usable for mail.
-    pub usage: u8,
-    /// 0: the whole certificate, 1: its public key.
-    pub selector: u8,
-    /// 0: as it is, 1: SHA-256, 2: SHA-512.
-    pub matching: u8,
-    /// The octets or their digest.
-    pub data: Vec<u8>,
 }
 
 /// How the certificate of a server is looked at.
@@ -219,6 +211,8 @@ pub struct World {
     pub network: Arc<dyn Network>,
     /// Certificates and handshakes.
     pub tls: Arc<dyn Tls>,
+    /// Who may log in.
+    pub logins: Arc<dyn Logins>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
     /// Where local mail ends.

@@ -28,6 +28,7 @@ mod relay;
 mod release;
 mod report;
 mod reroute;
+mod security;
 mod settle;
 mod submit;
 #[cfg(test)]
@@ -48,6 +49,8 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
+pub use receive::ListenOptions;
+pub use security::TlsLevel;
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -78,6 +81,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// How outgoing connections are secured at least.
+    pub outbound_tls: TlsLevel,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -192,9 +197,9 @@ impl Engine {
         &self,
         name: &str,
         listener: Arc<dyn Listener>,
-        options: smtp::server::SessionOptions,
+        options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate { name: name.to_owned(), options: Arc::new(options) };
+        let gate = receive::Gate::new(name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

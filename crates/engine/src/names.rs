@@ -30,10 +30,7 @@ impl NameCache {
             return answer.clone();
         }
         let answer = world.names.ask(question).await;
-        let ttl = match &answer {
-            Answer::Found { ttl, .. } | Answer::NoData { ttl } | Answer::NoName { ttl } => *ttl,
-            Answer::Failed(_) => Duration::ZERO,
-        };
+        let ttl = answer.ttl();
         if !ttl.is_zero() {
             self.keep(question.clone(), answer.clone(), now + ttl.min(KEEP), now);
         }

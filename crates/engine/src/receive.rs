@@ -8,11 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mail::trace::With;
-use mail::{Reply, Topic};
+use mail::{Reply, TlsFacts, Topic};
 use queue::access::{self, Verdict};
 use queue::record::Origin;
-use smtp::server::{Input, Output, Question, Session, SessionOptions, Transaction};
+use smtp::server::{Input, Output, Peer, Question, Session, SessionOptions, Transaction};
 use spool::{BodySink, SpoolError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Sleep, sleep_until};
@@ -20,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use crate::Shared;
 use crate::admit::{Admission, Refusal};
-use crate::doors::{Listener, Wire};
+use crate::doors::{Listener, Secured, TlsFailure, Wire};
 use crate::passing::Passing;
 
 /// Octets read at once, at first and when content streams in.
@@ -33,11 +32,35 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a listener is told.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Its sessions.
+    pub session: SessionOptions,
+    /// TLS comes before the greeting (RFC 8314 §3.3).
+    pub implicit_tls: bool,
+}
+
+impl From<SessionOptions> for ListenOptions {
+    /// A listener that has nothing to do before its sessions begin.
+    fn from(session: SessionOptions) -> Self {
+        Self { session, implicit_tls: false }
+    }
+}
+
 /// One listener as its sessions see it.
 pub(crate) struct Gate {
     /// Its name in the configuration.
     pub(crate) name: String,
     pub(crate) options: Arc<SessionOptions>,
+    implicit_tls: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(name: &str, options: ListenOptions) -> Self {
+        let ListenOptions { session, implicit_tls } = options;
+        Self { name: name.to_owned(), options: Arc::new(session), implicit_tls }
+    }
 }
 
 /// Accepts connections until the host goes down.
@@ -72,23 +95,45 @@ impl Drop for Counted {
     }
 }
 
-/// One connection from greeting to close.
+/// One connection, counted, from its beginning to its end.
 async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
     let _counted = Counted(shared.clone());
+    let peer = wire.peer();
+    debug!(event = "session.opened", %peer, listener = gate.name);
+    let crowded = before >= shared.options.sessions;
+    if let Err(error) = hold(&shared, wire, gate, crowded).await {
+        debug!(event = "session.broken", %peer, %error);
+    }
+    debug!(event = "session.closed", %peer);
+}
+
+/// A session, with the handshakes before and within it.
+async fn hold(
+    shared: &Arc<Shared>,
+    mut wire: Box<dyn Wire>,
+    gate: Arc<Gate>,
+    crowded: bool,
+) -> io::Result<()> {
+    let mut peer = Peer { tls: None, can_secure: shared.world.tls.can_accept() };
+    if gate.implicit_tls {
+        let Some(secured) = secure(shared, wire, gate.options.handshake_timeout).await else {
+            return Ok(());
+        };
+        wire = secured.wire;
+        peer.tls = Some(Arc::new(secured.facts));
+    }
     let now = shared.world.clock.now();
     let options = gate.options.clone();
-    let session = if before >= shared.options.sessions {
+    let session = if crowded {
         let busy = Reply::new(421, Topic(4, 5), "too many connections, try again later");
         Session::refused(options, busy, now)
     } else {
-        Session::new(options, now)
+        Session::new(options, peer, now)
     };
-    let peer = wire.peer();
-    debug!(event = "session.opened", %peer, listener = gate.name);
     let until = now + gate.options.command_timeout;
     let mut conversation = Conversation {
-        client: peer.ip().to_canonical(),
+        client: wire.peer().ip().to_canonical(),
         buffer: vec![0; READ],
         out: Vec::with_capacity(512),
         alarm: Alarm::new(until),
@@ -96,12 +141,43 @@ async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
         wire,
         session,
         gate,
-        shared: &shared,
+        shared,
     };
-    if let Err(error) = conversation.run().await {
-        debug!(event = "session.broken", %peer, %error);
+    loop {
+        match conversation.run().await? {
+            End::Closed => return Ok(()),
+            End::StartTls => match conversation.secure().await {
+                Some(secured) => conversation = secured,
+                None => return Ok(()),
+            },
+        }
     }
-    debug!(event = "session.closed", %peer);
+}
+
+/// The handshake of a server, within its time.
+async fn secure(shared: &Shared, wire: Box<dyn Wire>, time: Duration) -> Option<Secured> {
+    let peer = wire.peer();
+    let stalled = |_| Err(TlsFailure::Handshake("it took too long".to_owned()));
+    let handshake = tokio::time::timeout(time, shared.world.tls.accept(wire)).await;
+    match handshake.unwrap_or_else(stalled) {
+        Ok(secured) => {
+            let TlsFacts { version, cipher, .. } = &secured.facts;
+            debug!(event = "session.secured", %peer, version, cipher);
+            Some(secured)
+        }
+        Err(error) => {
+            info!(event = "handshake.failed", %peer, %error);
+            None
+        }
+    }
+}
+
+/// Why a conversation stops.
+enum End {
+    /// It is over.
+    Closed,
+    /// It goes on within TLS.
+    StartTls,
 }
 
 /// Content on its way in.
@@ -125,7 +201,16 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    async fn run(&mut self) -> io::Result<()> {
+    /// The same conversation within TLS; the machine has forgotten what was said before.
+    async fn secure(mut self) -> Option<Self> {
+        let secured = secure(self.shared, self.wire, self.gate.options.handshake_timeout).await?;
+        self.wire = secured.wire;
+        let now = self.shared.world.clock.now();
+        self.session.handle(Input::Secured(secured.facts), now);
+        Some(self)
+    }
+
+    async fn run(&mut self) -> io::Result<End> {
         let shared = self.shared;
         let mut stop = pin!(shared.stopping());
         let mut stopped = false;
@@ -143,9 +228,17 @@ impl Conversation<'_> {
                     let reply = self.answer(question).await;
                     self.handle(Input::Answer(reply));
                 }
+                Output::StartTls => {
+                    self.flush().await?;
+                    return Ok(End::StartTls);
+                }
+                Output::Notice(notice) => {
+                    info!(event = "session.notice", client = %self.client, reason = %notice);
+                }
                 Output::Close => {
                     self.flush().await?;
-                    return self.wire.shutdown().await;
+                    self.wire.shutdown().await?;
+                    return Ok(End::Closed);
                 }
                 Output::Wait(until) => {
                     self.flush().await?;
@@ -185,7 +278,12 @@ impl Conversation<'_> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = tokio::time::timeout(WRITE_TIMEOUT, self.wire.write_all(&self.out)).await;
+        // Within TLS a record may be begun and not be out yet: hence the flush.
+        let write = async {
+            self.wire.write_all(&self.out).await?;
+            self.wire.flush().await
+        };
+        let written = tokio::time::timeout(WRITE_TIMEOUT, write).await;
         self.out.clear();
         written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
@@ -265,16 +363,13 @@ impl Conversation<'_> {
                 return failed.map_or_else(local_error, |error| Refusal::from(error).reply());
             }
         };
-        let with = With {
-            extended: transaction.hello.extended,
-            utf8: transaction.envelope.parameters.utf8,
-            ..With::default()
-        };
         let origin = Origin {
             client: Some(self.client),
+            protocol: transaction.with().word().to_owned(),
             hello: Some(transaction.hello.name),
-            protocol: with.word().to_owned(),
             listener: self.gate.name.clone(),
+            login: transaction.login,
+            tls: transaction.tls.as_deref().cloned(),
             ..Origin::default()
         };
         let admission =

@@ -97,7 +97,7 @@ fn decide(
         told: Due::default(),
         failed: Vec::new(),
     };
-    for (number, Ending { said, remote }) in results {
+    for (number, Ending { said, remote, tls }) in results {
         let known = job.open.iter().find(|(open, _)| *open == number);
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
         let case = Case {
@@ -109,6 +109,7 @@ fn decide(
             chance,
             null_sender: job.stored.reverse_path.is_null(),
             remote,
+            tls,
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);

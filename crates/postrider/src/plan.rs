@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Tls, World};
-use engine::{Masquerade, Options};
+use engine::{ListenOptions, Masquerade, Options};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::reason::Source as RuleSource;
@@ -18,7 +18,8 @@ use smtp::server::{Kind, SessionOptions};
 use spool::Spool;
 
 use crate::config::{
-    Accounts, CertificateFiles, Config, ListenKind, Problem, Severity, Share, Source, Sourced,
+    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
+    Source, Sourced,
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
@@ -44,6 +45,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         masquerade: masquerade(config),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
+        outbound_tls: config.outbound.tls,
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),
@@ -167,18 +169,27 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
 }
 
 /// All doors on the real world, as `config` says, over `spool`.
-pub fn world(config: &Config, spool: Arc<dyn Spool>, tls: Arc<dyn Tls>) -> World {
+///
+/// # Errors
+/// What keeps one of them shut.
+pub fn world(
+    config: &Config,
+    spool: Arc<dyn Spool>,
+    tls: Arc<dyn Tls>,
+) -> Result<World, Vec<Problem>> {
+    let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
-    World {
+    Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
-        names: Arc::new(Stub::new(config.dns.name_servers().0)),
+        logins: Arc::new(engine::doors::NoLogins),
+        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
-    }
+    })
 }
 
 /// What the spool is told.
@@ -202,19 +213,26 @@ fn capacity(folder: &Path) -> u64 {
     known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
 }
 
+/// What a listener is told.
+pub fn listener(config: &Config, listener: &Listen) -> ListenOptions {
+    let implicit_tls = listener.tls == ListenTls::Implicit;
+    ListenOptions { session: session(config, listener), implicit_tls }
+}
+
 /// What the sessions of a listener are told.
-pub fn session(config: &Config, kind: ListenKind) -> SessionOptions {
+fn session(config: &Config, listener: &Listen) -> SessionOptions {
+    let kind = match listener.kind {
+        ListenKind::Mx => Kind::Mx,
+        ListenKind::Submission => Kind::Submission,
+    };
     SessionOptions {
-        hostname: config.hostname.to_string(),
-        kind: match kind {
-            ListenKind::Mx => Kind::Mx,
-            ListenKind::Submission => Kind::Submission,
-        },
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
+        starttls: listener.tls == ListenTls::Starttls,
+        ..SessionOptions::new(config.hostname.to_string(), kind)
     }
 }
 

@@ -7,6 +7,7 @@ mod tests;
 
 use std::time::SystemTime;
 
+use mail::TlsFacts;
 use mail::envelope::{DeliverBy, LateMode, MailParameters, Notify, Recipient};
 use mail::reply::{EnhancedStatus, Reply, Topic};
 use mail::report::{Action, Diagnostic, ReportedRecipient};
@@ -61,6 +62,13 @@ pub enum Said {
         /// In words.
         what: String,
     },
+    /// No host there lets the connection be secured as the operator or a policy wants it.
+    Insecure {
+        /// `7.10` where TLS is not offered, `7.5` where it fails.
+        topic: Topic,
+        /// In words.
+        what: String,
+    },
     /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
     Overdue,
     /// There is no such mailbox here.
@@ -82,7 +90,7 @@ impl Said {
     /// about this mail only, and a refusal is never remembered beyond it (RFC 5321 §4.5.4.1).
     pub fn is_trouble_of_destination(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::Insecure { .. } => true,
             Self::NoRoute(failure) => !failure.permanent,
             Self::Refused { step, reply } => opens_session(step) && !reply.is_permanent(),
             Self::Lost { step, .. } => opens_session(step),
@@ -158,6 +166,8 @@ pub struct Case<'a> {
     pub deliver_by: Option<DeliverBy>,
     /// Whom we talked to: `mx.example.net [192.0.2.1]:25`.
     pub remote: Option<String>,
+    /// How the connection was secured.
+    pub tls: Option<TlsFacts>,
     /// The record of the attempt before.
     pub previous: Option<&'a Attempt>,
 }
@@ -241,6 +251,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             explanation: verdict.explanation.clone(),
             delay_reported: before(|previous| previous.delay_reported),
             overdue_reported: before(|previous| previous.overdue_reported),
+            tls: case.tls.clone(),
         },
         reason: Reason::new(verdict.explanation.clone()),
     };

@@ -14,6 +14,7 @@ pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
+pub mod submission;
 
 pub use access::{Access, Users, Verdict};
 pub use fate::Fate;

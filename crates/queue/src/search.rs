@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use mail::address::{DomainName, Literal};
-use mail::lookup::{Answer, Kind, Question, Record};
+use mail::lookup::{Answer, Kind, Question, Record, Security};
 use mail::reply::{EnhancedStatus, Topic};
 
 use crate::chance::Chance;
@@ -65,6 +65,8 @@ pub struct Facts {
     pub hosts_max: usize,
     /// Addresses in a result, at least 2 (RFC 5321 §5.1). Default 10.
     pub addresses_max: usize,
+    /// Answers are to be checked against their signatures, because DANE hangs on them. Default no.
+    pub checked: bool,
 }
 
 impl Default for Facts {
@@ -78,6 +80,7 @@ impl Default for Facts {
             family: Family::default(),
             hosts_max: 5,
             addresses_max: 10,
+            checked: false,
         }
     }
 }
@@ -93,6 +96,25 @@ pub struct Exchanger {
     pub addresses: Vec<IpAddr>,
     /// Where it listens.
     pub port: u16,
+    /// How it was found.
+    pub found: Found,
+}
+
+/// How a host was found, as far as the policies of transport must know (RFC 7672 §2.2).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Found {
+    /// How far the MX answer is proved, that there is none included; `None`: none was asked for.
+    pub exchangers: Option<Security>,
+    /// MX records name the host. Else it is the domain itself, or was configured.
+    pub by_exchanger: bool,
+    /// What the domain is an alias of, at the end of the aliases.
+    pub domain_alias: Option<String>,
+    /// How far the addresses are proved, aliases on the way included.
+    pub addresses: Security,
+    /// What the host is an alias of, at the end of the aliases.
+    pub alias: Option<String>,
+    /// What kept the addresses of one family from being known, while others are.
+    pub trouble: Option<String>,
 }
 
 /// Why there is nothing to try.
@@ -123,6 +145,7 @@ pub struct Search {
     /// The operator named the host: what is wrong with it is no fault of the sender, so it waits.
     configured: bool,
     chance: Chance,
+    found: Found,
     phase: Phase,
     trail: Vec<Reason>,
 }
@@ -143,6 +166,7 @@ impl Search {
             facts,
             configured: false,
             chance: Chance::new(shuffle_seed),
+            found: Found::default(),
             phase: Phase::Hosts(Vec::new()),
             trail: Vec::new(),
         };
@@ -151,7 +175,7 @@ impl Search {
                 search.fail(5, Topic(3, 5), "local mail was to be sent to another host".to_owned());
             }
             NextHop::Exchangers(domain) => search.ask_exchangers(domain.ascii()),
-            NextHop::Host { host, port, lookup } => {
+            NextHop::Host { host, port, lookup, .. } => {
                 search.port = *port;
                 search.configured = true;
                 search.start_host(host, *lookup);
@@ -178,14 +202,23 @@ impl Search {
     /// What is to be done next. `Ask` names all questions still open; `Done` stays.
     pub fn poll(&self) -> Step {
         match &self.phase {
-            Phase::Exchangers { name, .. } => Step::Ask(vec![Question::new(name, Kind::Mx)]),
+            Phase::Exchangers { name, .. } => {
+                Step::Ask(vec![self.question(Question::new(name, Kind::Mx))])
+            }
             Phase::Hosts(candidates) => {
-                let questions: BTreeSet<_> =
-                    candidates.iter().flat_map(Candidate::questions).collect();
+                let questions: BTreeSet<_> = candidates
+                    .iter()
+                    .flat_map(Candidate::questions)
+                    .map(|question| self.question(question))
+                    .collect();
                 Step::Ask(questions.into_iter().collect())
             }
             Phase::Done(result) => Step::Done(result.clone()),
         }
+    }
+
+    fn question(&self, question: Question) -> Question {
+        if self.facts.checked { question.checked() } else { question }
     }
 
     /// Takes an answer. One to a question that is not open changes nothing.
@@ -239,8 +272,11 @@ impl Search {
     fn take_exchangers(&mut self, answer: &Answer) {
         let Phase::Exchangers { name, .. } = &self.phase else { return };
         let name = name.clone();
+        let security = answer.security();
+        let known = self.found.exchangers.unwrap_or(security);
+        self.found.exchangers = Some(known.min(security));
         match answer {
-            Answer::Failed(what) => {
+            Answer::Failed(what) | Answer::Bogus(what) => {
                 self.fail(
                     4,
                     Topic(4, 3),
@@ -260,8 +296,11 @@ impl Search {
                             exchangers.push((*preference, host.clone()))
                         }
                         Record::Cname(target) => alias = Some(target),
-                        Record::A(_) | Record::Aaaa(_) => {}
+                        _ => {}
                     }
+                }
+                if let Some(target) = alias {
+                    self.found.domain_alias = Some(hosts::lower(target));
                 }
                 match (exchangers.is_empty(), alias) {
                     (false, _) => self.choose(&name, exchangers),
@@ -280,7 +319,7 @@ impl Search {
 
     /// An alias: its target is asked as if it were the name (RFC 5321 §5.1).
     fn follow(&mut self, name: &str, target: &str) {
-        let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
+        let target = hosts::lower(target);
         self.tell(format!("{name} is an alias of {target}"));
         if let Phase::Exchangers { name: current, seen } = &mut self.phase
             && seen.len() <= CNAME_MAX
@@ -320,6 +359,7 @@ impl Search {
             let text = format!("no MX record of {name} names a host");
             return self.fail(5, Topic(4, 4), text);
         }
+        self.found.by_exchanger = true;
         self.ask_hosts(ranked);
     }
 
@@ -411,7 +451,8 @@ impl Search {
             }
             room -= addresses.len();
             let (host, preference) = (candidate.host.clone(), candidate.preference);
-            found.push(Exchanger { host, preference, addresses, port: self.port });
+            let way = candidate.found(&self.found);
+            found.push(Exchanger { host, preference, addresses, port: self.port, found: way });
         }
         if !found.is_empty() {
             self.phase = Phase::Done(Ok(found));

@@ -151,6 +151,7 @@ impl Host {
             random: Arc::new(self.chance.branch()),
             network: Arc::new(self.ground.net.at(self.plan.addresses.clone())),
             tls: Arc::new(engine::doors::NoTls),
+            logins: Arc::new(engine::doors::NoLogins),
             names: Arc::new(self.ground.names.clone()),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             spool: Arc::new(watched),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Doing, Names};
-use mail::lookup::{Answer, Kind, Question, Record};
+use mail::lookup::{Answer, Kind, Question, Record, Security};
 use parking_lot::Mutex;
 
 use crate::world::Chance;
@@ -18,6 +18,8 @@ const TTL: Duration = Duration::from_secs(300);
 struct Zones {
     records: BTreeMap<String, Vec<Record>>,
     failing: bool,
+    /// What a question that asks for proof is told of every zone.
+    security: Security,
     fail_one_in: u64,
     asked: u64,
     failed: u64,
@@ -62,6 +64,11 @@ impl Zone {
         self.zones.lock().failing = failing;
     }
 
+    /// All zones are signed, or none is.
+    pub fn set_security(&self, security: Security) {
+        self.zones.lock().security = security;
+    }
+
     /// One question in so many fails; 0: none.
     pub fn set_fail_one_in(&self, n: u64) {
         self.zones.lock().fail_one_in = n;
@@ -77,6 +84,7 @@ impl Zone {
 impl Zones {
     fn answer(&mut self, question: &Question, unlucky: bool) -> Answer {
         self.asked += 1;
+        let security = if question.checked { self.security } else { Security::Unchecked };
         if self.failing || unlucky {
             self.failed += 1;
             return Answer::Failed("the name servers do not answer".to_owned());
@@ -84,7 +92,11 @@ impl Zones {
         let Some(all) = self.records.get(&question.name) else {
             let below = format!(".{}", question.name);
             let exists = self.records.keys().any(|name| name.ends_with(&below));
-            return if exists { Answer::NoData { ttl: TTL } } else { Answer::NoName { ttl: TTL } };
+            return if exists {
+                Answer::NoData { ttl: TTL, security }
+            } else {
+                Answer::NoName { ttl: TTL, security }
+            };
         };
         let fits = |record: &&Record| {
             matches!(
@@ -92,14 +104,16 @@ impl Zones {
                 (Record::A(_), Kind::A)
                     | (Record::Aaaa(_), Kind::Aaaa)
                     | (Record::Mx(..), Kind::Mx)
+                    | (Record::Txt(_), Kind::Txt)
+                    | (Record::Tlsa(_), Kind::Tlsa)
                     | (Record::Cname(_), _)
             )
         };
         let records: Vec<Record> = all.iter().filter(fits).cloned().collect();
         if records.is_empty() {
-            Answer::NoData { ttl: TTL }
+            Answer::NoData { ttl: TTL, security }
         } else {
-            Answer::Found { records, ttl: TTL }
+            Answer::Found { records, ttl: TTL, security }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::Options;
+use engine::{Options, TlsLevel};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -38,6 +38,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         masquerade: None,
         destination_connections: 5,
         outbound_port: 25,
+        outbound_tls: TlsLevel::Opportunistic,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
@@ -53,12 +54,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
 /// Options of the sessions of that host's listener.
 pub fn session(hostname: &str) -> SessionOptions {
     SessionOptions {
-        hostname: hostname.to_owned(),
-        kind: Kind::Mx,
         message_size: 1_000_000,
         recipients: 100,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(180),
-        errors: 20,
+        ..SessionOptions::new(hostname, Kind::Mx)
     }
 }

@@ -2,11 +2,13 @@
 //! and the time go in; octets and questions come out.
 //!
 //! [`mod@line`] and [`grammar`] read what both sides need read, [`server`] and [`client`] are the two
-//! sides. What a reply *is* belongs to `mail`; what is decided, to whoever answers the questions.
+//! sides, [`sasl`] is how a client proves who it is. What a reply *is* belongs to `mail`; what is
+//! decided, to whoever answers the questions.
 
 pub mod client;
 pub mod grammar;
 pub mod line;
+pub mod sasl;
 pub mod server;
 #[cfg(test)]
 mod transcript;

@@ -11,5 +11,7 @@ mod relay;
 mod report;
 mod reuse;
 mod script;
+mod secured;
+mod security;
 mod spool;
 mod world;

@@ -12,7 +12,8 @@ use tokio::sync::{Mutex, mpsc};
 use super::script::TestWire;
 use super::spool::Fault;
 use super::world::{HOST, Scene, options, play};
-use crate::doors::{Doing, Listener, Wire};
+use crate::ListenOptions;
+use crate::doors::{Doing, Listener, NoTls, Tls, Wire};
 
 struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
 
@@ -34,18 +35,20 @@ impl Listener for TestListener {
 
 /// A started engine that listens, and the way to it.
 pub(super) fn listening(options: crate::Options) -> (Scene, mpsc::Sender<DuplexStream>) {
-    let scene = Scene::new(options);
+    let session =
+        SessionOptions { message_size: 100_000, errors: 5, ..SessionOptions::new(HOST, Kind::Mx) };
+    listening_with(options, session.into(), Arc::new(NoTls))
+}
+
+/// The same, as the listener is told, with a way to secure connections.
+pub(super) fn listening_with(
+    options: crate::Options,
+    listen: ListenOptions,
+    tls: Arc<dyn Tls>,
+) -> (Scene, mpsc::Sender<DuplexStream>) {
+    let scene = Scene::with_tls(options, tls);
     let (sender, receiver) = mpsc::channel(16);
-    let session = SessionOptions {
-        hostname: HOST.to_owned(),
-        kind: Kind::Mx,
-        message_size: 100_000,
-        recipients: 100,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(180),
-        errors: 5,
-    };
-    scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), session);
+    scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), listen);
     scene.engine.start();
     (scene, sender)
 }

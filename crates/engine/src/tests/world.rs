@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use mail::lookup::{Answer, Kind, Question, Record};
+use mail::lookup::{Answer, Kind, Question, Record, Security};
 use mail::{DomainName, Envelope, MailParameters, Recipient, RecipientParameters};
 use parking_lot::Mutex;
 use queue::access::{Access, Users};
@@ -16,12 +16,12 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
-use super::script::Net;
+use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
 };
-use crate::{Accepted, Engine, Listed, Options, Refusal};
+use crate::{Accepted, Engine, Listed, Options, Refusal, TlsLevel};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -105,7 +105,7 @@ impl Zone {
             return Answer::Failed("no server answers".to_owned());
         }
         let Some(records) = state.records.get(&question.name) else {
-            return Answer::NoName { ttl };
+            return Answer::NoName { ttl, security: Security::Unchecked };
         };
         let fits = |record: &&Record| {
             matches!(
@@ -113,10 +113,17 @@ impl Zone {
                 (Record::A(_), Kind::A)
                     | (Record::Aaaa(_), Kind::Aaaa)
                     | (Record::Mx(..), Kind::Mx)
+                    | (Record::Txt(_), Kind::Txt)
+                    | (Record::Tlsa(_), Kind::Tlsa)
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();
-        if records.is_empty() { Answer::NoData { ttl } } else { Answer::Found { records, ttl } }
+        let security = Security::Unchecked;
+        if records.is_empty() {
+            Answer::NoData { ttl, security }
+        } else {
+            Answer::Found { records, ttl, security }
+        }
     }
 }
 
@@ -206,6 +213,7 @@ pub(crate) fn options() -> Options {
         masquerade: None,
         destination_connections: 3,
         outbound_port: 25,
+        outbound_tls: TlsLevel::Opportunistic,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
@@ -221,6 +229,11 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
+        Self::with_tls(options, Arc::new(ScriptedTls))
+    }
+
+    /// The same, with a way to secure connections.
+    pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let world = World {
@@ -228,7 +241,8 @@ impl Scene {
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
-            tls: Arc::new(crate::doors::NoTls),
+            tls,
+            logins: Arc::new(crate::doors::NoLogins),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),

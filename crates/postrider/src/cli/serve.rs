@@ -25,6 +25,10 @@ use crate::{admin, doors, intake, plan};
 /// How long a graceful stop may take before what is open is left to the spool.
 const STOP: Duration = Duration::from_secs(30);
 
+/// What is logged. The library that checks signatures tells of each bad answer at length; that is in
+/// the results and reasons already.
+const QUIET: &str = "info,hickory_net=off,hickory_proto=off";
+
 /// Octets of the log written at once.
 const LOG_BUFFER: usize = 64 * 1024;
 
@@ -55,10 +59,10 @@ pub fn run(config: Config, quarantine: bool) -> ExitCode {
 /// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info). A thread
 /// writes them, so that a reader who stalls does not stall the mail: lines are dropped then.
 fn start_log() -> WorkerGuard {
-    let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| QUIET.to_owned());
     let filter = wish.parse().unwrap_or_else(|error| {
         eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
-        tracing_subscriber::EnvFilter::new("info")
+        tracing_subscriber::EnvFilter::new(QUIET)
     });
     // Lines that come together are written together; the thread flushes when no more wait.
     let together = BufWriter::with_capacity(LOG_BUFFER, std::io::stderr());
@@ -78,18 +82,16 @@ fn start_log() -> WorkerGuard {
 }
 
 async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
-    let options = plan::options(&config).map_err(|problems| {
-        Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
-    })?;
     let wrong = |problems: Vec<config::Problem>| {
         Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     };
+    let options = plan::options(&config).map_err(wrong)?;
     let tls = RustlsTls::new(plan::certificates(&config).map_err(wrong)?);
     let tls = tls.map_err(|why| Stop(format!("TLS does not start: {why}"), EX_CONFIG))?;
     let tls = Arc::new(tls);
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
-    let world = plan::world(&config, spool.clone(), tls.clone());
+    let world = plan::world(&config, spool.clone(), tls.clone()).map_err(wrong)?;
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
@@ -169,7 +171,7 @@ fn whole(error: &dyn std::error::Error) -> String {
     text
 }
 
-type Bound = (String, Arc<dyn Listener>, smtp::server::SessionOptions);
+type Bound = (String, Arc<dyn Listener>, engine::ListenOptions);
 
 fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
@@ -186,7 +188,7 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
                 };
                 Stop(format!("[listen.{name}] {}: {error}{what}", address.value), EX_UNAVAILABLE)
             })?;
-            bound.push((name.clone(), opened.into(), plan::session(config, listener.kind)));
+            bound.push((name.clone(), opened.into(), plan::listener(config, listener)));
         }
     }
     Ok(bound)

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::{Accounts, Config, Problem, Severity};
+use crate::doors::Proof;
 
 impl Config {
     /// Looks whether this host can do what the configuration says, now: errors keep the server from
@@ -17,7 +18,21 @@ impl Config {
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
         self.check_keys(&mut problems);
+        problems.extend(self.trust_anchor().err().unwrap_or_default());
         problems
+    }
+
+    /// How answers of the name system are proved.
+    ///
+    /// # Errors
+    /// The trust anchor cannot be used.
+    pub fn trust_anchor(&self) -> Result<Proof, Vec<Problem>> {
+        self.dns.proof().map_err(|error| {
+            let file = self.dns.trust_anchor.as_ref().map(|file| file.display().to_string());
+            let title = format!("the trust anchor {}: {error}", file.unwrap_or_default());
+            let remedy = "lines like \". IN DNSKEY 257 3 8 AwEAA...\"; without it the public root is trusted";
+            vec![self.problem(Severity::Error, "dns.trust-anchor", title, remedy)]
+        })
     }
 
     fn check_name(&self, problems: &mut Vec<Problem>) {

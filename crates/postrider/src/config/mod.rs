@@ -35,7 +35,7 @@ use mail::address::DomainName;
 use toml::de::DeTable;
 
 pub use accounts::Accounts;
-pub use dns::Dns;
+pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};

@@ -15,7 +15,7 @@ pub mod tls;
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
-pub use names::{NameServers, Stub};
+pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
 pub use tasks::Runtime;
 pub use tls::RustlsTls;

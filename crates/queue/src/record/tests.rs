@@ -49,6 +49,7 @@ fn attempt() -> Attempt {
         explanation: "The other host said no.".to_owned(),
         delay_reported: true,
         overdue_reported: false,
+        tls: None,
     }
 }
 
@@ -299,6 +300,13 @@ proptest! {
             explanation: texts.2,
             delay_reported,
             overdue_reported: !delay_reported,
+            tls: delay_reported.then(|| TlsFacts {
+                version: "TLSv1.3".to_owned(),
+                cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+                group: Some("x25519".to_owned()),
+                peer: Some("mx.example.net".to_owned()),
+                ..TlsFacts::default()
+            }),
         };
         prop_assert_eq!(Attempt::decode(&attempt.encode()), Ok(Some(attempt)));
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use mail::address::Literal;
-use mail::lookup::{Answer, Kind, Question, Record};
+use mail::lookup::{Answer, Kind, Question, Record, Security};
 
-use super::{CNAME_MAX, Family};
+use super::{CNAME_MAX, Family, Found};
 
 /// Addresses kept of one host and family; more are never tried.
 const ADDRESSES_MAX: usize = 16;
@@ -33,6 +33,10 @@ pub(super) struct Candidate {
     v6: Asked,
     /// The host and the names it is an alias of.
     names: BTreeSet<String>,
+    /// How far the answers so far are proved: the least of them.
+    security: Option<Security>,
+    /// The last name it is an alias of.
+    alias: Option<String>,
 }
 
 impl Candidate {
@@ -45,6 +49,8 @@ impl Candidate {
             v6: asked(family != Family::Ipv4Only),
             names: BTreeSet::from([host.clone()]),
             host,
+            security: None,
+            alias: None,
         }
     }
 
@@ -55,7 +61,7 @@ impl Candidate {
             IpAddr::V6(_) => (Asked::Never, Asked::Found(vec![address])),
         };
         let host = Literal::Ip(address).to_string();
-        Self { preference: 0, host, v4, v6, names: BTreeSet::new() }
+        Self { preference: 0, host, v4, v6, names: BTreeSet::new(), security: None, alias: None }
     }
 
     /// The questions still open.
@@ -75,13 +81,35 @@ impl Candidate {
         let asked = match question.kind {
             Kind::A => &mut self.v4,
             Kind::Aaaa => &mut self.v6,
-            Kind::Mx => return,
+            _ => return,
         };
         match asked {
             Asked::Open(name, steps) if *name == question.name => {
                 *asked = read(answer, question.kind, *steps + 1, &mut self.names);
             }
-            _ => {}
+            _ => return,
+        }
+        if answer.failure().is_none() {
+            let security = answer.security();
+            self.security = Some(self.security.map_or(security, |known| known.min(security)));
+        }
+        if let Answer::Found { records, .. } = answer
+            && let Some(target) = records.iter().rev().find_map(|record| match record {
+                Record::Cname(target) => Some(lower(target)),
+                _ => None,
+            })
+        {
+            self.alias = Some(target);
+        }
+    }
+
+    /// How it was found, when `exchangers` tells how the list was.
+    pub(super) fn found(&self, exchangers: &Found) -> Found {
+        Found {
+            addresses: self.security.unwrap_or_default(),
+            alias: self.alias.clone(),
+            trouble: self.trouble().map(str::to_owned),
+            ..exchangers.clone()
         }
     }
 
@@ -134,6 +162,11 @@ impl Candidate {
     }
 }
 
+/// A name as it is compared: in lower case, without the root's dot.
+pub(super) fn lower(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
 fn found(asked: &Asked) -> &[IpAddr] {
     match asked {
         Asked::Found(addresses) => addresses,
@@ -147,7 +180,7 @@ fn read(answer: &Answer, kind: Kind, steps: usize, names: &mut BTreeSet<String>)
     let records = match answer {
         Answer::Found { records, .. } => records,
         Answer::NoData { .. } | Answer::NoName { .. } => return Asked::Found(Vec::new()),
-        Answer::Failed(what) => return Asked::Failed(what.clone()),
+        Answer::Failed(what) | Answer::Bogus(what) => return Asked::Failed(what.clone()),
     };
     let mut addresses = Vec::new();
     let mut alias = None;
@@ -156,8 +189,7 @@ fn read(answer: &Answer, kind: Kind, steps: usize, names: &mut BTreeSet<String>)
             Record::A(v4) if kind == Kind::A => addresses.push(IpAddr::V4(*v4)),
             Record::Aaaa(v6) if kind == Kind::Aaaa => addresses.push(IpAddr::V6(*v6)),
             Record::Cname(target) => {
-                let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
-                alias = Some(target);
+                alias = Some(lower(target));
             }
             _ => {}
         }

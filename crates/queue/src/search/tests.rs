@@ -20,8 +20,10 @@ impl Zone {
     }
 
     fn ask(&self, question: &Question) -> Answer {
-        let ttl = Duration::from_secs(60);
-        let Some(records) = self.0.get(&question.name) else { return Answer::NoName { ttl } };
+        let (ttl, security) = (Duration::from_secs(60), Security::Unchecked);
+        let Some(records) = self.0.get(&question.name) else {
+            return Answer::NoName { ttl, security };
+        };
         let mut found = Vec::new();
         for (kind, value) in records {
             match (kind.as_str(), question.kind) {
@@ -39,9 +41,9 @@ impl Zone {
             }
         }
         if found.is_empty() {
-            Answer::NoData { ttl }
+            Answer::NoData { ttl, security }
         } else {
-            Answer::Found { records: found, ttl }
+            Answer::Found { records: found, ttl, security }
         }
     }
 }
@@ -621,7 +623,7 @@ fn stray_answers() {
     let zone = Zone::new("a.example MX 10 m.example\nm.example A 192.0.2.1");
     let next_hop = NextHop::parse("mx:a.example").unwrap();
     let mut search = Search::new(&next_hop, facts(), 1);
-    let gone = Answer::NoName { ttl: Duration::ZERO };
+    let gone = Answer::NoName { ttl: Duration::ZERO, security: Security::Unchecked };
     search.answer(&Question::new("other.example", Kind::Mx), &gone);
     search.answer(&Question::new("a.example", Kind::A), &gone);
     let Step::Ask(questions) = search.poll() else { panic!("done") };

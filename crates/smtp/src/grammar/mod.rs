@@ -51,9 +51,18 @@ pub enum Verb {
     Noop,
     /// RFC 5321 §4.1.1.10.
     Quit,
+    /// RFC 3207 §4.
+    StartTls,
     /// Known and not spoken: TURN, SEND, SOML, SAML (RFC 5321 §F), and the extensions that are
-    /// not offered. STARTTLS, AUTH, BDAT and ETRN leave this variant for one of their own.
+    /// not offered. AUTH, BDAT and ETRN leave this variant for one of their own.
     NotImplemented,
+}
+
+impl Verb {
+    /// Whether this is taken where TLS is required and not on yet (RFC 3207 §4).
+    pub fn is_before_tls(self) -> bool {
+        matches!(self, Self::Ehlo | Self::Helo | Self::Noop | Self::StartTls | Self::Quit)
+    }
 }
 
 /// Why a command cannot be read.
@@ -92,7 +101,8 @@ pub fn verb(line: &[u8]) -> Option<(Verb, &[u8])> {
         b"NOOP" => Verb::Noop,
         b"QUIT" => Verb::Quit,
         b"TURN" | b"SEND" | b"SOML" | b"SAML" => Verb::NotImplemented,
-        b"STARTTLS" | b"AUTH" | b"BDAT" | b"ETRN" => Verb::NotImplemented,
+        b"STARTTLS" => Verb::StartTls,
+        b"AUTH" | b"BDAT" | b"ETRN" => Verb::NotImplemented,
         _ => return None,
     };
     Some((verb, rest))

@@ -11,7 +11,7 @@ fn verbs() {
         (b"NOOP", Some((Verb::Noop, b""))),
         (b"nOoP  x ", Some((Verb::Noop, b"  x "))),
         (b"MAIL\tFROM:<>", Some((Verb::Mail, b"\tFROM:<>"))),
-        (b"STARTTLS", Some((Verb::NotImplemented, b""))),
+        (b"STARTTLS", Some((Verb::StartTls, b""))),
         (b"STARTTLSX", None),
         (b"MAILFROM:<>", None),
         (b"", None),

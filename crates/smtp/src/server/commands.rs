@@ -25,6 +25,9 @@ impl Session {
         if self.dialogue.refused && verb != Verb::Quit {
             return self.error(replies::NO_SERVICE);
         }
+        if self.options.tls_required && self.tls.is_none() && !verb.is_before_tls() {
+            return self.error(replies::TLS_FIRST);
+        }
         match verb {
             Verb::Ehlo => self.hello(rest, true),
             Verb::Helo => self.hello(rest, false),
@@ -37,6 +40,7 @@ impl Session {
             Verb::Verify => self.look_up(rest, Question::Verify),
             Verb::Expand => self.look_up(rest, Question::Expand),
             Verb::Help => self.help(rest),
+            Verb::StartTls => self.starttls(rest, now),
             Verb::NotImplemented => self.error(replies::NOT_IMPLEMENTED),
         }
     }
@@ -59,12 +63,16 @@ impl Session {
 
     /// The reply to EHLO: each extension has its line here (RFC 5321 §4.1.1.1).
     fn offer(&mut self) {
+        let starttls = self.offers_starttls();
         let Self { connection, options, .. } = self;
         connection.say(&format!("250-{}", options.hostname));
         connection.say("250-PIPELINING");
         connection.say(&format!("250-SIZE {}", options.message_size));
         connection.say("250-8BITMIME");
         connection.say("250-ENHANCEDSTATUSCODES");
+        if starttls {
+            connection.say("250-STARTTLS");
+        }
         connection.say("250-VRFY");
         connection.say("250 HELP");
     }
@@ -175,7 +183,7 @@ impl Session {
         self.connection.promptly();
     }
 
-    fn fault(&mut self, of: Of, fault: Fault) {
+    pub(super) fn fault(&mut self, of: Of, fault: Fault) {
         self.error(replies::fault(of, fault));
     }
 }

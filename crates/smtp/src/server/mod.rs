@@ -15,52 +15,30 @@
 mod commands;
 mod connection;
 mod content;
+mod options;
 mod replies;
+mod starttls;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use mail::{
     Envelope, ForwardPath, MailParameters, Recipient, RecipientParameters, Reply, ReversePath,
+    TlsFacts,
 };
+
+pub use options::{Kind, Peer, SessionOptions};
+pub use transaction::{Hello, Transaction};
 
 use connection::Connection;
 use content::{Content, Flaw};
 
 /// Octets of content that move the clock on: a sender that only trickles does not hold a session.
 const CONTENT_BLOCK: u64 = 1024;
-
-/// What a listener is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    /// Takes mail from other servers (port 25).
-    Mx,
-    /// Takes mail from authors (port 587).
-    Submission,
-}
-
-/// What all sessions of one listener share.
-#[derive(Clone, Debug)]
-pub struct SessionOptions {
-    /// The name in greeting and replies.
-    pub hostname: String,
-    /// What the listener is for.
-    pub kind: Kind,
-    /// Octets of content at most; announced with SIZE, where 0 means no limit (RFC 1870 §3).
-    pub message_size: u64,
-    /// Recipients of one transaction at most (RFC 5321 §4.5.3.1.8: at least 100).
-    pub recipients: usize,
-    /// How long the server waits for the next command (RFC 5321 §4.5.3.2.7: at least 5 minutes).
-    pub command_timeout: Duration,
-    /// How long it waits for the next 1 KiB of content, so that a trickle does not hold a session.
-    pub data_timeout: Duration,
-    /// Error replies (syntax, sequence, unknown command) before the next one is a 421 and the end
-    /// (RFC 5321 §7.8).
-    pub errors: u32,
-}
 
 /// What happened outside.
 #[derive(Debug)]
@@ -69,6 +47,10 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// The answer to the last [`Output::Ask`], said as it is. A 421 is said and ends the session.
     Answer(Reply),
+    /// The handshake after [`Output::StartTls`] is done; octets come from within it now.
+    Secured(TlsFacts),
+    /// The handshake failed.
+    TlsFailed,
     /// The moment of the last [`Output::Wait`] has passed.
     Tick,
     /// The peer is gone.
@@ -90,10 +72,27 @@ pub enum Output {
     Discard,
     /// Answer this with [`Input::Answer`].
     Ask(Question),
+    /// Begin the handshake of a server on this connection, and say how it went with
+    /// [`Input::Secured`] or [`Input::TlsFailed`]. All that was to be said before has been given.
+    StartTls,
+    /// For the operator only.
+    Notice(Notice),
     /// Close the connection; nothing more comes.
     Close,
     /// Nothing left to do before more input or this moment.
     Wait(Instant),
+}
+
+/// What an operator should hear of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Notice {
+    /// Commands behind STARTTLS, for the time after the handshake: an injection, or a client that
+    /// is much mistaken. The session ends.
+    #[error("{octets} octets followed STARTTLS before its reply")]
+    PlaintextAfterStartTls {
+        /// How many had come.
+        octets: usize,
+    },
 }
 
 /// What the machine cannot know: policy, mailboxes, the spool.
@@ -121,26 +120,6 @@ pub enum Question {
     Expand(String),
 }
 
-/// How the client introduced itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Hello {
-    /// The argument of EHLO or HELO as it was given, printable ASCII.
-    pub name: String,
-    /// Whether by EHLO.
-    pub extended: bool,
-}
-
-/// A complete mail transaction.
-#[derive(Clone, Debug)]
-pub struct Transaction {
-    /// Who, to whom.
-    pub envelope: Envelope,
-    /// How the client introduced itself.
-    pub hello: Hello,
-    /// Octets of content, dots unstuffed, final dot not counted.
-    pub size: u64,
-}
-
 /// What lasts from the greeting to QUIT.
 #[derive(Default)]
 struct Dialogue {
@@ -157,13 +136,14 @@ struct Open {
     recipients: Vec<Recipient>,
 }
 
-/// What the session is at. A handshake after STARTTLS, a challenge of AUTH and the octets of BDAT
-/// will be phases of their own.
+/// What the session is at.
 enum Phase {
     /// A command is expected.
     Command,
     /// A question is open.
     Asked(Asked),
+    /// The connection is being secured.
+    Handshake,
     /// Content is expected; so many octets of it came since the clock was set.
     Content(Content, u64),
 }
@@ -179,6 +159,9 @@ enum Asked {
 /// One session of a server.
 pub struct Session {
     options: Arc<SessionOptions>,
+    peer: Peer,
+    /// How the connection is secured.
+    tls: Option<Arc<TlsFacts>>,
     connection: Connection,
     dialogue: Dialogue,
     transaction: Option<Open>,
@@ -189,9 +172,9 @@ pub struct Session {
 
 impl Session {
     /// A session with a peer that has just connected. The first [`poll`](Self::poll) greets it.
-    pub fn new(options: Arc<SessionOptions>, now: Instant) -> Self {
+    pub fn new(options: Arc<SessionOptions>, peer: Peer, now: Instant) -> Self {
         let greeting = format!("220 {} ESMTP Postrider", options.hostname);
-        let mut session = Self::silent(options, now);
+        let mut session = Self::silent(options, peer, now);
         session.connection.say(&greeting);
         session
     }
@@ -199,7 +182,7 @@ impl Session {
     /// A session whose greeting is `reply`. 554: each command is answered 503 until QUIT (RFC 5321
     /// §3.1). Anything else, 421 or 521, is said and ends the connection.
     pub fn refused(options: Arc<SessionOptions>, reply: Reply, now: Instant) -> Self {
-        let mut session = Self::silent(options, now);
+        let mut session = Self::silent(options, Peer::default(), now);
         session.connection.say_reply(&reply);
         if reply.code().get() == 554 {
             session.dialogue.refused = true;
@@ -209,8 +192,10 @@ impl Session {
         session
     }
 
-    fn silent(options: Arc<SessionOptions>, now: Instant) -> Self {
+    fn silent(options: Arc<SessionOptions>, peer: Peer, now: Instant) -> Self {
         Self {
+            tls: peer.tls.clone(),
+            peer,
             connection: Connection::new(now + options.command_timeout),
             dialogue: Dialogue::default(),
             transaction: None,
@@ -226,8 +211,12 @@ impl Session {
             return;
         }
         match input {
+            // Nothing in the clear belongs to a connection that is being secured.
+            Input::Bytes(_) if matches!(self.phase, Phase::Handshake) => self.not_secured(),
             Input::Bytes(octets) => self.connection.inbox.extend_from_slice(octets),
             Input::Answer(reply) => self.answered(&reply, now),
+            Input::Secured(facts) => self.secured(facts, now),
+            Input::TlsFailed => self.not_secured(),
             Input::Tick => self.ticked(now),
             Input::Closed => self.lost(),
             Input::Shutdown => self.connection.stopping = true,
@@ -250,10 +239,10 @@ impl Session {
         while !self.connection.is_full() && self.step(self.now) {}
     }
 
-    /// False while a question is open, the inbox is full or the session is over: then leave the
-    /// octets in the socket.
+    /// False while a question is open, a handshake is under way, the inbox is full or the session is
+    /// over: then leave the octets in the socket.
     pub fn wants_bytes(&self) -> bool {
-        !matches!(self.phase, Phase::Asked(_))
+        !matches!(self.phase, Phase::Asked(_) | Phase::Handshake)
             && !self.connection.is_closed()
             && self.connection.inbox.len() < connection::INBOX_MAX
     }
@@ -264,7 +253,7 @@ impl Session {
             return false;
         }
         match self.phase {
-            Phase::Asked(_) => false,
+            Phase::Asked(_) | Phase::Handshake => false,
             Phase::Content(..) => self.read_content(now),
             Phase::Command if self.connection.stopping => {
                 self.end(replies::STOPPING);
@@ -319,7 +308,9 @@ impl Session {
             (None, Some(open), Some(hello)) => {
                 let Open { reverse_path, parameters, recipients } = open;
                 let envelope = Envelope { reverse_path, parameters, recipients };
-                let transaction = Box::new(Transaction { envelope, hello, size });
+                let (kind, tls) = (self.options.kind, self.tls.clone());
+                let transaction = Transaction { envelope, hello, kind, login: None, tls, size };
+                let transaction = Box::new(transaction);
                 self.ask(Question::Message(transaction), Asked::Message);
             }
             // DATA is not taken without both.
@@ -369,6 +360,7 @@ impl Session {
         }
         match &self.phase {
             Phase::Command => self.end(replies::IDLE),
+            Phase::Handshake => self.connection.close(),
             // It is not the peer that makes us wait.
             Phase::Asked(_) => self.connection.deadline = now + self.options.command_timeout,
             Phase::Content(..) => {

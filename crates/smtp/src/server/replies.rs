@@ -32,6 +32,12 @@ pub(super) const TOO_MANY_RECIPIENTS: &str =
 pub(super) const CONTENT_BARE: &str =
     "554 5.5.2 Message refused: a bare CR or LF stands in it, lines end with CR LF";
 pub(super) const CONTENT_SIZE: &str = "552 5.3.4 Message refused: it is larger than SIZE allows";
+pub(super) const SECURE: &str = "220 2.0.0 Begin the handshake";
+pub(super) const SECURED: &str = "503 5.5.1 TLS is on already";
+pub(super) const TLS_FIRST: &str = "530 5.7.0 STARTTLS comes first here";
+pub(super) const NO_CERTIFICATE: &str = "454 4.7.0 TLS is not available now";
+pub(super) const PLAINTEXT_BEHIND: &str =
+    "421 4.7.0 Nothing may follow STARTTLS before its reply; closing";
 
 pub(super) const IDLE: &str = "421 4.4.2 Waited too long for a command; closing";
 pub(super) const CONTENT_IDLE: &str = "421 4.4.2 The message came too slowly; closing";

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use mail::{Reply, Topic};
-use smtp::server::{Input, Kind, Output, Question, Session, SessionOptions, Transaction};
+use smtp::server::{Input, Kind, Output, Peer, Question, Session, SessionOptions, Transaction};
 use tempfile::SpooledTempFile;
 
 use crate::agent::letter::PIECE;
@@ -77,15 +77,15 @@ struct Counter<'a> {
 impl<'a> Counter<'a> {
     fn new(site: &'a Site, output: &'a mut dyn Write) -> Self {
         let options = SessionOptions {
-            hostname: site.hostname.to_string(),
-            kind: Kind::Submission,
             message_size: MESSAGE_MAX,
             recipients: RECIPIENTS_MAX,
             command_timeout: DAY,
             data_timeout: DAY,
             errors: ERRORS_MAX,
+            starttls: false,
+            ..SessionOptions::new(site.hostname.to_string(), Kind::Submission)
         };
-        let session = Session::new(Arc::new(options), Instant::now());
+        let session = Session::new(Arc::new(options), Peer::default(), Instant::now());
         Self { site, output, session, content: fresh(), broken: None }
     }
 
@@ -103,6 +103,9 @@ impl<'a> Counter<'a> {
                     let answer = self.answer(question);
                     self.session.handle(Input::Answer(answer), Instant::now());
                 }
+                // There is no TLS at this counter, and nothing to tell but what is said.
+                Output::StartTls => self.session.handle(Input::TlsFailed, Instant::now()),
+                Output::Notice(_) => {}
                 Output::Close => return Ok(()),
                 Output::Wait(_) => match input.read(&mut buffer) {
                     Ok(0) => self.session.handle(Input::Closed, Instant::now()),

@@ -1,9 +1,12 @@
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, CNAME, MX, NS, SOA};
 use hickory_proto::rr::{Name, RData, Record as WireRecord};
-use mail::lookup::{Kind, Record};
-use tokio::net::TcpListener;
+use mail::lookup::{Kind, Record, Security};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
 
+use super::exchange::STRANGERS_MAX;
+use super::message::Reading;
 use super::*;
 
 /// How the made server replies.
@@ -136,11 +139,15 @@ async fn serve(reply: Reply, way: Way) -> SocketAddr {
 async fn ask(servers: Vec<SocketAddr>, question: &str, kind: Kind, rounds: u32) -> Answer {
     let reply = Duration::from_millis(if rounds > 3 { 20 } else { 10_000 });
     let patience = Patience { reply, rounds, total: Duration::from_secs(30) };
-    Stub::with_patience(servers, patience).ask(&Question::new(question, kind)).await
+    Stub::with_patience(servers, Proof::Off, patience).ask(&Question::new(question, kind)).await
 }
 
 fn found(records: &[Record], ttl: u64) -> Answer {
-    Answer::Found { records: records.to_vec(), ttl: Duration::from_secs(ttl) }
+    Answer::Found {
+        records: records.to_vec(),
+        ttl: Duration::from_secs(ttl),
+        security: Security::Unchecked,
+    }
 }
 
 #[tokio::test]
@@ -177,11 +184,31 @@ async fn answers() {
         (ok(vec![cname("x.example.", "y.other.")]), Kind::A, found(&[alias("y.other")], 50)),
         // Records of other names are not believed.
         (ok(vec![a("x.example."), a("other.example.")]), Kind::A, found(&[address], 100)),
-        (ok(vec![a("other.example.")]), Kind::A, Answer::NoData { ttl: Duration::ZERO }),
-        (none(0, vec![soa(600, 60)]), Kind::Mx, Answer::NoData { ttl: second(60) }),
-        (none(3, vec![soa(60, 600)]), Kind::Mx, Answer::NoName { ttl: second(60) }),
-        (none(3, vec![soa(99_999, 99_999)]), Kind::Mx, Answer::NoName { ttl: second(10_800) }),
-        (none(3, vec![]), Kind::Mx, Answer::NoName { ttl: Duration::ZERO }),
+        (
+            ok(vec![a("other.example.")]),
+            Kind::A,
+            Answer::NoData { ttl: Duration::ZERO, security: Security::Unchecked },
+        ),
+        (
+            none(0, vec![soa(600, 60)]),
+            Kind::Mx,
+            Answer::NoData { ttl: second(60), security: Security::Unchecked },
+        ),
+        (
+            none(3, vec![soa(60, 600)]),
+            Kind::Mx,
+            Answer::NoName { ttl: second(60), security: Security::Unchecked },
+        ),
+        (
+            none(3, vec![soa(99_999, 99_999)]),
+            Kind::Mx,
+            Answer::NoName { ttl: second(10_800), security: Security::Unchecked },
+        ),
+        (
+            none(3, vec![]),
+            Kind::Mx,
+            Answer::NoName { ttl: Duration::ZERO, security: Security::Unchecked },
+        ),
         (none(2, vec![]), Kind::Mx, Answer::Failed("SERVFAIL".into())),
         (none(5, vec![]), Kind::Mx, Answer::Failed("REFUSED".into())),
         (none(9, vec![]), Kind::Mx, Answer::Failed("response code 9".into())),
@@ -235,11 +262,11 @@ async fn the_next_server_is_asked() {
 async fn the_server_that_answered_is_asked_first() {
     let good = serve(Reply::default(), Way::Plain).await;
     let bad = serve(Reply { code: 2, ..Reply::default() }, Way::Plain).await;
-    let stub = Stub::new(vec![bad, good]);
-    assert_eq!(stub.order().collect::<Vec<_>>(), [0, 1]);
+    let stub = Stub::new(vec![bad, good], Proof::Off);
+    assert_eq!(stub.exchange.order().collect::<Vec<_>>(), [0, 1]);
     let answer = stub.ask(&Question::new("x.example", Kind::A)).await;
-    assert_eq!(answer, Answer::NoData { ttl: Duration::ZERO });
-    assert_eq!(stub.order().collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(answer, Answer::NoData { ttl: Duration::ZERO, security: Security::Unchecked });
+    assert_eq!(stub.exchange.order().collect::<Vec<_>>(), [1, 0]);
 }
 
 #[tokio::test]
@@ -251,7 +278,7 @@ async fn what_failed_is_told() {
     let silent = serve(Reply::default(), Way::Never).await;
     let nonsense = serve(Reply::default(), Way::Nonsense).await;
     let patience = Patience { reply: Duration::from_millis(1), rounds: 2, ..Patience::default() };
-    let stub = Stub::with_patience(vec![silent], patience);
+    let stub = Stub::with_patience(vec![silent], Proof::Off, patience);
     let answer = stub.ask(&Question::new("x.example", Kind::A)).await;
     assert_eq!(answer, Answer::Failed(format!("{silent}: no reply")));
     let answer = ask(vec![nonsense], "x.example", Kind::A, 1).await;
@@ -259,7 +286,11 @@ async fn what_failed_is_told() {
     // Names that have no form on the wire exist nowhere.
     for long in ["a..example".to_owned(), "b".repeat(64), "c.".repeat(200)] {
         let answer = ask(vec![silent], &long, Kind::A, 1).await;
-        assert_eq!(answer, Answer::NoName { ttl: Duration::ZERO }, "{long}");
+        assert_eq!(
+            answer,
+            Answer::NoName { ttl: Duration::ZERO, security: Security::Unchecked },
+            "{long}"
+        );
     }
 }
 
@@ -273,15 +304,19 @@ fn any_octets_can_be_read() {
         ..Reply::default()
     };
     let octets = reply.octets(&query.octets(7, true), false);
-    assert!(matches!(query.read(7, &octets), Reading::Answer(Answer::Found { .. })));
+    let read = |octets: &[u8]| match query.read(7, octets) {
+        Reading::Reply(message) => query.answer(&message, Security::Unchecked).ok(),
+        _ => None,
+    };
+    assert!(matches!(read(&octets), Some(Answer::Found { .. })));
     for len in 0..octets.len() {
-        query.read(7, &octets[..len]);
+        read(&octets[..len]);
     }
     for place in 2..octets.len() {
         for value in 0..=255 {
             let mut changed = octets.clone();
             changed[place] = value;
-            query.read(7, &changed);
+            read(&changed);
         }
     }
 }

@@ -46,7 +46,7 @@ fn ten_thousand_recipients() {
 #[test]
 fn a_deaf_client() {
     let now = Instant::now();
-    let mut session = Session::new(Arc::new(options()), now);
+    let mut session = Session::new(Arc::new(options()), Peer::default(), now);
     assert!(matches!(session.poll(), Output::Send(_)));
     let commands = 10_000;
     session.handle(Input::Bytes(&b"HELP\r\n".repeat(commands)), now);
@@ -87,7 +87,7 @@ fn a_gigabyte() {
 #[test]
 fn a_question_holds_the_rest() {
     let now = Instant::now();
-    let mut session = Session::new(Arc::new(options()), now);
+    let mut session = Session::new(Arc::new(options()), Peer::default(), now);
     assert!(matches!(session.poll(), Output::Send(_)));
     session
         .handle(Input::Bytes(b"HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<b@c.example>\r\nNOOP\r\n"), now);
@@ -118,7 +118,7 @@ fn a_question_holds_the_rest() {
 fn prompt_replies() {
     for command in ["VRFY a", "EXPN a", "NOOP", "HELP", "FOO", "EHLO c.example"] {
         let now = Instant::now();
-        let mut session = Session::new(Arc::new(options()), now);
+        let mut session = Session::new(Arc::new(options()), Peer::default(), now);
         session.handle(Input::Bytes(b"EHLO c.example\r\n"), now);
         assert!(matches!(session.poll(), Output::Send(_)));
         let octets = format!("{command}\r\nMAIL FROM:<>\r\n");

@@ -2,6 +2,9 @@
 
 mod bounds;
 mod ends;
+mod injection;
+
+use std::time::Duration;
 
 use super::*;
 use crate::transcript::{self, Case};
@@ -10,13 +13,9 @@ use mail::Topic;
 /// Listeners of the tests, before a transcript changes them.
 pub(super) fn options() -> SessionOptions {
     SessionOptions {
-        hostname: "mx.example.net".to_owned(),
-        kind: Kind::Mx,
         message_size: 100_000,
         recipients: 100,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(180),
-        errors: 20,
+        ..SessionOptions::new("mx.example.net", Kind::Mx)
     }
 }
 
@@ -31,14 +30,21 @@ pub(super) struct Stage {
     pub(super) messages: Vec<(Transaction, Vec<u8>)>,
     pub(super) discards: usize,
     pub(super) closed: bool,
+    /// Handshakes that were asked for.
+    pub(super) handshakes: usize,
+    pub(super) notices: Vec<Notice>,
     /// Polls on to `Wait` before it answers.
     pub(super) slow: bool,
 }
 
 impl Stage {
     pub(super) fn new(options: SessionOptions) -> Self {
+        Self::with(options, Peer::default())
+    }
+
+    pub(super) fn with(options: SessionOptions, peer: Peer) -> Self {
         let now = Instant::now();
-        Self::on(Session::new(Arc::new(options), now), now)
+        Self::on(Session::new(Arc::new(options), peer, now), now)
     }
 
     pub(super) fn on(session: Session, now: Instant) -> Self {
@@ -52,6 +58,8 @@ impl Stage {
             messages: Vec::new(),
             discards: 0,
             closed: false,
+            handshakes: 0,
+            notices: Vec::new(),
             slow: false,
         };
         stage.drive();
@@ -89,6 +97,8 @@ impl Stage {
                     open = Some(question);
                 }
                 Output::Ask(question) => self.answer(question),
+                Output::StartTls => self.handshakes += 1,
+                Output::Notice(notice) => self.notices.push(notice),
                 Output::Close => return self.closed = true,
                 Output::Wait(deadline) => match open.take() {
                     Some(question) => self.answer(question),
@@ -137,12 +147,12 @@ impl Stage {
 /// Plays one case with its octets cut into pieces.
 fn check(case: &Case, piece: usize, slow: bool) {
     let name = format!("{} (by {piece}{})", case.name, if slow { ", slow" } else { "" });
-    let mut options = options();
+    let (mut options, mut peer) = (options(), Peer::default());
     let mut stage = None;
     let mut lines = std::collections::VecDeque::new();
     for step in &case.steps {
         if step.tag == "options" {
-            set(&mut options, &step.text);
+            set(&mut options, &mut peer, &step.text);
             continue;
         }
         if step.tag == "refused" {
@@ -153,7 +163,7 @@ fn check(case: &Case, piece: usize, slow: bool) {
             stage = Some(Stage::on(session, now));
             continue;
         }
-        let stage = stage.get_or_insert_with(|| Stage::new(options.clone()));
+        let stage = stage.get_or_insert_with(|| Stage::with(options.clone(), peer.clone()));
         stage.slow = slow;
         if step.tag != "S" {
             assert_eq!(lines.pop_front(), None::<String>, "{name}: before {step:?}");
@@ -195,6 +205,17 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
             stage.now += Duration::from_secs(step.text.parse().expect("seconds"));
             stage.give(Input::Tick);
         }
+        "handshake" => assert_eq!(std::mem::take(&mut stage.handshakes), 1, "{name}"),
+        "secured" => stage.give(Input::Secured(facts())),
+        "not secured" => stage.give(Input::TlsFailed),
+        "notice" => {
+            let notice = stage.notices.pop().unwrap_or_else(|| panic!("{name}: no notice"));
+            assert!(transcript::matches(&notice.to_string(), &step.text), "{name}: {notice}");
+        }
+        "with" => {
+            let (transaction, _) = stage.messages.last().expect("a message");
+            assert_eq!(transaction.with().word(), step.text, "{name}");
+        }
         "shutdown" => stage.give(Input::Shutdown),
         "closed" => stage.give(Input::Closed),
         "close" => assert!(stage.closed, "{name}"),
@@ -203,13 +224,29 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
     }
 }
 
-fn set(options: &mut SessionOptions, text: &str) {
-    for (key, value) in text.split(' ').filter_map(|word| word.split_once('=')) {
-        let value: u32 = value.parse().expect("a number");
+/// What the tests know of a secured connection.
+pub(super) fn facts() -> TlsFacts {
+    TlsFacts {
+        version: "TLSv1.3".to_owned(),
+        cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+        ..TlsFacts::default()
+    }
+}
+
+/// Words of `options:`, some with a number, some with a name.
+fn set(options: &mut SessionOptions, peer: &mut Peer, text: &str) {
+    for word in text.split(' ') {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let number = || value.parse::<u32>().expect("a number");
         match key {
-            "errors" => options.errors = value,
-            "recipients" => options.recipients = value as usize,
-            "size" => options.message_size = value.into(),
+            "errors" => options.errors = number(),
+            "recipients" => options.recipients = number() as usize,
+            "size" => options.message_size = number().into(),
+            "submission" => options.kind = Kind::Submission,
+            "no-starttls" => options.starttls = false,
+            "tls-required" => options.tls_required = true,
+            "certificate" => peer.can_secure = true,
+            "tls" => peer.tls = Some(Arc::new(facts())),
             other => panic!("no such option: {other}"),
         }
     }
@@ -222,8 +259,16 @@ fn check_status(line: &str) {
     let code: u16 = code.parse().expect("three digits");
     assert!((200..600).contains(&code) && rest.starts_with([' ', '-']), "{line}");
     let words: Vec<&str> = rest[1..].split(' ').collect();
-    let keywords =
-        ["mx.example.net", "PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "VRFY", "HELP"];
+    let keywords = [
+        "mx.example.net",
+        "PIPELINING",
+        "SIZE",
+        "8BITMIME",
+        "ENHANCEDSTATUSCODES",
+        "STARTTLS",
+        "VRFY",
+        "HELP",
+    ];
     let bare = code / 100 == 3 || keywords.contains(&words[0]) || words.contains(&"greeting");
     let status = mail::EnhancedStatus::parse(words[0]);
     let class = status.map(|status| u16::from(status.class()));

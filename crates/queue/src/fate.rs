@@ -69,6 +69,8 @@ pub enum Said {
         /// In words.
         what: String,
     },
+    /// Done with in an earlier attempt; only the report of that is missing.
+    Settled,
     /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
     Overdue,
     /// There is no such mailbox here.
@@ -236,6 +238,15 @@ pub fn is_overdue(parameters: &MailParameters, arrival: SystemTime, now: SystemT
 
 /// What becomes of a recipient after `said`.
 pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
+    if let (Said::Settled, Some(previous)) = (said, case.previous) {
+        return Decision {
+            fate: Fate::Delivered,
+            tell: previous.owed,
+            is_overdue: false,
+            attempt: Attempt { owed: None, ..previous.clone() },
+            reason: Reason::new("done with before; the report of it was still owed"),
+        };
+    }
     let verdict = judge(said);
     let before = |told: fn(&Attempt) -> bool| case.previous.is_some_and(told);
     let mut decision = Decision {
@@ -251,6 +262,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             explanation: verdict.explanation.clone(),
             delay_reported: before(|previous| previous.delay_reported),
             overdue_reported: before(|previous| previous.overdue_reported),
+            owed: None,
             tls: case.tls.clone(),
         },
         reason: Reason::new(verdict.explanation.clone()),
@@ -275,7 +287,9 @@ fn due(event: Event, case: &Case<'_>) -> Result<Action, &'static str> {
     if case.null_sender {
         return Err("the reverse-path is null");
     }
-    notify::due(event, case.notify, case.deliver_by)
+    // Once the time is over the sender knows that it is, and relaying is nothing new to tell.
+    let ahead = |by: &DeliverBy| by.trace || case.now < notify::deadline(*by, case.arrival);
+    notify::due(event, case.notify, case.deliver_by.filter(ahead))
 }
 
 fn done(said: &Said, case: &Case<'_>, decision: &mut Decision) {

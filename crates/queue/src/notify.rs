@@ -38,7 +38,8 @@ pub struct Onward {
     pub deliver_by: bool,
 }
 
-/// The report that is due to the sender about one recipient.
+/// The report that is due to the sender about one recipient. `deliver_by`: what was asked for, as
+/// long as its time has not passed.
 ///
 /// # Errors
 /// Why there is none, for the operator.

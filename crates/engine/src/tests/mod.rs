@@ -6,6 +6,7 @@ mod destination;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;

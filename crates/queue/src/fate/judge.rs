@@ -43,6 +43,10 @@ pub(super) fn judge(said: &Said) -> Verdict {
             let status = EnhancedStatus::success(Topic(0, 0));
             plain(Outcome::Done, status, "The message is in the mailbox.".to_owned())
         }
+        Said::Settled => {
+            let status = EnhancedStatus::success(Topic(0, 0));
+            plain(Outcome::Done, status, "The message is done with already.".to_owned())
+        }
         Said::Refused { step, reply } => refused(step, reply),
         Said::Lost { step, what } => Verdict {
             step: Some(step.clone()),

@@ -355,3 +355,16 @@ fn mail_with_a_time() {
         assert_eq!(is_overdue(&parameters(by), at(0), at(age)), want, "{by:?} {age}");
     }
 }
+
+/// A report that found no room comes later, and the mail does not go again.
+///
+/// Register: 3461-5.2.3-a.
+#[test]
+fn reports_that_are_owed() {
+    let before = try_asked(&Said::Stored, 60, false, None, SUCCESS, None);
+    let owing = Attempt { owed: before.tell, ..before.attempt };
+    let read = Attempt::decode(&owing.encode()).unwrap().unwrap();
+    let decision = try_asked(&Said::Settled, 660, false, Some(&read), SUCCESS, None);
+    assert_eq!((decision.fate, decision.tell), (Fate::Delivered, Some(Action::Delivered)));
+    assert_eq!((decision.attempt.owed, decision.attempt.at), (None, at(60)));
+}

@@ -17,9 +17,9 @@ use spool::{
 };
 use tracing::{info, warn};
 
-use crate::Shared;
 use crate::dispatch::{HotBody, Job};
 use crate::passing::Passing;
+use crate::{Shared, expand};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -119,7 +119,8 @@ impl Shared {
         if let Some(masquerade) = &self.options.masquerade {
             masquerade.apply(&mut envelope, passing.header(), &mut head);
         }
-        let stored = Stored {
+        let expansion = expand::expand(&self.options.access, id, envelope)?;
+        let stored = |envelope: Envelope| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
@@ -130,12 +131,19 @@ impl Shared {
             recipients: envelope.recipients,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
-            origin,
+            origin: origin.clone(),
             class: Class::Ordinary,
         };
-        let body = sink.finish().await?;
-        let pending = Pending { id, stored, head, body };
-        match self.insert(vec![pending], Vec::new()).await {
+        let mut body = Some(sink.finish().await?);
+        // The first holds the content, those of other senders share it.
+        let pending = expansion.envelopes.into_iter().map(|envelope| Pending {
+            id: if body.is_some() { id } else { self.ids.next(now) },
+            stored: stored(envelope),
+            head: head.clone(),
+            body: body.take().unwrap_or(Body::Of(id)),
+        });
+        let pending = pending.collect();
+        match self.insert(pending, Vec::new()).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {
                 warn!(event = "message.not-stored", %id, %error);

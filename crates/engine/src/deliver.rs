@@ -178,7 +178,7 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
             Work::Adopt(job, ending, until) => {
                 let result = |(number, record): &(u32, Bytes)| match is_owed(record) {
                     true => (*number, Ending::here(Said::Settled)),
-                    false => (*number, ending.clone()),
+                    false => (*number, (*ending).clone()),
                 };
                 let results = job.open.iter().map(result).collect();
                 settle::settle(&shared, job, results, Some(until)).await;

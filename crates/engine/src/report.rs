@@ -18,10 +18,10 @@ use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::Shared;
 use crate::admit::Pending;
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
+use crate::{Shared, expand};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
 /// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
@@ -222,7 +222,7 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
     Stored {
         reverse_path: ReversePath::Null,
         parameters,
-        recipients: vec![recipient],
+        recipients: expand::readers(&shared.options.access, recipient),
         arrival: now,
         expire: shared.options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),

@@ -106,13 +106,8 @@ pub fn recipient_parameters(parameters: &RecipientParameters, way: Way) -> Recip
         Way::Same => {}
         Way::List => onward = RecipientParameters::default(),
         Way::Several => {
-            // Without SUCCESS nothing may be left of the list; then it is not NEVER, but failures.
-            onward.notify = parameters.notify.map(|notify| match notify {
-                Notify { success: true, failure: false, delay: false } => {
-                    Notify { success: false, failure: true, delay: false }
-                }
-                _ => Notify { success: false, ..notify },
-            });
+            // Of SUCCESS alone nothing is left, which is NEVER: failures were not asked for.
+            onward.notify = parameters.notify.map(|notify| Notify { success: false, ..notify });
         }
     }
     onward

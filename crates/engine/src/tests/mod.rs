@@ -3,6 +3,7 @@
 
 mod booking;
 mod destination;
+mod expand;
 mod kept;
 mod local;
 mod masquerade;

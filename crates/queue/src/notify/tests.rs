@@ -114,7 +114,8 @@ fn parameters_that_go_on() {
         let several = recipient_parameters(&came, Way::Several);
         assert_eq!(several.original, came.original);
         assert!(several.notify.is_none_or(|notify| !notify.success), "{notify:?}");
-        assert_eq!(several.notify.map(Notify::is_never), notify.map(Notify::is_never));
+        let rest = |notify: Notify| (notify.failure, notify.delay);
+        assert_eq!(several.notify.map(rest), notify.map(rest));
     }
     let nothing = RecipientParameters::default();
     assert_eq!(recipient_parameters(&nothing, Way::Same), nothing);

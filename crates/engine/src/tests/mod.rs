@@ -3,9 +3,11 @@
 
 mod booking;
 mod destination;
+mod expand;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;

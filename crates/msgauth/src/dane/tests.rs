@@ -217,7 +217,8 @@ fn reference_names() {
     let alias = Host { alias: Some("real.example.net".into()), ..host() };
     let direct = Host { by_exchanger: false, name: "example.org".into(), ..host() };
     let configured = Host { by_exchanger: false, exchangers: None, domain: None, ..alias.clone() };
-    let rows: Vec<(&str, Host, Vec<(&str, Answer)>, &[&str], bool)> = vec![
+    type Row<'a> = (&'a str, Host, Vec<(&'a str, Answer)>, &'a [&'a str], bool);
+    let rows: Vec<Row<'_>> = vec![
         ("by signed MX", host(), vec![(at, ee())], &["mx.example.org", "example.org"], true),
         ("shared records", host(), shared, &["mx.example.org", "example.org"], true),
         (

@@ -65,7 +65,9 @@ fn told(decision: &Result<Requirement, Refusal>) -> String {
     }
 }
 
-fn check(rows: &[(&str, Level, Wanted, Host, Dane, Option<&Policy>, &str)]) {
+type Row<'a> = (&'a str, Level, Wanted, Host, Dane, Option<&'a Policy>, &'a str);
+
+fn check(rows: &[Row<'_>]) {
     for (what, level, wanted, host, dane, policy, want) in rows {
         let sts = policy.map_or(Sts::Absent("no policy"), Sts::Policy);
         let decision = decide(&Facts { level: *level, wanted: *wanted, host, dane, sts });

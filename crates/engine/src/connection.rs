@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mail::TlsFacts;
 use smtp::client::{
     Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step, Transaction,
 };
@@ -14,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout_at;
 
 use crate::content::Content;
-use crate::doors::{Clock, Wire};
+use crate::doors::{Clock, Secured, Tls, TlsWish, Wire};
 use crate::place::Place;
 
 /// Octets gathered before they are written.
@@ -39,8 +40,30 @@ pub(crate) struct Connection {
     pub(crate) place: Option<Place>,
 }
 
+/// What is needed to secure a connection.
+pub(crate) struct Handshake {
+    pub(crate) tls: Arc<dyn Tls>,
+    pub(crate) wish: TlsWish,
+}
+
+impl Handshake {
+    /// Secures `wire`, within `until`.
+    pub(crate) async fn perform(
+        &self,
+        wire: Box<dyn Wire>,
+        until: Instant,
+    ) -> Result<Secured, SessionError> {
+        match timeout_at(until.into(), self.tls.connect(wire, &self.wish)).await {
+            Ok(Ok(secured)) => Ok(secured),
+            Ok(Err(failure)) => Err(SessionError::TlsFailed(failure.to_string())),
+            Err(_) => Err(SessionError::Lost(Step::Handshake, Lost::TimedOut)),
+        }
+    }
+}
+
 /// What the machine is waiting for.
 enum Event {
+    StartTls,
     Ready,
     WantContent,
     Done(Outcome),
@@ -58,10 +81,12 @@ pub(crate) struct Transacted {
 
 impl Connection {
     /// Opens a session over `wire`, `session` being a machine at its beginning: greeting and EHLO
-    /// are done when this returns.
+    /// are done when this returns, and the connection is secured if the machine wants that.
     pub(crate) async fn open(
         wire: Box<dyn Wire>,
         session: Session,
+        tls: Handshake,
+        handshake_timeout: Duration,
         clock: Arc<dyn Clock>,
         remote: String,
     ) -> Result<Self, SessionError> {
@@ -69,16 +94,30 @@ impl Connection {
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
         let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, place: None };
-        match this.turn().await {
-            Event::Ready => Ok(this),
-            Event::Failed(error) => {
-                this.close().await;
-                Err(error)
-            }
-            Event::WantContent | Event::Done(_) | Event::Closed => {
-                Err(SessionError::Lost(Step::Greeting, Lost::Closed))
+        loop {
+            match this.turn().await {
+                Event::Ready => return Ok(this),
+                Event::StartTls => {
+                    // What was read so far has been given to the machine, which takes no more.
+                    let until = this.clock.now() + handshake_timeout;
+                    let secured = tls.perform(this.wire, until).await?;
+                    this.wire = secured.wire;
+                    this.handle(Input::Secured(secured.facts));
+                }
+                Event::Failed(error) => {
+                    this.close().await;
+                    return Err(error);
+                }
+                Event::WantContent | Event::Done(_) | Event::Closed => {
+                    return Err(SessionError::Lost(Step::Greeting, Lost::Closed));
+                }
             }
         }
+    }
+
+    /// How the connection is secured; none in the clear.
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        self.session.tls()
     }
 
     /// Performs one transaction.
@@ -106,7 +145,7 @@ impl Connection {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
                     return Transacted { outcome, fault, usable: true };
                 }
-                Event::Failed(_) => {}
+                Event::Failed(_) | Event::StartTls => {}
                 Event::Closed => {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
                     return Transacted { outcome, fault, usable: false };
@@ -146,6 +185,7 @@ impl Connection {
                 Output::Wait(until) if self.out.is_empty() => self.read(until).await,
                 // The wait for a reply begins when all has gone out.
                 Output::Wait(_) => self.send().await,
+                Output::StartTls => return Event::StartTls,
                 Output::WantContent => return Event::WantContent,
                 Output::Done(outcome) => return Event::Done(outcome),
                 Output::Failed(error) => return Event::Failed(error),

@@ -1,22 +1,24 @@
 //! From a next hop to an open session: the search for its hosts, then one address after the other
 //! until one answers (RFC 5321 §5.1).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
+use mail::Topic;
 use mail::lookup::{Answer, Question};
 use queue::fate::Said;
 use queue::route::NextHop;
 use queue::search::{Facts, Search, Step};
-use smtp::client::{Lost, Session, SessionError, Step as Phase};
-use tracing::{debug, info};
+use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
+use tracing::{debug, info, warn};
 
 use crate::Shared;
-use crate::connection::{Connection, connect, remote_name};
+use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
+use crate::security::{self, Start, Wanted};
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -26,10 +28,13 @@ struct Candidate {
 
 /// The addresses of a next hop that are still to be tried.
 pub(crate) struct Dialer {
+    hop: NextHop,
     candidates: VecDeque<Candidate>,
     /// The last failure; a permanent refusal counts only when no host said anything better.
     failure: Option<Ending>,
     tried: usize,
+    /// Hosts with which TLS has failed in this attempt, and that may do without.
+    cleared: BTreeSet<String>,
 }
 
 impl Dialer {
@@ -55,7 +60,13 @@ impl Dialer {
                             address: SocketAddr::new(address, port),
                         })
                     });
-                    return Ok(Self { candidates: candidates.collect(), failure: None, tried: 0 });
+                    return Ok(Self {
+                        hop: hop.clone(),
+                        candidates: candidates.collect(),
+                        failure: None,
+                        tried: 0,
+                        cleared: BTreeSet::new(),
+                    });
                 }
                 Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
             }
@@ -75,16 +86,34 @@ impl Dialer {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
             self.tried += 1;
             let remote = remote_name(&host, address);
-            match session(shared, address, &remote).await {
+            match self.call(shared, &host, address, &remote).await {
                 Ok(connection) => return Ok(connection),
                 Err(said) => {
                     debug!(event = "host.failed", remote, why = ?said);
-                    self.note(&host, Ending { said, remote: Some(remote) });
+                    self.note(&host, Ending { said, remote: Some(remote), tls: None });
                 }
             }
         }
         let nothing = || Said::Unreachable { tried: self.tried, what: "no address is left".into() };
         Err(self.failure.take().unwrap_or_else(|| Ending::here(nothing())))
+    }
+
+    async fn call(
+        &mut self,
+        shared: &Arc<Shared>,
+        host: &str,
+        to: SocketAddr,
+        remote: &str,
+    ) -> Result<Connection, Said> {
+        let mut wanted = security::of_host(shared, &self.hop, host, to).await?;
+        if self.cleared.contains(host) {
+            wanted = wanted.in_the_clear().unwrap_or(wanted);
+        }
+        let opened = Caller { shared, to, remote }.session(wanted).await?;
+        if opened.cleared {
+            self.cleared.insert(host.to_owned());
+        }
+        Ok(opened.connection)
     }
 
     fn note(&mut self, host: &str, ending: Ending) {
@@ -132,33 +161,113 @@ fn is_refused_for_good(said: &Said) -> bool {
     matches!(said, Said::Refused { reply, .. } if reply.is_permanent())
 }
 
-/// Connects and says EHLO; a host that hangs up on EHLO is asked once more with HELO.
-async fn session(shared: &Arc<Shared>, to: SocketAddr, remote: &str) -> Result<Connection, Said> {
-    let mut hello_only = false;
-    loop {
-        let until = shared.world.clock.now() + shared.options.connect_timeout;
-        let dialling = shared.world.network.connect(to, source(shared, to.ip()));
-        let wire = connect(dialling, until).await;
-        let wire = wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
-        let clock = shared.world.clock.clone();
-        let begin = if hello_only { Session::hello_only } else { Session::new };
-        let machine = begin(shared.client_options.clone(), clock.now());
-        match Connection::open(wire, machine, clock, remote.to_owned()).await {
-            Ok(connection) => {
-                debug!(event = "connection.opened", remote);
-                return Ok(connection);
-            }
-            Err(SessionError::Lost(Phase::Hello, Lost::Closed)) if !hello_only => {
-                info!(event = "connection.hello", remote);
-                hello_only = true;
-            }
-            Err(SessionError::Refused(step, reply)) => {
-                return Err(Said::Refused { step: step.to_string(), reply });
-            }
-            Err(SessionError::Lost(step, lost)) => {
-                return Err(Said::Lost { step: step.to_string(), what: lost.to_string() });
+/// Opens sessions with one address of one host.
+struct Caller<'a> {
+    shared: &'a Arc<Shared>,
+    to: SocketAddr,
+    remote: &'a str,
+}
+
+impl Caller<'_> {
+    /// A session as `wanted`. A host that hangs up on EHLO is asked once more with HELO, and one
+    /// with which TLS fails once more in the clear, where that is allowed.
+    async fn session(&self, mut wanted: Wanted) -> Result<Opened, Said> {
+        let (mut hello, mut cleared) = (Hello::Extended, false);
+        loop {
+            let remote = self.remote;
+            match self.once(&wanted, hello).await? {
+                Ok(connection) => {
+                    debug!(event = "connection.opened", remote, tls = ?connection.tls());
+                    return Ok(Opened { connection, cleared });
+                }
+                Err(SessionError::Lost(Phase::Hello, Lost::Closed))
+                    if hello == Hello::Extended && wanted.start != Start::Implicit =>
+                {
+                    info!(event = "connection.hello", remote);
+                    hello = Hello::Plain;
+                }
+                Err(error) => match wanted.in_the_clear().filter(|_| is_of_tls(&error)) {
+                    Some(clear) if wanted.start != Start::Never => {
+                        let why = said(error).to_string();
+                        warn!(event = "connection.clear", remote, why);
+                        (wanted, cleared) = (clear, true);
+                    }
+                    _ => return Err(said(error)),
+                },
             }
         }
+    }
+
+    /// One connection: dialled, secured, greeted.
+    async fn once(
+        &self,
+        wanted: &Wanted,
+        hello: Hello,
+    ) -> Result<Result<Connection, SessionError>, Said> {
+        let Self { shared, to, remote } = *self;
+        let clock = shared.world.clock.clone();
+        let until = clock.now() + shared.options.connect_timeout;
+        let dialling = shared.world.network.connect(to, source(shared, to.ip()));
+        let wire = connect(dialling, until).await;
+        let mut wire =
+            wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
+        let tls = Handshake { tls: shared.world.tls.clone(), wish: wanted.wish.clone() };
+        let security = match wanted.start {
+            Start::Never => Security::None,
+            Start::ByCommand if wanted.is_required => Security::Required,
+            Start::ByCommand => Security::IfOffered,
+            Start::Implicit => {
+                let until = clock.now() + shared.options.timeouts.handshake;
+                match tls.perform(wire, until).await {
+                    Ok(secured) => {
+                        wire = secured.wire;
+                        Security::Implicit(secured.facts)
+                    }
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        };
+        let opening = Opening { hello, security };
+        let session = Session::begun(shared.client_options.clone(), opening, clock.now());
+        let handshake_timeout = shared.options.timeouts.handshake;
+        Ok(Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await)
+    }
+}
+
+/// A session, and whether it is in the clear because TLS has failed.
+struct Opened {
+    connection: Connection,
+    cleared: bool,
+}
+
+/// Whether a new connection without TLS may do better.
+fn is_of_tls(error: &SessionError) -> bool {
+    match error {
+        SessionError::TlsFailed(_) | SessionError::Lost(Phase::StartTls | Phase::Handshake, _) => {
+            true
+        }
+        SessionError::Lost(..) | SessionError::Refused(..) | SessionError::NoTls => false,
+    }
+}
+
+/// What the client machine reports, in the words of `queue`.
+fn said(error: SessionError) -> Said {
+    match error {
+        SessionError::Refused(Phase::StartTls, reply) => {
+            Said::Insecure { topic: Topic(7, 10), what: format!("STARTTLS was refused: {reply}") }
+        }
+        SessionError::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
+        SessionError::Lost(step @ (Phase::StartTls | Phase::Handshake), lost) => {
+            Said::Insecure { topic: Topic(7, 5), what: format!("TLS failed at {step}: {lost}") }
+        }
+        SessionError::Lost(step, lost) => {
+            Said::Lost { step: step.to_string(), what: lost.to_string() }
+        }
+        SessionError::NoTls => Said::Insecure {
+            topic: Topic(7, 10),
+            what: "TLS is required, and the host does not offer it".to_owned(),
+        },
+        SessionError::TlsFailed(what) => Said::Insecure { topic: Topic(7, 5), what },
     }
 }
 

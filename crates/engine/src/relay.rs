@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{BodyType, ForwardPath, Topic};
+use mail::{BodyType, ForwardPath, TlsFacts, Topic};
 use queue::fate::Said;
+use queue::notify::Onward;
 use queue::route::NextHop;
 use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
@@ -58,7 +59,7 @@ impl<'a> Relay<'a> {
         while !left.is_empty() {
             let chunk: Vec<u32> = left.iter().copied().take(RECIPIENTS).collect();
             let reused = self.is_open();
-            let (remote, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
+            let (peer, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
                 Ok(transacted) => transacted,
                 Err(NoSession::Crowded(_)) if results.is_empty() => return Attempted::Crowded,
                 Err(NoSession::Crowded(ending) | NoSession::Failed(ending)) => {
@@ -73,11 +74,11 @@ impl<'a> Relay<'a> {
                     dialer = None;
                 } else if let Some(dialer) = &mut dialer {
                     let first = transacted.outcome.recipients.into_iter().next();
-                    dialer.failed(first.map_or_else(nothing, |result| ending(&remote, result)));
+                    dialer.failed(first.map_or_else(nothing, |result| ending(&peer, result)));
                 }
                 continue;
             }
-            let put_off = settle_chunk(&mut left, &mut results, &chunk, &remote, transacted);
+            let put_off = settle_chunk(&mut left, &mut results, &chunk, &peer, transacted);
             if put_off == chunk.len() {
                 // The server takes no recipient at all now: each was put off until later.
                 let none =
@@ -98,16 +99,16 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         job: &Job,
         chunk: &[u32],
-    ) -> Result<(String, Transacted), NoSession> {
+    ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
         let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
         let mut connection = self.connect(hop, dialer).await?;
         let transacted = connection.transact(transaction(job, chunk), &mut content).await;
-        let remote = connection.remote.clone();
+        let peer = Peer { remote: connection.remote.clone(), tls: connection.tls().cloned() };
         if transacted.usable {
             self.connection = Some(connection);
         }
-        Ok((remote, transacted))
+        Ok((peer, transacted))
     }
 
     /// The open connection, or a new one.
@@ -161,6 +162,12 @@ impl<'a> Relay<'a> {
     }
 }
 
+/// The other end of a transaction, for the record.
+struct Peer {
+    remote: String,
+    tls: Option<TlsFacts>,
+}
+
 /// Why there is no session to speak in.
 enum NoSession {
     /// What the recipients are to be told.
@@ -202,7 +209,7 @@ fn settle_chunk(
     left: &mut Vec<u32>,
     results: &mut Vec<(u32, Ending)>,
     chunk: &[u32],
-    remote: &str,
+    peer: &Peer,
     transacted: Transacted,
 ) -> usize {
     let fault = transacted.fault.as_ref().map(fault);
@@ -217,7 +224,7 @@ fn settle_chunk(
         left.retain(|other| other != number);
         let ending = match (&fault, result) {
             (Some(fault), _) => fault.clone(),
-            (None, Some(result)) => ending(remote, result),
+            (None, Some(result)) => ending(peer, result),
             (None, None) => nothing(),
         };
         results.push((*number, ending));
@@ -249,9 +256,10 @@ fn nothing() -> Ending {
 }
 
 /// What the client machine reports, in the words of `queue`.
-fn ending(remote: &str, result: RecipientResult) -> Ending {
+fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
-        RecipientResult::Taken(reply) => Said::Taken { reply },
+        // Nothing that was asked of reports has gone with it.
+        RecipientResult::Taken(reply) => Said::Taken { reply, onward: Onward::default() },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
         RecipientResult::Lost(step, lost) => {
@@ -265,5 +273,5 @@ fn ending(remote: &str, result: RecipientResult) -> Ending {
             Said::Unsendable { topic: Topic(3, 4), what }
         }
     };
-    Ending { said, remote: Some(remote.to_owned()) }
+    Ending { said, remote: Some(peer.remote.clone()), tls: peer.tls.clone() }
 }

@@ -1,15 +1,55 @@
-//! The content of a message as far as a mail system looks into it: where the header section ends,
-//! and a few of its fields (RFC 5322 §2.2). The body is never read.
+//! The content of a message: what a relay sees of it, and what a reader does.
 //!
-//! [`HeaderScanner`] follows content that streams past, in a few hundred octets of memory. [`Fields`]
-//! and [`split_head`] are for tools that hold a header section. All take what they are given: odd
-//! fields are no reason to refuse mail (RFC 5321 §3.7.2).
+//! A relay looks at the header section only (RFC 5322 §2.2). [`HeaderScanner`] follows content that
+//! streams past, in a few hundred octets of memory; [`Fields`] and [`split_head`] are for tools that
+//! hold a header section. All take what they are given: odd fields are no reason to refuse mail
+//! (RFC 5321 §3.7.2).
+//!
+//! A reader sees all of it. [`Letter`] is a tree of [`Part`]s over the octets, read charitably; what
+//! had to be guessed is told by [`Defects`]. [`Structure`](structure::Structure) finds the same
+//! tree in octets that stream past, [`transfer`] decodes and encodes bodies. A writer begins with
+//! [`compose`].
 
+mod address_list;
+pub mod charset;
+pub mod compose;
+mod date_time;
+mod defect;
+pub mod encoded_word;
+mod enriched;
+mod external;
+mod file_name;
+pub mod flowed;
+mod head;
+mod letter;
+mod lex;
+mod media;
+mod message_id;
+mod parameters;
+pub mod partial;
+mod reply;
+mod richtext;
 mod scanner;
+pub mod structure;
+pub mod transfer;
+mod view;
 
 use std::borrow::Cow;
 
+pub use address_list::{ADDRESSES_MAX, AddrSpec, Address, AddressList, NamedMailbox};
+pub use date_time::DateTime;
+pub use defect::{Defect, Defects, Text};
+pub use external::{Access, External, Protocol};
+pub use file_name::safe_file_name;
+pub use head::{Head, VALUE_MAX};
+pub use letter::{Letter, Part};
+pub use media::{Disposition, DispositionKind, Kind, MediaType};
+pub use message_id::{ID_MAX, IDS_MAX, MessageId, references_of_reply};
+pub use parameters::{Parameter, Parameters};
+pub use reply::{Reply, subject_of_reply};
 pub use scanner::{DELIVERED_TO_MAX, HeaderScanner};
+pub use structure::Shape;
+pub use view::{Item, Role, view};
 
 /// Splits content into its header section, line ends included, and its body, without the blank line
 /// between. Where a line is neither a field nor the continuation of one, the body begins there.

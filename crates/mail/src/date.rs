@@ -136,7 +136,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
 
-    /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-y.
+    /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-k, 5321-4.4-y, 5321-F.5-a.
     #[test]
     fn dates() {
         let rows: &[(u64, i32, &str)] = &[

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use mail::envelope::{MailParameters, Recipient, RecipientParameters};
 use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
+use mail::report::Action;
 use mail::{ForwardPath, ReversePath, TlsFacts};
 
 use codec::{Reader, Writer, number, read_as, text};
@@ -70,7 +71,7 @@ pub struct Origin {
     pub uid: Option<u32>,
     /// The login it authenticated with.
     pub login: Option<String>,
-    /// How its connection was secured; version, suite and group are kept.
+    /// How its connection was secured; version, suite, group and the peer's name are kept.
     pub tls: Option<TlsFacts>,
 }
 
@@ -117,6 +118,7 @@ mod stored {
     pub const VERSION: u64 = 1;
     pub const CIPHER: u64 = 2;
     pub const GROUP: u64 = 3;
+    pub const PEER: u64 = 4;
 }
 
 impl Stored {
@@ -161,13 +163,7 @@ impl Stored {
             out.text(stored::LOGIN, login);
         }
         if let Some(tls) = &self.origin.tls {
-            let mut inner = Writer::nested();
-            inner.text(stored::VERSION, &tls.version);
-            inner.text(stored::CIPHER, &tls.cipher);
-            if let Some(group) = &tls.group {
-                inner.text(stored::GROUP, group);
-            }
-            out.octets(stored::TLS, &inner.finish());
+            write_tls(stored::TLS, tls, out);
         }
     }
 
@@ -241,6 +237,19 @@ fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
     Ok(Recipient { path, parameters })
 }
 
+fn write_tls(tag: u64, tls: &TlsFacts, out: &mut Writer) {
+    let mut inner = Writer::nested();
+    inner.text(stored::VERSION, &tls.version);
+    inner.text(stored::CIPHER, &tls.cipher);
+    if let Some(group) = &tls.group {
+        inner.text(stored::GROUP, group);
+    }
+    if let Some(peer) = &tls.peer {
+        inner.text(stored::PEER, peer);
+    }
+    out.octets(tag, &inner.finish());
+}
+
 fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
     let mut reader = Reader::nested(octets);
     let mut facts = TlsFacts::default();
@@ -249,6 +258,7 @@ fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
             stored::VERSION => facts.version = text(field, "TLS version")?,
             stored::CIPHER => facts.cipher = text(field, "TLS suite")?,
             stored::GROUP => facts.group = Some(text(field, "TLS group")?),
+            stored::PEER => facts.peer = Some(text(field, "TLS peer")?),
             _ => {}
         }
     }
@@ -360,6 +370,12 @@ pub struct Attempt {
     pub explanation: String,
     /// The sender has been told of the delay, in this try or an earlier one.
     pub delay_reported: bool,
+    /// The sender has been told that the time is over that it gave (RFC 2852 §4.1.3).
+    pub overdue_reported: bool,
+    /// The mail is done with, and the sender is still to be told so: there was no room for the report.
+    pub owed: Option<Action>,
+    /// How the connection was secured; none in the clear. As much is kept as of [`Origin::tls`].
+    pub tls: Option<TlsFacts>,
 }
 
 /// The tags of [`Attempt`]; never reuse one.
@@ -373,6 +389,9 @@ mod attempt {
     pub const STATUS: u64 = 7;
     pub const EXPLANATION: u64 = 8;
     pub const DELAY_REPORTED: u64 = 9;
+    pub const OVERDUE_REPORTED: u64 = 11;
+    pub const OWED: u64 = 12;
+    pub const TLS: u64 = 10;
 }
 
 impl Attempt {
@@ -405,6 +424,18 @@ impl Attempt {
         if self.delay_reported {
             out.number(attempt::DELAY_REPORTED, 1);
         }
+        if self.overdue_reported {
+            out.number(attempt::OVERDUE_REPORTED, 1);
+        }
+        match self.owed {
+            Some(Action::Delivered) => out.number(attempt::OWED, 1),
+            Some(Action::Relayed) => out.number(attempt::OWED, 2),
+            Some(Action::Expanded) => out.number(attempt::OWED, 3),
+            Some(Action::Failed | Action::Delayed) | None => {}
+        }
+        if let Some(tls) = &self.tls {
+            write_tls(attempt::TLS, tls, &mut out);
+        }
         Bytes::from(out.finish())
     }
 
@@ -419,7 +450,8 @@ impl Attempt {
         let mut reader = Reader::record(octets)?;
         let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
         let (mut remote, mut step, mut status) = (None, None, None);
-        let (mut explanation, mut delay_reported) = (String::new(), false);
+        let (mut explanation, mut secured, mut owed) = (String::new(), None, None);
+        let (mut delay_reported, mut overdue_reported) = (false, false);
         while let Some((tag, field)) = reader.field()? {
             match tag {
                 attempt::AT => at = Some(time(field, "time")?),
@@ -436,6 +468,16 @@ impl Attempt {
                 }
                 attempt::EXPLANATION => explanation = text(field, "explanation")?,
                 attempt::DELAY_REPORTED => delay_reported = number(field, "delay mark")? != 0,
+                attempt::OVERDUE_REPORTED => overdue_reported = number(field, "time mark")? != 0,
+                attempt::OWED => {
+                    owed = match number(field, "report owed")? {
+                        1 => Some(Action::Delivered),
+                        2 => Some(Action::Relayed),
+                        3 => Some(Action::Expanded),
+                        _ => None,
+                    }
+                }
+                attempt::TLS => secured = Some(tls(field)?),
                 _ => {}
             }
         }
@@ -447,6 +489,9 @@ impl Attempt {
             status,
             explanation,
             delay_reported,
+            overdue_reported,
+            owed,
+            tls: secured,
         }))
     }
 }

@@ -20,6 +20,36 @@ use crate::domains::DomainTable;
 /// The port of SMTP between hosts (RFC 5321 §4.5.4.2).
 pub const SMTP_PORT: u16 = 25;
 
+/// The port of submissions over TLS (RFC 8314 §3.3).
+pub const SMTPS_PORT: u16 = 465;
+
+/// How a configured host is spoken to.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Service {
+    /// SMTP, secured by STARTTLS or not at all.
+    #[default]
+    Smtp,
+    /// SMTP over TLS from the first octet on (RFC 8314 §3).
+    Smtps,
+}
+
+impl Service {
+    /// Its word in a transport.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Smtps => "smtps",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Smtp => SMTP_PORT,
+            Self::Smtps => SMTPS_PORT,
+        }
+    }
+}
+
 /// The host of a next hop.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Host {
@@ -46,6 +76,7 @@ pub enum HostLookup {
 /// | `local` | into a mailbox of this host; only domains in `local.domains` have any |
 /// | `smtp:mailhost`, `smtp:mailhost:2525` | to the exchangers of `mailhost`, or to itself if it has none |
 /// | `smtp:[mailhost]`, `smtp:[mailhost]:2525` | to the addresses of `mailhost`, its MX records ignored |
+/// | `smtps:…` | the same with TLS from the first octet on, at port 465 unless another is named |
 /// | `smtp:[192.0.2.1]`, `smtp:[IPv6:2001:db8::1]:2525` | to this address |
 ///
 /// A name without brackets is treated like a domain, exchangers first, so that a site can move or
@@ -60,6 +91,8 @@ pub enum Transport {
     Local,
     /// A fixed host.
     Host {
+        /// How it is spoken to.
+        service: Service,
         /// Which.
         host: Host,
         /// Its port.
@@ -73,7 +106,9 @@ pub enum Transport {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TransportError {
     /// Not `mx`, `local` or `smtp:`.
-    #[error("`{0}` is no transport; expected `mx`, `local`, `smtp:host` or `smtp:[address]:port`")]
+    #[error(
+        "`{0}` is no transport; expected `mx`, `local`, `smtp:host`, `smtp:[address]:port` or `smtps:…`"
+    )]
     Unknown(String),
     /// Has its place, but no code yet.
     #[error("the transport `{0}:` is not available yet; use `mx`, `local` or `smtp:`")]
@@ -96,7 +131,8 @@ impl FromStr for Transport {
             _ => {}
         }
         match text.split_once(':') {
-            Some(("smtp", rest)) => host(rest),
+            Some(("smtp", rest)) => host(Service::Smtp, rest),
+            Some(("smtps", rest)) => host(Service::Smtps, rest),
             Some(("lmtp", _)) => Err(TransportError::NotYet("lmtp")),
             Some(("pipe", _)) => Err(TransportError::NotYet("pipe")),
             _ => Err(TransportError::Unknown(text.to_owned())),
@@ -104,33 +140,33 @@ impl FromStr for Transport {
     }
 }
 
-/// What follows `smtp:`.
-fn host(text: &str) -> Result<Transport, TransportError> {
+/// What follows `smtp:` or `smtps:`.
+fn host(service: Service, text: &str) -> Result<Transport, TransportError> {
     let wrong = || TransportError::Host(text.to_owned());
     if let Some(rest) = text.strip_prefix('[') {
         let (inner, after) = rest.split_once(']').ok_or_else(wrong)?;
         let port = match after.strip_prefix(':') {
             Some(digits) => port(digits)?,
-            None if after.is_empty() => SMTP_PORT,
+            None if after.is_empty() => service.port(),
             None => return Err(wrong()),
         };
         let host = match address(inner) {
             Some(address) => Host::Address(address),
             None => Host::Name(inner.parse().map_err(|_| wrong())?),
         };
-        return Ok(Transport::Host { host, port, lookup: HostLookup::Addresses });
+        return Ok(Transport::Host { service, host, port, lookup: HostLookup::Addresses });
     }
     let (name, port) = match text.split_once(':') {
         Some((name, digits)) if !digits.contains(':') => (name, port(digits)?),
         Some(_) => return Err(wrong()),
-        None => (text, SMTP_PORT),
+        None => (text, service.port()),
     };
     if let Some(address) = address(name) {
         let host = Host::Address(address);
-        return Ok(Transport::Host { host, port, lookup: HostLookup::Addresses });
+        return Ok(Transport::Host { service, host, port, lookup: HostLookup::Addresses });
     }
     let host = Host::Name(name.parse().map_err(|_| wrong())?);
-    Ok(Transport::Host { host, port, lookup: HostLookup::Mx })
+    Ok(Transport::Host { service, host, port, lookup: HostLookup::Mx })
 }
 
 /// An address with or without the `IPv6:` of a literal.
@@ -157,21 +193,25 @@ impl fmt::Display for Transport {
         match self {
             Self::Mx => f.write_str("mx"),
             Self::Local => f.write_str("local"),
-            Self::Host { host, port, lookup } => write_host(f, host, *port, *lookup),
+            Self::Host { service, host, port, lookup } => {
+                write_host(f, *service, host, *port, *lookup)
+            }
         }
     }
 }
 
 fn write_host(
     f: &mut fmt::Formatter<'_>,
+    service: Service,
     host: &Host,
     port: u16,
     lookup: HostLookup,
 ) -> fmt::Result {
+    let word = service.word();
     match (host, lookup) {
-        (Host::Name(name), HostLookup::Mx) => write!(f, "smtp:{}:{port}", lower(name)),
-        (Host::Name(name), HostLookup::Addresses) => write!(f, "smtp:[{}]:{port}", lower(name)),
-        (Host::Address(address), _) => write!(f, "smtp:{}:{port}", Literal::Ip(*address)),
+        (Host::Name(name), HostLookup::Mx) => write!(f, "{word}:{}:{port}", lower(name)),
+        (Host::Name(name), HostLookup::Addresses) => write!(f, "{word}:[{}]:{port}", lower(name)),
+        (Host::Address(address), _) => write!(f, "{word}:{}:{port}", Literal::Ip(*address)),
     }
 }
 
@@ -188,6 +228,8 @@ pub enum NextHop {
     Exchangers(DomainName),
     /// One host.
     Host {
+        /// How it is spoken to.
+        service: Service,
         /// Which.
         host: Host,
         /// Its port.
@@ -198,6 +240,14 @@ pub enum NextHop {
 }
 
 impl NextHop {
+    /// How its hosts are spoken to.
+    pub fn service(&self) -> Service {
+        match self {
+            Self::Local | Self::Exchangers(_) => Service::Smtp,
+            Self::Host { service, .. } => *service,
+        }
+    }
+
     /// The name of its queue: `local`, `mx:example.org`, `smtp:[mailhost]:25`, … It is stored in
     /// the spool, so it must not change; [`parse`](Self::parse) reads it.
     pub fn queue_name(&self) -> String {
@@ -218,7 +268,9 @@ impl NextHop {
         }
         match name.parse()? {
             Transport::Local => Ok(Self::Local),
-            Transport::Host { host, port, lookup } => Ok(Self::Host { host, port, lookup }),
+            Transport::Host { service, host, port, lookup } => {
+                Ok(Self::Host { service, host, port, lookup })
+            }
             Transport::Mx => Err(TransportError::Unknown(name.to_owned())),
         }
     }
@@ -229,7 +281,9 @@ impl fmt::Display for NextHop {
         match self {
             Self::Local => f.write_str("local"),
             Self::Exchangers(domain) => write!(f, "mx:{domain}"),
-            Self::Host { host, port, lookup } => write_host(f, host, *port, *lookup),
+            Self::Host { service, host, port, lookup } => {
+                write_host(f, *service, host, *port, *lookup)
+            }
         }
     }
 }
@@ -309,8 +363,9 @@ fn by_rule(rule: &Rule, domain: &DomainName, text: String) -> Routed {
     let next_hop = match &rule.transport {
         Transport::Mx => NextHop::Exchangers(domain.clone()),
         Transport::Local => NextHop::Local,
-        Transport::Host { host, port, lookup } => {
-            NextHop::Host { host: host.clone(), port: *port, lookup: *lookup }
+        Transport::Host { service, host, port, lookup } => {
+            let (service, port, lookup) = (*service, *port, *lookup);
+            NextHop::Host { service, host: host.clone(), port, lookup }
         }
     };
     let text = format!("{text}: {}", rule.transport);
@@ -326,14 +381,20 @@ fn route_literal(routes: &Routes, access: &Access, literal: &Literal) -> Routed 
     match (&routes.default.transport, literal) {
         (Transport::Mx, Literal::Ip(address)) => Routed {
             next_hop: NextHop::Host {
+                service: Service::Smtp,
                 host: Host::Address(*address),
                 port: SMTP_PORT,
                 lookup: HostLookup::Addresses,
             },
             reason: Reason::new(format!("{literal} is an address: no DNS")),
         },
-        (Transport::Host { host, port, lookup }, _) => Routed {
-            next_hop: NextHop::Host { host: host.clone(), port: *port, lookup: *lookup },
+        (Transport::Host { service, host, port, lookup }, _) => Routed {
+            next_hop: NextHop::Host {
+                service: *service,
+                host: host.clone(),
+                port: *port,
+                lookup: *lookup,
+            },
             reason: Reason::new(format!("the default route: {}", routes.default.transport))
                 .from_rule(routes.default.source.clone()),
         },

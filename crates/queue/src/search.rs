@@ -175,7 +175,7 @@ impl Search {
                 search.fail(5, Topic(3, 5), "local mail was to be sent to another host".to_owned());
             }
             NextHop::Exchangers(domain) => search.ask_exchangers(domain.ascii()),
-            NextHop::Host { host, port, lookup } => {
+            NextHop::Host { host, port, lookup, .. } => {
                 search.port = *port;
                 search.configured = true;
                 search.start_host(host, *lookup);

@@ -67,7 +67,8 @@ pub async fn send(
                 session.handle(input, clock.now());
             }
             Output::Done(outcome) => sent = outcome.recipients.iter().map(known).collect(),
-            Output::Failed(_) => {}
+            // The session was not told to secure itself.
+            Output::StartTls | Output::Failed(_) => {}
             Output::Close => return sent,
             Output::Wait(until) => match timeout_at(until.into(), wire.read(&mut buffer)).await {
                 Err(_) => session.handle(Input::Tick, clock.now()),

@@ -3,14 +3,17 @@
 
 mod booking;
 mod destination;
+mod expand;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;
 mod reuse;
 mod script;
 mod secured;
+mod security;
 mod spool;
 mod world;

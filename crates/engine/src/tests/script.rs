@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use mail::TlsFacts;
 use parking_lot::Mutex;
 use tokio::io::{
-    AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+    ReadBuf, duplex,
 };
 use tokio::time::{sleep, timeout};
 
-use crate::doors::{Doing, Network, Wire};
+use crate::doors::{Doing, Network, Secured, Tls, TlsCheck, TlsFailure, TlsWish, Wire};
 
 /// Octets under way in one direction.
 const WINDOW: usize = 16 * 1024;
@@ -93,7 +95,7 @@ impl Net {
                 }
                 "octets" => {
                     let mut octets = vec![0; rest.parse().unwrap()];
-                    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut octets).await.is_ok()
+                    stream.read_exact(&mut octets).await.is_ok()
                 }
                 "close" => return,
                 _ => panic!("{line}"),
@@ -153,6 +155,56 @@ impl Network for Net {
 
     fn own_addresses(&self) -> Vec<IpAddr> {
         vec![IpAddr::from([192, 0, 2, 200])]
+    }
+}
+
+/// Handshakes that scripts can follow: the client says `TLS name check`, the server `ok` or why not.
+pub(crate) struct ScriptedTls;
+
+impl Tls for ScriptedTls {
+    fn accept(&self, _: Box<dyn Wire>) -> Doing<'_, Result<Secured, TlsFailure>> {
+        Box::pin(async { Err(TlsFailure::Handshake("no script does that".to_owned())) })
+    }
+
+    fn connect<'a>(
+        &'a self,
+        mut wire: Box<dyn Wire>,
+        wish: &'a TlsWish,
+    ) -> Doing<'a, Result<Secured, TlsFailure>> {
+        Box::pin(async move {
+            let name = wish.server_name.as_ref().map_or("-", |name| name.as_str());
+            let check = match &wish.check {
+                TlsCheck::Nothing => "anyone".to_owned(),
+                TlsCheck::Names(names) => {
+                    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" or ")
+                }
+                TlsCheck::Dane { .. } => "dane".to_owned(),
+            };
+            let failed = |error: io::Error| TlsFailure::Handshake(error.to_string());
+            let hello = format!("TLS {name} {check}\r\n");
+            wire.write_all(hello.as_bytes()).await.map_err(failed)?;
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n") {
+                answer.push(wire.read_u8().await.map_err(failed)?);
+            }
+            match String::from_utf8_lossy(&answer).trim_end() {
+                "ok" => Ok(Secured { wire, facts: facts() }),
+                why => Err(TlsFailure::Certificate(why.to_owned())),
+            }
+        })
+    }
+
+    fn can_accept(&self) -> bool {
+        false
+    }
+}
+
+/// What such a handshake shows.
+pub(crate) fn facts() -> TlsFacts {
+    TlsFacts {
+        version: "TLSv1.3".to_owned(),
+        cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+        ..TlsFacts::default()
     }
 }
 

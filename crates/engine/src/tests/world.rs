@@ -16,12 +16,12 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
-use super::script::Net;
+use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
     Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
 };
-use crate::{Accepted, Engine, Listed, Options, Refusal};
+use crate::{Accepted, Engine, Listed, Options, Refusal, TlsLevel};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -211,8 +211,10 @@ pub(crate) fn options() -> Options {
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
+        lockout: queue::lockout::Limits::default(),
         destination_connections: 3,
         outbound_port: 25,
+        outbound_tls: TlsLevel::Opportunistic,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
@@ -228,7 +230,7 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
-        Self::with_tls(options, Arc::new(crate::doors::NoTls))
+        Self::with_tls(options, Arc::new(ScriptedTls))
     }
 
     /// The same, with a way to secure connections.
@@ -264,8 +266,6 @@ impl Scene {
         to: &[&str],
         content: &str,
     ) -> Result<Accepted, Refusal> {
-        let mut inlet = self.engine.begin().await?;
-        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         let recipient = |path: &&str| Recipient {
             path: format!("<{path}>").parse().unwrap(),
             parameters: RecipientParameters::default(),
@@ -275,6 +275,17 @@ impl Scene {
             parameters: MailParameters::default(),
             recipients: to.iter().map(recipient).collect(),
         };
+        self.submit(envelope, content).await
+    }
+
+    /// The same with an envelope of its own.
+    pub(crate) async fn submit(
+        &self,
+        envelope: Envelope,
+        content: &str,
+    ) -> Result<Accepted, Refusal> {
+        let mut inlet = self.engine.begin().await?;
+        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         inlet.finish(envelope, Origin::default()).await
     }
 

@@ -168,6 +168,8 @@ impl Driver<'_> {
             Output::WantContent => self.give_content(),
             Output::Done(outcome) => self.record(outcome.recipients),
             Output::Failed(error) => self.failed = Some(error),
+            // The session was not told to secure itself.
+            Output::StartTls => {}
             Output::Close => return false,
             Output::Wait(until) => self.read(until),
         }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use engine::TlsLevel;
+
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
 use super::reader::Section;
@@ -14,6 +16,18 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "port",
             default: Shown::Value("25"),
             text: "The port of exchangers. Another one than 25 only in a world of your own.",
+        },
+        OptionDoc {
+            key: "tls",
+            default: Shown::Value("\"opportunistic\""),
+            text: "How connections to other hosts are secured, at the least:\n\
+                   \"opportunistic\"  by STARTTLS where it is offered, with any certificate; in the clear where it\n\
+                   \u{20}                is not, or where it fails\n\
+                   \"required\"       with any certificate, or the mail waits\n\
+                   \"verify\"         with a certificate of the host or the domain, or the mail waits\n\
+                   \"none\"           never\n\
+                   Of the Internet at large nothing more than \"opportunistic\" can be expected. A route\n\
+                   \"smtps:HOST\" is always secured and verified.",
         },
         OptionDoc {
             key: "source",
@@ -35,6 +49,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
 pub struct Outbound {
     /// The port of exchangers.
     pub port: u16,
+    /// How connections are secured at the least.
+    pub tls: TlsLevel,
     /// The addresses to connect from, at most one of each family.
     pub source: Vec<Sourced<IpAddr>>,
     /// Outside addresses that are us.
@@ -46,6 +62,22 @@ impl Outbound {
     pub fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
         self.source.iter().map(|source| source.value).find(|own| own.is_ipv4() == to.is_ipv4())
     }
+}
+
+fn read_tls(section: &Section<'_>) -> TlsLevel {
+    let Some(value) = section.get("tls") else { return TlsLevel::default() };
+    let level = match value.text() {
+        None => None,
+        Some("none") => Some(TlsLevel::None),
+        Some("opportunistic") => Some(TlsLevel::Opportunistic),
+        Some("required") => Some(TlsLevel::Required),
+        Some("verify") => Some(TlsLevel::Verified),
+        Some(_) => value.wrong(
+            "\"none\", \"opportunistic\", \"required\" or \"verify\"",
+            "remove the key: TLS is used where it is offered",
+        ),
+    };
+    level.unwrap_or_default()
 }
 
 pub(super) fn read(section: &Section<'_>) -> Outbound {
@@ -60,6 +92,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
     }
     Outbound {
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
+        tls: read_tls(section),
         source,
         own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),
     }

@@ -14,7 +14,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     name: "route",
     text: "How mail for other domains goes on. Keys are domains, \".example.org\" for all below one; the\n\
            longest that fits counts. Values: \"mx\" asks DNS; \"smtp:HOST\" gives everything to one host,\n\
-           named, or by address in brackets, \"smtp:[192.0.2.1]:2525\".",
+           named, or by address in brackets, \"smtp:[192.0.2.1]:2525\"; \"smtps:HOST\" does so over TLS from\n\
+           the first octet on, at port 465, and wants a good certificate.",
     options: &[OptionDoc {
         key: "default",
         default: Shown::Value("\"mx\""),
@@ -78,7 +79,8 @@ fn read_target(value: &Value<'_>) -> Option<Sourced<String>> {
 }
 
 fn is_target(text: &str) -> bool {
-    text == "mx" || text.strip_prefix("smtp:").is_some_and(is_host_with_port)
+    let host = text.strip_prefix("smtp:").or_else(|| text.strip_prefix("smtps:"));
+    text == "mx" || host.is_some_and(is_host_with_port)
 }
 
 fn is_host_with_port(text: &str) -> bool {
@@ -126,6 +128,8 @@ mod tests {
             "smtp:[IPv6:2001:db8::1]:25",
             "smtp:[::1]",
             "smtp:[hub.example]",
+            "smtps:hub.example",
+            "smtps:[hub.example]:4650",
         ];
         for text in good {
             assert!(is_target(text), "{text}");

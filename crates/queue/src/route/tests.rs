@@ -17,6 +17,10 @@ fn transports() {
         ("smtp:192.0.2.1", Ok("smtp:[192.0.2.1]:25")),
         ("smtp:[2001:db8::1]", Ok("smtp:[IPv6:2001:db8::1]:25")),
         ("smtp:[ipv6:2001:DB8::1]:587", Ok("smtp:[IPv6:2001:db8::1]:587")),
+        ("smtps:mailhost", Ok("smtps:mailhost:465")),
+        ("smtps:[mailhost]:4650", Ok("smtps:[mailhost]:4650")),
+        ("smtps:[192.0.2.1]", Ok("smtps:[192.0.2.1]:465")),
+        ("smtps:", Err("is not a host name")),
         ("smtp:2001:db8::1", Err("IPv6 addresses need brackets")),
         ("smtp:mailhost:0", Err("`0` is not a port")),
         ("smtp:mailhost:65536", Err("`65536` is not a port")),
@@ -55,6 +59,8 @@ fn queue_names() {
         "smtp:[mailhost]:25",
         "smtp:[192.0.2.1]:2525",
         "smtp:[IPv6:2001:db8::1]:25",
+        "smtps:mailhost:465",
+        "smtps:[192.0.2.1]:465",
     ];
     for name in names {
         assert_eq!(NextHop::parse(name).map(|hop| hop.queue_name()).as_deref(), Ok(name));

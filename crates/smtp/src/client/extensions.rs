@@ -34,6 +34,11 @@ impl Extensions {
         self.offers("8BITMIME")
     }
 
+    /// STARTTLS (RFC 3207).
+    pub fn starttls(&self) -> bool {
+        self.offers("STARTTLS")
+    }
+
     /// ENHANCEDSTATUSCODES (RFC 2034).
     pub fn enhanced_status_codes(&self) -> bool {
         self.offers("ENHANCEDSTATUSCODES")

@@ -5,13 +5,15 @@
 //!
 //! Connection, session and transaction are three values: `connection` is as long as the socket,
 //! what the server offered as long as the session, `Progress` as the transaction. Where to
-//! connect, what to try again and when is the caller's to decide.
+//! connect, what to try again and when is the caller's to decide, and so is how much a session must
+//! be worth before mail is trusted to it: an [`Opening`] says whether it is to be secured.
 
 mod connection;
 mod extensions;
 mod progress;
 mod replies;
 mod session;
+mod starttls;
 mod stuffing;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,7 @@ mod words;
 
 use std::time::{Duration, Instant};
 
-use mail::{BodyType, ForwardPath, Reply, ReversePath};
+use mail::{BodyType, ForwardPath, Reply, ReversePath, TlsFacts};
 
 pub use extensions::Extensions;
 pub use session::Session;
@@ -29,8 +31,10 @@ pub use session::Session;
 pub struct Timeouts {
     /// For the greeting: 5 minutes.
     pub greeting: Duration,
-    /// For the reply to EHLO or HELO: 5 minutes.
+    /// For the reply to EHLO, HELO or STARTTLS: 5 minutes.
     pub hello: Duration,
+    /// For the TLS handshake: 1 minute. The caller keeps to it, as the wire is out of our hands.
+    pub handshake: Duration,
     /// For the reply to MAIL: 5 minutes.
     pub mail: Duration,
     /// For the reply to RCPT: 5 minutes.
@@ -51,6 +55,7 @@ impl Default for Timeouts {
         Self {
             greeting: minutes(5),
             hello: minutes(5),
+            handshake: minutes(1),
             mail: minutes(5),
             recipient: minutes(5),
             data: minutes(2),
@@ -68,6 +73,39 @@ pub struct SessionOptions {
     pub hostname: String,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// How a session begins, before the first transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// With which command.
+    pub hello: Hello,
+    /// Whether the connection is secured first.
+    pub security: Security,
+}
+
+/// The command a session is opened with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Hello {
+    /// EHLO, and HELO where it is not known.
+    #[default]
+    Extended,
+    /// HELO, for a server that closed the connection after EHLO.
+    Plain,
+}
+
+/// What is wanted of the connection (RFC 3207).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Security {
+    /// Nothing: STARTTLS is not said.
+    #[default]
+    None,
+    /// STARTTLS where it is offered; where it is not, or is refused, the session goes on without.
+    IfOffered,
+    /// STARTTLS, or no session.
+    Required,
+    /// The connection is secured already, before the greeting (RFC 8314 §3).
+    Implicit(TlsFacts),
 }
 
 /// One message for the host at the other end.
@@ -101,6 +139,10 @@ pub enum Input<'a> {
     /// What was given by `Send` or `SendContent` has gone out; restarts the clock of the reply or
     /// of the content block that is waited for.
     Sent,
+    /// The handshake after [`Output::StartTls`] is done.
+    Secured(TlsFacts),
+    /// It failed, with this reason; the connection is of no use any more.
+    TlsFailed(String),
     /// No more transactions; only after [`Output::Ready`].
     Quit,
     /// The moment of the last [`Output::Wait`] has passed.
@@ -116,6 +158,9 @@ pub enum Output {
     Send(Vec<u8>),
     /// Write these octets: content, stuffed; at most 64 KiB.
     SendContent(Vec<u8>),
+    /// Write what was given before, then begin a TLS handshake as client; [`Input::Secured`] or
+    /// [`Input::TlsFailed`] tells what came of it. Nothing that was read before counts after it.
+    StartTls,
     /// The session takes a transaction or Quit.
     Ready,
     /// Give the next chunk of content.
@@ -138,6 +183,10 @@ pub enum Step {
     Greeting,
     /// EHLO or HELO.
     Hello,
+    /// STARTTLS.
+    StartTls,
+    /// The TLS handshake.
+    Handshake,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -165,6 +214,9 @@ pub enum Lost {
     TimedOut,
     /// A reply that is none (not three digits, endless, of mixed codes). Its beginning is kept.
     Nonsense(String),
+    /// More octets came with the reply to STARTTLS: somebody speaks for the server in the clear what
+    /// is to be taken for the first replies of the secured session.
+    Injected,
     /// We cut it: our own content failed.
     Aborted,
 }
@@ -197,11 +249,18 @@ pub struct Outcome {
 /// Why there is no session to speak in.
 ///
 /// `Lost(Step::Hello, Lost::Closed)`: some servers close the connection after an EHLO they do not
-/// know; a new one may be opened with [`Session::hello_only`], once (RFC 5321 §3.2).
+/// know; a new one may be opened with [`Hello::Plain`], once (RFC 5321 §3.2).
+///
+/// `Lost` at [`Step::StartTls`] or [`Step::Handshake`], and `TlsFailed`: where nothing forbids it a
+/// new connection may do without TLS, once (RFC 7435).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SessionError {
     /// The greeting, EHLO, HELO or RSET was answered with 4yz or 5yz, or 421 came unasked.
     Refused(Step, Reply),
     /// The connection was lost.
     Lost(Step, Lost),
+    /// TLS is required and not offered.
+    NoTls,
+    /// The handshake failed, for this reason.
+    TlsFailed(String),
 }

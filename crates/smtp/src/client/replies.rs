@@ -34,6 +34,11 @@ impl Replies {
         self.inbox.extend_from_slice(octets);
     }
 
+    /// Whether octets are left that no reply has used.
+    pub(super) fn has_more(&self) -> bool {
+        !self.inbox.is_empty() || self.code.is_some()
+    }
+
     /// The next complete reply.
     pub(super) fn next(&mut self) -> Option<Result<Reply, Nonsense>> {
         loop {

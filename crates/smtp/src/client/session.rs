@@ -1,27 +1,33 @@
 //! The dialogue of one connection: greeting, EHLO or HELO, transactions, QUIT.
 //!
-//! STARTTLS and AUTH will stand between [`Phase::Hello`] and [`Phase::Idle`], BDAT beside
-//! [`Phase::Content`].
+//! What stands between [`Phase::Hello`] and [`Phase::Idle`] has its own file: `starttls`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mail::{Reply, Severity};
+use mail::{Reply, Severity, TlsFacts};
 
 use super::connection::Connection;
 use super::extensions::Extensions;
 use super::progress::{Progress, Verdict};
 use super::replies::Nonsense;
 use super::stuffing::{FINAL_DOT, Stuffing};
-use super::{Input, Lost, Outcome, Output, SessionError, SessionOptions, Step, Transaction};
+use super::{
+    Hello, Input, Lost, Opening, Outcome, Output, Security, SessionError, SessionOptions, Step,
+    Transaction,
+};
 
 /// What the session is at: whose turn it is, and what the next reply belongs to.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// Nothing is said before the server has spoken (RFC 5321 §4.3.1).
     Greeting,
     /// EHLO was sent, or HELO.
     Hello { extended: bool },
+    /// STARTTLS was sent.
+    StartTls,
+    /// The wire is in the hands of TLS.
+    Handshake,
     /// Between transactions.
     Idle,
     /// MAIL, RCPT and DATA.
@@ -41,22 +47,35 @@ enum Phase {
 /// One session of a client.
 pub struct Session {
     options: Arc<SessionOptions>,
-    connection: Connection,
-    /// Whether to begin with EHLO.
-    extended: bool,
-    extensions: Extensions,
-    peer_name: Option<String>,
-    phase: Phase,
+    pub(super) connection: Connection,
+    hello: Hello,
+    pub(super) security: Security,
+    /// What is known of the secured connection.
+    pub(super) tls: Option<TlsFacts>,
+    pub(super) extensions: Extensions,
+    pub(super) peer_name: Option<String>,
+    pub(super) phase: Phase,
     /// Quit was asked for before its time.
     quit: bool,
 }
 
 impl Session {
-    /// A session on a connection that was just opened.
+    /// A session on a connection that was just opened, in the clear.
     pub fn new(options: Arc<SessionOptions>, now: Instant) -> Self {
+        Self::begun(options, Opening::default(), now)
+    }
+
+    /// A session on a connection that was just opened, which begins as `opening` says.
+    pub fn begun(options: Arc<SessionOptions>, opening: Opening, now: Instant) -> Self {
+        let tls = match &opening.security {
+            Security::Implicit(facts) => Some(facts.clone()),
+            Security::None | Security::IfOffered | Security::Required => None,
+        };
         Self {
             connection: Connection::new(now + options.timeouts.greeting),
-            extended: true,
+            hello: opening.hello,
+            security: opening.security,
+            tls,
             extensions: Extensions::default(),
             peer_name: None,
             phase: Phase::Greeting,
@@ -65,14 +84,14 @@ impl Session {
         }
     }
 
-    /// A session that begins with HELO, for a server that closed the connection after EHLO.
-    pub fn hello_only(options: Arc<SessionOptions>, now: Instant) -> Self {
-        Self { extended: false, ..Self::new(options, now) }
-    }
-
     /// What the server offers; nothing before EHLO is answered, and after HELO.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
+    }
+
+    /// What is known of the secured connection; none in the clear.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_ref()
     }
 
     /// What the server calls itself: the first word of its greeting, then of its reply to EHLO.
@@ -91,6 +110,8 @@ impl Session {
             Input::Content(octets) => self.content(octets, now),
             Input::ContentEnd => self.content_end(now),
             Input::Abort => self.lose(Lost::Aborted),
+            Input::Secured(facts) => self.secured(facts, now),
+            Input::TlsFailed(reason) => self.tls_failed(reason),
             Input::Sent => self.wait(now),
             Input::Quit if matches!(self.phase, Phase::Idle) => self.send_quit(now),
             Input::Quit => self.quit = true,
@@ -105,6 +126,9 @@ impl Session {
     }
 
     fn read(&mut self, octets: &[u8], now: Instant) {
+        if matches!(self.phase, Phase::Handshake) {
+            return self.lose(Lost::Injected);
+        }
         self.connection.replies.extend(octets);
         while !self.connection.is_closed() {
             match self.connection.replies.next() {
@@ -123,6 +147,7 @@ impl Session {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Greeting => self.greeted(reply, now),
             Phase::Hello { extended } => self.hello_replied(reply, extended, now),
+            Phase::StartTls => self.starttls_replied(reply, now),
             Phase::Envelope(progress) => self.envelope_replied(progress, reply, now),
             Phase::Content(progress, _) => self.interrupted(progress, &reply),
             Phase::Dot(progress) => self.dot_replied(progress, reply, now),
@@ -130,7 +155,7 @@ impl Session {
             Phase::Reset if reply.is_success() => self.ready(now),
             Phase::Reset => self.refused(Step::Reset, reply, now),
             // Nobody asked.
-            Phase::Idle => self.lose(Lost::Nonsense(reply.to_string())),
+            Phase::Idle | Phase::Handshake => self.lose(Lost::Nonsense(reply.to_string())),
             Phase::Quit => self.connection.close(),
         }
     }
@@ -138,13 +163,13 @@ impl Session {
     fn greeted(&mut self, reply: Reply, now: Instant) {
         self.note_peer(&reply);
         match reply.severity() {
-            Severity::Success => self.send_hello(self.extended, now),
+            Severity::Success => self.send_hello(self.hello == Hello::Extended, now),
             Severity::Intermediate => self.lose_at(Step::Greeting, nonsense(&reply)),
             Severity::Transient | Severity::Permanent => self.refused(Step::Greeting, reply, now),
         }
     }
 
-    fn send_hello(&mut self, extended: bool, now: Instant) {
+    pub(super) fn send_hello(&mut self, extended: bool, now: Instant) {
         let verb = if extended { "EHLO" } else { "HELO" };
         self.send(format!("{verb} {}\r\n", self.options.hostname).into_bytes());
         self.enter(Phase::Hello { extended }, now);
@@ -160,11 +185,22 @@ impl Session {
                     let offered = reply.text().get(1..).unwrap_or_default();
                     self.extensions = Extensions::parse(offered);
                 }
-                self.ready(now);
+                self.greeted_each_other(now);
             }
             Severity::Intermediate => self.lose_at(Step::Hello, nonsense(&reply)),
             Severity::Permanent if extended && !is_meant => self.send_hello(false, now),
             Severity::Transient | Severity::Permanent => self.refused(Step::Hello, reply, now),
+        }
+    }
+
+    /// Secures the connection where that is wanted, before anything else is said.
+    fn greeted_each_other(&mut self, now: Instant) {
+        match (&self.security, &self.tls) {
+            (Security::Required, None) if !self.extensions.starttls() => self.no_tls(now),
+            (Security::Required | Security::IfOffered, None) if self.extensions.starttls() => {
+                self.send_starttls(now);
+            }
+            _ => self.ready(now),
         }
     }
 
@@ -176,7 +212,7 @@ impl Session {
     }
 
     /// A transaction can begin.
-    fn ready(&mut self, now: Instant) {
+    pub(super) fn ready(&mut self, now: Instant) {
         if self.quit {
             return self.send_quit(now);
         }
@@ -292,13 +328,13 @@ impl Session {
         self.enter(Phase::Reset, now);
     }
 
-    fn send_quit(&mut self, now: Instant) {
+    pub(super) fn send_quit(&mut self, now: Instant) {
         self.send(b"QUIT\r\n".to_vec());
         self.enter(Phase::Quit, now);
     }
 
     /// There is no session to speak in; QUIT is said nevertheless (RFC 5321 §4.1.1.10, §4.1.4).
-    fn refused(&mut self, step: Step, reply: Reply, now: Instant) {
+    pub(super) fn refused(&mut self, step: Step, reply: Reply, now: Instant) {
         self.connection.give(Output::Failed(SessionError::Refused(step, reply)));
         self.send_quit(now);
     }
@@ -333,13 +369,13 @@ impl Session {
         }
     }
 
-    fn lose(&mut self, lost: Lost) {
+    pub(super) fn lose(&mut self, lost: Lost) {
         let step = self.step();
         self.lose_at(step, lost);
     }
 
     /// The connection is of no use any more.
-    fn lose_at(&mut self, step: Step, lost: Lost) {
+    pub(super) fn lose_at(&mut self, step: Step, lost: Lost) {
         match std::mem::replace(&mut self.phase, Phase::Quit) {
             Phase::Envelope(mut progress)
             | Phase::Content(mut progress, _)
@@ -361,11 +397,11 @@ impl Session {
         self.connection.close();
     }
 
-    fn send(&mut self, commands: Vec<u8>) {
+    pub(super) fn send(&mut self, commands: Vec<u8>) {
         self.connection.give(Output::Send(commands));
     }
 
-    fn enter(&mut self, phase: Phase, now: Instant) {
+    pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
         self.phase = phase;
         self.wait(now);
     }
@@ -380,7 +416,8 @@ impl Session {
         let timeouts = &self.options.timeouts;
         match self.step() {
             Step::Greeting => timeouts.greeting,
-            Step::Hello | Step::Idle => timeouts.hello,
+            Step::Hello | Step::StartTls | Step::Idle => timeouts.hello,
+            Step::Handshake => timeouts.handshake,
             Step::Mail => timeouts.mail,
             Step::Recipient => timeouts.recipient,
             Step::Data => timeouts.data,
@@ -394,6 +431,8 @@ impl Session {
         match &self.phase {
             Phase::Greeting => Step::Greeting,
             Phase::Hello { .. } => Step::Hello,
+            Phase::StartTls => Step::StartTls,
+            Phase::Handshake => Step::Handshake,
             Phase::Idle => Step::Idle,
             Phase::Envelope(progress) => progress.step(),
             Phase::Content(..) => Step::Content,
@@ -404,6 +443,6 @@ impl Session {
     }
 }
 
-fn nonsense(reply: &Reply) -> Lost {
+pub(super) fn nonsense(reply: &Reply) -> Lost {
     Lost::Nonsense(reply.to_string())
 }

@@ -9,6 +9,8 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Greeting => "greeting",
             Self::Hello => "EHLO",
+            Self::StartTls => "STARTTLS",
+            Self::Handshake => "the TLS handshake",
             Self::Mail => "MAIL",
             Self::Recipient => "RCPT",
             Self::Data => "DATA",
@@ -27,6 +29,7 @@ impl fmt::Display for Lost {
             Self::Closed => f.write_str("the connection was closed"),
             Self::TimedOut => f.write_str("no reply in time"),
             Self::Nonsense(text) => write!(f, "the reply is none: {text:?}"),
+            Self::Injected => f.write_str("octets came in the clear after the reply to STARTTLS"),
             Self::Aborted => f.write_str("we cut the connection"),
         }
     }

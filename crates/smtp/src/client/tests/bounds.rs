@@ -11,7 +11,7 @@ const HELLO: &[u8] = b"220 mx.example.net\r\n250-mx\r\n250-8BITMIME\r\n250 PIPEL
 /// Register: 2920-3.1-i, 2920-3.1-d, 5321-4.5.4.1-m.
 #[test]
 fn five_thousand_recipients() {
-    let mut stage = Stage::new(false, usize::MAX);
+    let mut stage = Stage::new(Opening::default(), usize::MAX);
     stage.give(Input::Bytes(HELLO));
     stage.wire.clear();
     stage.events.clear();
@@ -48,7 +48,7 @@ fn five_thousand_recipients() {
 /// A megabyte of content goes out in moderate pieces.
 #[test]
 fn large_content() {
-    let mut stage = Stage::new(false, usize::MAX);
+    let mut stage = Stage::new(Opening::default(), usize::MAX);
     stage.give(Input::Bytes(HELLO));
     let content = b".\n".repeat(500_000);
     stage.content.clone_from(&content);
@@ -62,7 +62,7 @@ fn large_content() {
 /// A begin that comes too late, as the server went at the same moment.
 #[test]
 fn begin_after_the_end() {
-    let mut stage = Stage::new(false, usize::MAX);
+    let mut stage = Stage::new(Opening::default(), usize::MAX);
     stage.give(Input::Bytes(HELLO));
     stage.give(Input::Closed);
     stage.events.clear();
@@ -96,7 +96,7 @@ fn replies() -> impl Strategy<Value = Vec<u8>> {
 
 /// Plays events against a session and returns its wire and events.
 fn run(events: &[(u8, Vec<u8>)], piece: usize) -> (Vec<u8>, Vec<String>) {
-    let mut stage = Stage::new(false, 3);
+    let mut stage = Stage::new(Opening::default(), 3);
     let (mut begun, mut told) = (0, Vec::new());
     stage.give(Input::Bytes(HELLO));
     for (event, octets) in events {
@@ -115,7 +115,14 @@ fn run(events: &[(u8, Vec<u8>)], piece: usize) -> (Vec<u8>, Vec<String>) {
                 let envelope = "<a@b.example> <c@d.example> <e@f.example>";
                 stage.give(Input::Begin(transaction(envelope, b"one\r\n.two")));
             }
-            _ => octets.chunks(piece).for_each(|piece| stage.give(Input::Bytes(piece))),
+            _ => {
+                // The content goes out after all that came: a reply to it that is there already
+                // would else be an interruption or not, as the octets are cut.
+                for piece in octets.chunks(piece) {
+                    stage.session.handle(Input::Bytes(piece), stage.now);
+                }
+                stage.drive();
+            }
         }
     }
     stage.give(Input::Closed);

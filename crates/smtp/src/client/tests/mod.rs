@@ -1,6 +1,7 @@
 //! The client's session, played from transcripts against a scripted server, and against ours.
 
 mod bounds;
+mod starttls;
 mod together;
 
 use std::collections::VecDeque;
@@ -29,13 +30,9 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(hello_only: bool, piece: usize) -> Self {
+    fn new(opening: Opening, piece: usize) -> Self {
         let now = Instant::now();
-        let options = Arc::new(options());
-        let session = match hello_only {
-            true => Session::hello_only(options, now),
-            false => Session::new(options, now),
-        };
+        let session = Session::begun(Arc::new(options()), opening, now);
         let mut stage = Self {
             session,
             now,
@@ -66,6 +63,7 @@ impl Stage {
                     assert!(!octets.is_empty() && octets.len() <= 64 * 1024);
                     self.wire.extend(octets);
                 }
+                Output::StartTls => self.events.push_back("starttls".to_owned()),
                 Output::Ready => self.events.push_back("ready".to_owned()),
                 Output::WantContent => self.more(),
                 Output::Done(outcome) => {
@@ -77,6 +75,7 @@ impl Stage {
                 Output::Failed(SessionError::Lost(step, lost)) => {
                     self.events.push_back(format!("failed {step:?} {lost:?}"));
                 }
+                Output::Failed(other) => self.events.push_back(format!("failed {other:?}")),
                 Output::Close => {
                     if self.wait.take().is_some() {
                         self.events.push_back("close".to_owned());
@@ -129,11 +128,34 @@ fn transaction(text: &str, content: &[u8]) -> Transaction {
     transaction
 }
 
+fn facts() -> TlsFacts {
+    TlsFacts { version: "TLSv1.3".to_owned(), ..TlsFacts::default() }
+}
+
+/// How a session begins, as the steps before the first line say it.
+fn opening(case: &Case) -> Opening {
+    let mut opening = Opening::default();
+    for step in &case.steps {
+        match step.tag.as_str() {
+            "hello only" => opening.hello = Hello::Plain,
+            "tls" => {
+                opening.security = match step.text.as_str() {
+                    "if offered" => Security::IfOffered,
+                    "required" => Security::Required,
+                    "implicit" => Security::Implicit(facts()),
+                    other => panic!("{}: no such security: {other}", case.name),
+                }
+            }
+            _ => {}
+        }
+    }
+    opening
+}
+
 /// Plays one case, the server's octets cut into pieces.
 fn check(case: &Case, piece: usize) {
     let name = format!("{} (by {piece})", case.name);
-    let hello_only = case.steps.iter().any(|step| step.tag == "hello only");
-    let mut stage = Stage::new(hello_only, piece);
+    let mut stage = Stage::new(opening(case), piece);
     for step in &case.steps {
         let expects = matches!(step.tag.as_str(), "C" | "C-" | "=");
         if !expects {
@@ -153,7 +175,7 @@ fn shown(octets: &[u8]) -> String {
 fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
     let mut text = octets(&step.text);
     match step.tag.as_str() {
-        "hello only" => {}
+        "hello only" | "tls" => {}
         "S" | "S-" => {
             if step.tag == "S" {
                 text.extend(b"\r\n");
@@ -177,6 +199,11 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
         "begin" => {
             let transaction = transaction(&step.text, &stage.content);
             stage.give(Input::Begin(transaction));
+        }
+        "secured" => stage.give(Input::Secured(facts())),
+        "tls failed" => stage.give(Input::TlsFailed(step.text.clone())),
+        "is secured" => {
+            assert_eq!(stage.session.tls(), (step.text == "yes").then(facts).as_ref(), "{name}");
         }
         "abort" => stage.give(Input::Abort),
         "sent" => stage.give(Input::Sent),
@@ -204,12 +231,37 @@ fn transcripts() {
     }
 }
 
+/// Whatever a server offers, nothing else is said: neither VRFY nor EXPN, no HELP, no SEND. The
+/// transcripts hold every line of the client.
+///
+/// Register: 5321-3.5.1-k, 5321-3.5.4-a, 5321-F.6-a.
+#[test]
+fn verbs() {
+    let known = [
+        "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "QUIT",
+    ];
+    let unwanted = ["VRFY", "EXPN", "HELP", "NOOP", "SEND", "SOML", "SAML", "TURN"];
+    let mut seen: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+    for case in transcript::cases("client") {
+        for step in case.steps.iter().filter(|step| step.tag.starts_with('C')) {
+            for line in step.text.split("\\r\\n") {
+                let verb = line.split([' ', ':']).next().unwrap_or_default();
+                assert!(!unwanted.contains(&verb), "{}: {step:?}", case.name);
+                seen.extend(known.iter().find(|known| **known == verb));
+            }
+        }
+    }
+    assert!(seen.len() >= 6, "{seen:?}");
+}
+
 /// Register: 5321-4.5.3.2-a, 5321-4.5.3.2.1-a, 5321-4.5.3.2.2-a, 5321-4.5.3.2.3-a,
 /// 5321-4.5.3.2.4-a, 5321-4.5.3.2.5-a, 5321-4.5.3.2.6-a, 1123-5.3.2-a.
 #[test]
 fn default_timeouts() {
     let minutes = |timeout: Duration| timeout.as_secs() / 60;
-    let Timeouts { greeting, hello, mail, recipient, data, block, dot, quit } = Timeouts::default();
+    let Timeouts { greeting, hello, handshake, mail, recipient, data, block, dot, quit } =
+        Timeouts::default();
+    assert_eq!(minutes(handshake), 1);
     let found = [greeting, hello, mail, recipient, data, block, dot, quit].map(minutes);
     assert_eq!(found, [5, 5, 5, 5, 2, 3, 10, 1]);
 }

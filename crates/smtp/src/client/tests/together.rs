@@ -86,7 +86,7 @@ proptest! {
     /// 5321-2.3.8-c, 5321-4.1.1.4-c, 5321-4.1.1.4-d, 6152-3-b, 6152-3-d.
     #[test]
     fn round_trip(letters in proptest::collection::vec(dotty(), 1..4), piece in 1_usize..50) {
-        let mut client = Stage::new(false, piece);
+        let mut client = Stage::new(Opening::default(), piece);
         let mut server = server::Session::new(server_options(), server::Peer::default(), client.now);
         prop_assert!(talk(&mut client, &mut server, piece).is_empty());
         prop_assert_eq!(client.events.pop_front(), Some("ready".to_owned()));

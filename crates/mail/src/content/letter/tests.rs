@@ -1,0 +1,49 @@
+use super::*;
+
+#[test]
+fn a_tree() {
+    let octets = b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\n\r\none\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\ntwo\r\n--b--\r\n";
+    let letter = Letter::read(octets);
+    let paths: Vec<_> =
+        letter.parts().map(|part| (part.path(), part.media_type().to_string())).collect();
+    let want = [
+        (vec![], "multipart/mixed"),
+        (vec![1], "text/plain"),
+        (vec![2], "message/rfc822"),
+        (vec![2, 1], "text/plain"),
+    ];
+    let want: Vec<_> = want.into_iter().map(|(path, kind)| (path, kind.to_owned())).collect();
+    assert_eq!(paths, want);
+    let inner = letter.part(3).unwrap();
+    assert_eq!(inner.head().subject().unwrap(), "y");
+    assert_eq!(inner.raw_body(), b"two");
+    assert_eq!(letter.part(2).unwrap().raw_body(), b"Subject: y\r\n\r\ntwo");
+    assert_eq!(letter.root().octets(), octets);
+    assert!(letter.defects().is_empty());
+    assert!(letter.part(4).is_none());
+}
+
+proptest::proptest! {
+    /// Parts lie within each other, in order, and what they are asked gives no panic.
+    #[test]
+    fn anything_is_a_letter(
+        letter in "(Content-Type: (multipart/mixed; boundary=(a|ab)|message/rfc822|text/(plain; charset=(utf-8|x)|enriched))|Content-Transfer-Encoding: (base64|quoted-printable|x-uuencode)|Content-Disposition: attachment; filename\\*=|--a|--ab|=|-| |:|X: y|begin 644 x|\r\n|\r\n\r\n|\n|\r|\u{e9}|\u{0}){0,60}",
+    ) {
+        let letter = Letter::read(letter.as_bytes());
+        proptest::prop_assert_eq!(letter.root().octets(), letter.octets());
+        for part in letter.parts() {
+            let range = part.range();
+            let mut at = part.body_range().start;
+            proptest::prop_assert!(range.start <= at && at <= range.end);
+            for child in part.children() {
+                proptest::prop_assert!(child.range().start >= at);
+                proptest::prop_assert!(child.range().end <= range.end);
+                at = child.range().end;
+            }
+            part.examine();
+            part.text();
+            part.file_name();
+        }
+    }
+}

@@ -135,12 +135,11 @@ impl Session {
 
     /// Says why an exchange failed, and ends a session that only guesses.
     fn not_logged_in(&mut self, mechanism: Mechanism, failure: Failure) {
-        let line = failure.reply().to_string();
-        let Failure { kind, login } = failure;
+        let (kind, line) = (failure.kind, failure.reply().to_string());
+        self.connection.give(Output::Notice(Notice::NotLoggedIn { failure, mechanism }));
         if matches!(kind, Kind::Malformed | Kind::Cancelled | Kind::Mechanism) {
             return self.error(&line);
         }
-        self.connection.give(Output::Notice(Notice::NotLoggedIn { login, mechanism, kind }));
         self.connection.say(&line);
         self.connection.promptly();
         if matches!(kind, Kind::Credentials | Kind::Binding) {

@@ -58,6 +58,7 @@ impl Session {
     /// has to come first.
     fn refusal(&self, verb: Verb) -> Option<&'static str> {
         let lmtp = self.options.kind == Kind::Lmtp;
+        let odmr = self.options.kind == Kind::Odmr;
         let login = self.options.authentication.as_ref().is_some_and(|auth| auth.required);
         let secure = self.options.tls_required && self.tls.is_none();
         let known = login && self.dialogue.login.is_none();
@@ -72,11 +73,10 @@ impl Session {
                 true if self.mechanisms().is_empty() => replies::TLS_AND_LOGIN_FIRST,
                 _ => replies::LOGIN_FIRST,
             }),
-            Verb::Mail | Verb::Recipient | Verb::Data | Verb::Chunk
-                if self.options.kind == Kind::Odmr =>
-            {
-                Some(replies::NOT_IMPLEMENTED)
+            Verb::Mail | Verb::Recipient | Verb::Data | Verb::Chunk if odmr => {
+                Some(replies::NO_MAIL_HERE)
             }
+            Verb::Verify | Verb::Expand if odmr => Some(replies::NOT_IMPLEMENTED),
             _ => None,
         }
     }

@@ -121,12 +121,10 @@ pub enum Notice {
     },
     /// AUTH has failed.
     NotLoggedIn {
-        /// Who was tried, where it was said.
-        login: Option<String>,
+        /// Why, and who was tried.
+        failure: sasl::server::Failure,
         /// How.
         mechanism: Mechanism,
-        /// Why.
-        kind: sasl::server::Kind,
     },
 }
 
@@ -139,9 +137,9 @@ impl std::fmt::Display for Notice {
             Self::ChunkWithoutSize => f.write_str("BDAT without a size that can be read"),
             Self::TooManyErrors => f.write_str("too many mistakes"),
             Self::LoggedIn { login, mechanism } => write!(f, "{login} logged in by {mechanism}"),
-            Self::NotLoggedIn { login, mechanism, kind } => {
-                let login = login.as_deref().unwrap_or("somebody");
-                write!(f, "{login} did not log in by {mechanism}: {kind:?}")
+            Self::NotLoggedIn { failure, mechanism } => {
+                let login = failure.login.as_deref().unwrap_or("somebody");
+                write!(f, "{login} did not log in by {mechanism}: {:?}", failure.kind)
             }
         }
     }

@@ -50,6 +50,7 @@ pub(super) const WELCOME: &str = "235 2.7.0 Authentication succeeded";
 pub(super) const TOO_MANY_FAILURES: &str = "421 4.7.0 Too many failures; closing";
 pub(super) const IN_TRANSACTION: &str = "503 5.5.1 A transaction is open";
 pub(super) const NO_RELEASE: &str = "459 4.7.1 Your host may not start queues here";
+pub(super) const NO_MAIL_HERE: &str = "503 5.5.1 No mail is taken here; ATRN hands it out";
 pub(super) const FORWARDED: &str = "250 2.0.0 Noted";
 pub(super) const CHUNK_SIZE: &str =
     "421 4.5.4 BDAT without a size: what follows cannot be told from commands; closing";

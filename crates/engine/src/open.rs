@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 use crate::Shared;
 use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
-use crate::security::{self, Start, Wanted};
+use crate::security::{self, Demand, Start, Wanted};
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -82,11 +82,15 @@ impl Dialer {
     ///
     /// # Errors
     /// What the recipients are to be told when none does: the best that any host had to say.
-    pub(crate) async fn open(&mut self, shared: &Arc<Shared>) -> Result<Connection, Ending> {
+    pub(crate) async fn open(
+        &mut self,
+        shared: &Arc<Shared>,
+        demand: Demand,
+    ) -> Result<Connection, Ending> {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
             self.tried += 1;
             let remote = remote_name(&host, address);
-            match self.call(shared, &host, address, &remote).await {
+            match self.call(shared, &host, address, &remote, demand).await {
                 Ok(connection) => return Ok(connection),
                 Err(said) => {
                     debug!(event = "host.failed", remote, why = ?said);
@@ -104,12 +108,14 @@ impl Dialer {
         host: &str,
         to: SocketAddr,
         remote: &str,
+        demand: Demand,
     ) -> Result<Connection, Said> {
-        let mut wanted = security::of_host(shared, &self.hop, host, to).await?;
+        let mut wanted = security::of_host(shared, &self.hop, host, to, demand).await?;
         if self.cleared.contains(host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
-        let opened = Caller { shared, to, remote }.session(wanted).await?;
+        let opened =
+            Caller { shared, to, remote, unchunked: demand.unchunked }.session(wanted).await?;
         if opened.cleared {
             self.cleared.insert(host.to_owned());
         }
@@ -166,6 +172,7 @@ struct Caller<'a> {
     shared: &'a Arc<Shared>,
     to: SocketAddr,
     remote: &'a str,
+    unchunked: bool,
 }
 
 impl Caller<'_> {
@@ -204,7 +211,7 @@ impl Caller<'_> {
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, SessionError>, Said> {
-        let Self { shared, to, remote } = *self;
+        let Self { shared, to, remote, unchunked } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
@@ -214,8 +221,8 @@ impl Caller<'_> {
         let tls = Handshake { tls: shared.world.tls.clone(), wish: wanted.wish.clone() };
         let security = match wanted.start {
             Start::Never => Security::None,
-            Start::StartTls if wanted.is_required => Security::Required,
-            Start::StartTls => Security::IfOffered,
+            Start::Upgrade if wanted.is_required => Security::Required,
+            Start::Upgrade => Security::IfOffered,
             Start::Implicit => {
                 let until = clock.now() + shared.options.timeouts.handshake;
                 match tls.perform(wire, until).await {
@@ -227,7 +234,7 @@ impl Caller<'_> {
                 }
             }
         };
-        let opening = Opening { hello, security };
+        let opening = Opening { hello, security, unchunked };
         let session = Session::begun(shared.client_options.clone(), opening, clock.now());
         let handshake_timeout = shared.options.timeouts.handshake;
         Ok(Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await)

@@ -1,12 +1,13 @@
 //! One attempt over SMTP: transactions with the next hop until every recipient has a result.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use mail::{BodyType, ForwardPath, TlsFacts, Topic};
+use mail::envelope::DeliverBy;
+use mail::{BodyType, MailParameters, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::route::NextHop;
-use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
+use smtp::client::{Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
 
@@ -15,10 +16,12 @@ use crate::content::{Content, content_len};
 use crate::dispatch::{Ending, Job};
 use crate::open::Dialer;
 use crate::place::Place;
+use crate::security::Demand;
 use crate::{Shared, release};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
+
 /// What came of an attempt.
 pub(crate) enum Attempted {
     /// A result for every open recipient.
@@ -35,12 +38,14 @@ pub(crate) struct Relay<'a> {
     shared: &'a Arc<Shared>,
     queue: Arc<str>,
     connection: Option<Connection>,
+    /// The next hop offers CHUNKING and does not know BDAT.
+    unchunked: bool,
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None }
+        Self { shared, queue, connection: None, unchunked: false }
     }
 
     /// Ends the session properly, if there is one.
@@ -66,19 +71,29 @@ impl<'a> Relay<'a> {
                     break;
                 }
             };
-            if is_lost_early(&transacted.outcome) && transacted.fault.is_none() {
-                // Nothing was taken, so another connection may take it now.
-                if reused {
-                    // The host has worked with this connection before: it gets another chance.
+            match again(&transacted, reused, self.unchunked) {
+                Some(Again::Anew) => {
                     dialer = None;
-                } else if let Some(dialer) = &mut dialer {
-                    let first = transacted.outcome.recipients.into_iter().next();
-                    dialer.failed(first.map_or_else(nothing, |result| ending(&peer, result)));
+                    continue;
                 }
-                continue;
+                Some(Again::Unchunked) => {
+                    (self.unchunked, dialer) = (true, None);
+                    continue;
+                }
+                Some(Again::Elsewhere) => {
+                    if let Some(connection) = self.connection.take() {
+                        connection.quit().await;
+                    }
+                    if let Some(dialer) = &mut dialer {
+                        let first = transacted.outcome.recipients.into_iter().next();
+                        dialer.failed(first.map_or_else(nothing, |result| ending(&peer, result)));
+                    }
+                    continue;
+                }
+                None => {}
             }
             let put_off = settle_chunk(&mut left, &mut results, &chunk, &peer, transacted);
-            if put_off == chunk.len() {
+            if put_off == chunk.len() && !reused {
                 // The server takes no recipient at all now: each was put off until later.
                 let none =
                     Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
@@ -101,9 +116,15 @@ impl<'a> Relay<'a> {
     ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
         let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
-        let mut connection = self.connect(hop, dialer).await?;
-        let transacted = connection.transact(transaction(job, chunk), &mut content).await;
-        let peer = Peer { remote: connection.remote.clone(), tls: connection.tls().cloned() };
+        let demand =
+            Demand { require_tls: job.stored.parameters.require_tls, unchunked: self.unchunked };
+        let mut connection = self.connect(hop, dialer, demand).await?;
+        let transaction = transaction(job, chunk, self.shared.world.clock.wall());
+        let transacted = connection.transact(transaction, &mut content).await;
+        let peer = Peer {
+            remote: connection.remote.clone(),
+            tls: connection.tls().cloned().map(Arc::new),
+        };
         if transacted.usable {
             self.connection = Some(connection);
         }
@@ -115,18 +136,21 @@ impl<'a> Relay<'a> {
         &mut self,
         hop: &NextHop,
         dialer: &mut Option<Dialer>,
+        demand: Demand,
     ) -> Result<Connection, NoSession> {
-        if let Some(connection) = self.connection.take() {
+        if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
-            if age < LIFETIME {
+            if age < LIFETIME && connection.is_quiet() && connection.satisfies(demand) {
                 return Ok(connection);
             }
             connection.quit().await;
+            // The host has worked: it is among those that are asked again.
+            *dialer = None;
         }
         let opened = match dialer {
-            Some(dialer) => dialer.open(self.shared).await,
+            Some(dialer) => dialer.open(self.shared, demand).await,
             None => match Dialer::search(self.shared, hop).await {
-                Ok(found) => dialer.insert(found).open(self.shared).await,
+                Ok(found) => dialer.insert(found).open(self.shared, demand).await,
                 Err(ending) => Err(ending),
             },
         };
@@ -164,7 +188,7 @@ impl<'a> Relay<'a> {
 /// The other end of a transaction, for the record.
 struct Peer {
     remote: String,
-    tls: Option<TlsFacts>,
+    tls: Option<Arc<TlsFacts>>,
 }
 
 /// Why there is no session to speak in.
@@ -191,15 +215,69 @@ fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     }));
 }
 
-fn transaction(job: &Job, chunk: &[u32]) -> Transaction {
-    let path = |number: &u32| -> Option<ForwardPath> {
-        job.stored.recipients.get(*number as usize).map(|recipient| recipient.path.clone())
+fn transaction(job: &Job, chunk: &[u32], now: SystemTime) -> Transaction {
+    let stored = &job.stored;
+    let recipient = |number: &u32| stored.recipients.get(*number as usize).cloned();
+    let said = &stored.parameters;
+    let body = match said.body {
+        BodyType::Binary => BodyType::Binary,
+        _ if stored.eight_bit => BodyType::EightBitMime,
+        _ => BodyType::SevenBit,
+    };
+    let parameters = MailParameters {
+        body,
+        utf8: said.utf8 && stored.eight_bit,
+        deliver_by: said.deliver_by.map(|by| left(by, stored.arrival, now)),
+        // Whoever was to hold it has done so (RFC 4865 §5).
+        hold: None,
+        ..said.clone()
     };
     Transaction {
-        reverse_path: job.stored.reverse_path.clone(),
-        recipients: chunk.iter().filter_map(path).collect(),
+        reverse_path: stored.reverse_path.clone(),
+        parameters,
+        recipients: chunk.iter().filter_map(recipient).collect(),
         size: content_len(job),
-        body: if job.stored.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit },
+    }
+}
+
+/// What is left of the time in which the message is to be delivered (RFC 2852 §4.1.4).
+fn left(by: DeliverBy, arrival: SystemTime, now: SystemTime) -> DeliverBy {
+    let gone = now.duration_since(arrival).unwrap_or_default().as_secs();
+    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+    DeliverBy { seconds: by.seconds.saturating_sub(gone), ..by }
+}
+
+/// Why a transaction is tried once more at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Again {
+    /// Over a new connection: the old one had gone.
+    Anew,
+    /// The same, without BDAT.
+    Unchunked,
+    /// At the next address.
+    Elsewhere,
+}
+
+/// Whether nothing of `transacted` counts, so that another connection may do better now. The host
+/// has worked with a connection that was `reused` before: it gets another chance.
+fn again(transacted: &Transacted, reused: bool, unchunked: bool) -> Option<Again> {
+    if transacted.fault.is_some() {
+        return None;
+    }
+    let results = &transacted.outcome.recipients;
+    let all = |is: fn(&RecipientResult) -> bool| !results.is_empty() && results.iter().all(is);
+    if all(|result| matches!(result, RecipientResult::Lost(_, Lost::Unchunked))) && !unchunked {
+        return Some(Again::Unchunked);
+    }
+    let stale = reused
+        && !transacted.heard
+        && all(|result| matches!(result, RecipientResult::Lost(_, Lost::Closed)));
+    let insecure = all(|result| matches!(result, RecipientResult::Unsuitable(Lack::RequireTls)));
+    match is_lost_early(&transacted.outcome) || insecure {
+        _ if stale => Some(Again::Anew),
+        true if reused => Some(Again::Anew),
+        true => Some(Again::Elsewhere),
+        false => None,
     }
 }
 
@@ -216,7 +294,12 @@ fn settle_chunk(
     let mut results_of = transacted.outcome.recipients.into_iter();
     for number in chunk {
         let result = results_of.next();
-        if let (Some(RecipientResult::Later(_)), true) = (&result, transacted.usable) {
+        let later = match &result {
+            Some(RecipientResult::Later(_)) => transacted.usable,
+            Some(RecipientResult::Excess) => true,
+            _ => false,
+        };
+        if later {
             put_off += 1;
             continue;
         }
@@ -263,13 +346,25 @@ fn ending(peer: &Peer, result: RecipientResult) -> Ending {
         RecipientResult::Lost(step, lost) => {
             Said::Lost { step: step.to_string(), what: lost.to_string() }
         }
-        RecipientResult::Unsuitable(what) => {
-            Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() }
-        }
+        RecipientResult::Excess => Said::Ours("a recipient was left over".to_owned()),
+        RecipientResult::Unsuitable(lack) => Said::Unsendable {
+            topic: topic_of(lack),
+            what: format!("the next host does not offer {lack}"),
+        },
         RecipientResult::TooLarge(limit) => {
             let what = format!("the next host takes messages of at most {limit} octets");
             Said::Unsendable { topic: Topic(3, 4), what }
         }
     };
     Ending { said, remote: Some(peer.remote.clone()), tls: peer.tls.clone() }
+}
+
+fn topic_of(lack: Lack) -> Topic {
+    match lack {
+        Lack::EightBitMime | Lack::BinaryMime => Topic(6, 3),
+        Lack::Utf8Address => Topic(6, 7),
+        Lack::Utf8Header => Topic(6, 9),
+        Lack::RequireTls => Topic(7, 30),
+        Lack::DeliverBy => Topic(4, 7),
+    }
 }

@@ -109,7 +109,7 @@ fn decide(
             chance,
             null_sender: job.stored.reverse_path.is_null(),
             remote,
-            tls,
+            tls: tls.as_deref().cloned(),
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);

@@ -39,6 +39,21 @@ impl Extensions {
         self.offers("STARTTLS")
     }
 
+    /// CHUNKING: content by BDAT (RFC 3030).
+    pub fn chunking(&self) -> bool {
+        self.offers("CHUNKING")
+    }
+
+    /// BINARYMIME, which is of no use without CHUNKING (RFC 3030 §3).
+    pub fn binary_mime(&self) -> bool {
+        self.offers("BINARYMIME") && self.chunking()
+    }
+
+    /// SMTPUTF8; what follows the word does not count (RFC 6531 §3.1).
+    pub fn smtp_utf8(&self) -> bool {
+        self.offers("SMTPUTF8")
+    }
+
     /// ENHANCEDSTATUSCODES (RFC 2034).
     pub fn enhanced_status_codes(&self) -> bool {
         self.offers("ENHANCEDSTATUSCODES")

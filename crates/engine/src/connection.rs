@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use mail::TlsFacts;
 use smtp::client::{
-    Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step, Transaction,
+    Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
+    Transaction,
 };
 use spool::SpoolError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
@@ -149,6 +150,11 @@ impl Connection {
         !demand.require_tls || (self.is_verified && self.tls().is_some())
     }
 
+    /// What the other end offers.
+    pub(crate) fn extensions(&self) -> &Extensions {
+        self.session.extensions()
+    }
+
     /// How the connection is secured; none in the clear.
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         self.session.tls()
@@ -280,8 +286,7 @@ impl Connection {
 }
 
 fn lost(count: usize, step: Step) -> Outcome {
-    let recipients = vec![RecipientResult::Lost(step, Lost::Closed); count];
-    Outcome { recipients, ..Outcome::default() }
+    Outcome { recipients: vec![RecipientResult::Lost(step, Lost::Closed); count] }
 }
 
 /// Connects within `limit`.

@@ -93,6 +93,7 @@ impl Dialer {
             match self.call(shared, &host, address, &remote, demand).await {
                 Ok(connection) => return Ok(connection),
                 Err(said) => {
+                    let said = if demand.require_tls { for_good(said) } else { said };
                     debug!(event = "host.failed", remote, why = ?said);
                     self.note(&host, Ending { said, remote: Some(remote), tls: None });
                 }
@@ -161,10 +162,22 @@ async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
     answers.into_iter().flatten().collect()
 }
 
+/// Mail whose author requires TLS does not wait for hosts that cannot do it (RFC 8689 §4.2.1).
+fn for_good(said: Said) -> Said {
+    match said {
+        Said::Insecure { what, .. } => Said::Unsendable { topic: Topic(7, 10), what },
+        other => other,
+    }
+}
+
 /// A host that wants no mail at all counts only when no other host of the destination had anything
 /// better to say.
 fn is_refused_for_good(said: &Said) -> bool {
-    matches!(said, Said::Refused { reply, .. } if reply.is_permanent())
+    match said {
+        Said::Refused { reply, .. } => reply.is_permanent(),
+        Said::Unsendable { .. } => true,
+        _ => false,
+    }
 }
 
 /// Opens sessions with one address of one host.
@@ -221,8 +234,8 @@ impl Caller<'_> {
         let tls = Handshake { tls: shared.world.tls.clone(), wish: wanted.wish.clone() };
         let security = match wanted.start {
             Start::Never => Security::None,
-            Start::Upgrade if wanted.is_required => Security::Required,
-            Start::Upgrade => Security::IfOffered,
+            Start::ByCommand if wanted.is_required => Security::Required,
+            Start::ByCommand => Security::IfOffered,
             Start::Implicit => {
                 let until = clock.now() + shared.options.timeouts.handshake;
                 match tls.perform(wire, until).await {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mail::envelope::DeliverBy;
-use mail::{BodyType, MailParameters, TlsFacts, Topic};
+use mail::{BodyType, MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
+use queue::notify::{self, Onward, OnwardBy, Way};
+use queue::record::Stored;
 use queue::route::NextHop;
-use smtp::client::{Lack, Lost, Outcome, RecipientResult, Step, Transaction};
+use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
 
@@ -116,15 +117,25 @@ impl<'a> Relay<'a> {
     ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
         let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
-        let demand =
-            Demand { require_tls: job.stored.parameters.require_tls, unchunked: self.unchunked };
-        let mut connection = self.connect(hop, dialer, demand).await?;
-        let transaction = transaction(job, chunk, self.shared.world.clock.wall());
-        let transacted = connection.transact(transaction, &mut content).await;
-        let peer = Peer {
-            remote: connection.remote.clone(),
-            tls: connection.tls().cloned().map(Arc::new),
+        let demand = Demand {
+            // Reports go on without (RFC 8689 §4.2.1, §5).
+            require_tls: requires_tls(&job.stored),
+            unchunked: self.unchunked,
         };
+        let mut connection = self.connect(hop, dialer, demand).await?;
+        let now = self.shared.world.clock.wall();
+        let offered =
+            Offered { extensions: connection.extensions(), secured: connection.tls().is_some() };
+        let transaction = match transaction(job, chunk, &offered, now) {
+            Ok(transaction) => transaction,
+            Err(said) => {
+                let peer = Peer::of(&connection, false);
+                self.connection = Some(connection);
+                return Err(NoSession::Failed(peer.ending(said)));
+            }
+        };
+        let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
+        let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
         }
@@ -189,6 +200,22 @@ impl<'a> Relay<'a> {
 struct Peer {
     remote: String,
     tls: Option<Arc<TlsFacts>>,
+    /// What it takes over with the message.
+    onward: Onward,
+}
+
+impl Peer {
+    fn of(connection: &Connection, deliver_by: bool) -> Self {
+        Self {
+            remote: connection.remote.clone(),
+            tls: connection.tls().cloned().map(Arc::new),
+            onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
+        }
+    }
+
+    fn ending(&self, said: Said) -> Ending {
+        Ending { said, remote: Some(self.remote.clone()), tls: self.tls.clone() }
+    }
 }
 
 /// Why there is no session to speak in.
@@ -215,36 +242,62 @@ fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     }));
 }
 
-fn transaction(job: &Job, chunk: &[u32], now: SystemTime) -> Transaction {
+/// What a host has to offer.
+struct Offered<'a> {
+    extensions: &'a Extensions,
+    secured: bool,
+}
+
+/// What goes to a host that offers this.
+///
+/// # Errors
+/// Why the message may not go there.
+fn transaction(
+    job: &Job,
+    chunk: &[u32],
+    offered: &Offered<'_>,
+    now: SystemTime,
+) -> Result<Transaction, Said> {
+    let Offered { extensions: offered, secured } = *offered;
     let stored = &job.stored;
-    let recipient = |number: &u32| stored.recipients.get(*number as usize).cloned();
     let said = &stored.parameters;
     let body = match said.body {
         BodyType::Binary => BodyType::Binary,
         _ if stored.eight_bit => BodyType::EightBitMime,
         _ => BodyType::SevenBit,
     };
-    let parameters = MailParameters {
-        body,
-        utf8: said.utf8 && stored.eight_bit,
-        deliver_by: said.deliver_by.map(|by| left(by, stored.arrival, now)),
-        // Whoever was to hold it has done so (RFC 4865 §5).
-        hold: None,
-        ..said.clone()
+    let by = notify::onward_by(said.deliver_by, stored.arrival, now, offered.deliver_by());
+    let deliver_by = match by {
+        OnwardBy::Without => None,
+        OnwardBy::With(by) => Some(by),
+        OnwardBy::Refused(why) => {
+            return Err(Said::Unsendable { topic: Topic(4, 7), what: why.to_owned() });
+        }
     };
-    Transaction {
+    let late = said.deliver_by.is_some() && deliver_by.is_none();
+    let recipient = |number: &u32| {
+        let Recipient { path, parameters } = stored.recipients.get(*number as usize)?;
+        let mut parameters = notify::recipient_parameters(parameters, Way::Same);
+        if late {
+            parameters.notify = notify::with_delay(parameters.notify);
+        }
+        Some(Recipient { path: path.clone(), parameters })
+    };
+    let onward = notify::mail_parameters(said, Way::Same);
+    let utf8 = said.utf8 && stored.eight_bit;
+    let require_tls =
+        requires_tls(stored) || (said.require_tls && offered.offers("REQUIRETLS") && secured);
+    Ok(Transaction {
         reverse_path: stored.reverse_path.clone(),
-        parameters,
+        parameters: MailParameters { body, utf8, deliver_by, require_tls, ..onward },
         recipients: chunk.iter().filter_map(recipient).collect(),
         size: content_len(job),
-    }
+    })
 }
 
-/// What is left of the time in which the message is to be delivered (RFC 2852 §4.1.4).
-fn left(by: DeliverBy, arrival: SystemTime, now: SystemTime) -> DeliverBy {
-    let gone = now.duration_since(arrival).unwrap_or_default().as_secs();
-    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
-    DeliverBy { seconds: by.seconds.saturating_sub(gone), ..by }
+/// Whether the mail may only go to hosts that are verified and keep to it.
+fn requires_tls(stored: &Stored) -> bool {
+    stored.parameters.require_tls && !stored.reverse_path.is_null()
 }
 
 /// Why a transaction is tried once more at once.
@@ -340,7 +393,7 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
-        RecipientResult::Taken(reply) => Said::Taken { reply },
+        RecipientResult::Taken(reply) => Said::Taken { reply, onward: peer.onward },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
         RecipientResult::Lost(step, lost) => {
@@ -356,7 +409,7 @@ fn ending(peer: &Peer, result: RecipientResult) -> Ending {
             Said::Unsendable { topic: Topic(3, 4), what }
         }
     };
-    Ending { said, remote: Some(peer.remote.clone()), tls: peer.tls.clone() }
+    peer.ending(said)
 }
 
 fn topic_of(lack: Lack) -> Topic {

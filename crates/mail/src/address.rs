@@ -251,7 +251,7 @@ impl fmt::Display for ReversePath {
 }
 
 /// The address of `RCPT`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ForwardPath {
     /// `<postmaster>` in any case: the postmaster of this host (RFC 5321 §4.5.1).
     Postmaster,

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use mail::address::{
@@ -17,6 +18,7 @@ use mail::address::{
 use mail::reply::{Reply, Topic};
 
 use crate::domains::DomainTable;
+use crate::expansion::Aliases;
 use crate::reason::{Reason, Source};
 
 /// Received fields a message may have before it is taken for a loop (RFC 5321 §6.3 asks for 100).
@@ -67,6 +69,8 @@ pub struct Access {
     pub local_domains: BTreeSet<DomainName>,
     /// Who has a mailbox in them.
     pub users: Users,
+    /// Names in these domains that stand for others.
+    pub aliases: Arc<Aliases>,
     /// The user who reads the postmaster's mail. Taken as it is, in `users` or not.
     pub postmaster: String,
     /// Clients that may send anywhere.
@@ -86,6 +90,7 @@ impl Access {
             local_domains: BTreeSet::from([hostname.clone()]),
             hostname,
             users: Users::Any,
+            aliases: Arc::default(),
             postmaster: POSTMASTER.to_owned(),
             relay_networks: Vec::new(),
             relay_domains: DomainTable::default(),
@@ -222,6 +227,11 @@ pub fn recipient(access: &Access, client: Option<IpAddr>, path: &ForwardPath) ->
             "a mailbox of this host"
         };
         return Verdict::accept(Accepted { mailbox, user: Some(user) }, reason);
+    }
+    let alias = access.aliases.find(&mailbox.local);
+    if let Some(alias) = alias.filter(|_| access.is_local(&mailbox.domain)) {
+        let reason = Reason::new("an alias of this host").from_rule(Some(alias.source.clone()));
+        return Verdict::accept(Accepted { mailbox, user: None }, reason);
     }
     if access.is_local(&mailbox.domain) {
         let reason = format!("{} is local and has no mailbox {}", mailbox.domain, mailbox.local);

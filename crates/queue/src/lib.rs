@@ -7,7 +7,10 @@
 pub mod access;
 mod chance;
 pub mod domains;
+pub mod expansion;
 pub mod fate;
+pub mod lockout;
+pub mod notify;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -4,9 +4,11 @@
 mod booking;
 mod chunks;
 mod destination;
+mod expand;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;

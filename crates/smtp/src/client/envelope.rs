@@ -1,8 +1,8 @@
 //! What `MAIL` and `RCPT` say to a host: what the message came with, as far as the host offers it,
 //! and nothing that was not said (RFC 5321 §4.1.1.11).
 //!
-//! What a host does not offer and the message can do without is left away; what the sender must be
-//! told of that is in [`Dropped`]. What the message cannot do without is a [`Lack`].
+//! What a host does not offer and the message can do without is left away; who must be told of that
+//! sees it from [`Extensions`]. What the message cannot do without is a [`Lack`].
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use mail::envelope::{
 };
 use mail::xtext::Xtext;
 
-use super::{Dropped, Extensions, Lack, Transaction};
+use super::{Extensions, Lack, Transaction};
 
 /// What is known of the session beside what is offered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,24 +49,13 @@ pub(super) fn lack(
 /// `R` is passed on only where it is kept: the host must offer it, and for so little time
 /// (RFC 2852 §4.1.4.1).
 fn is_too_late(by: DeliverBy, extensions: &Extensions) -> bool {
-    let Some(offered) = extensions.parameters("DELIVERBY") else {
-        return by.mode == LateMode::Return;
-    };
-    let least: Option<i64> = offered.split(' ').next().and_then(|least| least.parse().ok());
-    by.mode == LateMode::Return && least.is_some_and(|least| by.seconds < least)
+    let keeps = |least: u64| u64::try_from(by.seconds).is_ok_and(|left| left >= least);
+    by.mode == LateMode::Return && !extensions.deliver_by().is_some_and(keeps)
 }
 
 /// What the host lacks for this recipient to get the message.
 pub(super) fn lack_for(recipient: &Recipient, extensions: &Extensions) -> Option<Lack> {
     (!recipient.path.is_ascii() && !extensions.smtp_utf8()).then_some(Lack::Utf8Address)
-}
-
-/// What was asked for and is not passed on.
-pub(super) fn dropped(parameters: &MailParameters, extensions: &Extensions) -> Dropped {
-    Dropped {
-        dsn: !extensions.offers("DSN"),
-        deliver_by: parameters.deliver_by.is_some() && !extensions.offers("DELIVERBY"),
-    }
 }
 
 /// `MAIL`, with what was said of the message and the host offers. `utf8`: an address of this
@@ -156,19 +145,12 @@ fn write_deliver_by(by: DeliverBy, out: &mut Vec<u8>) -> io::Result<()> {
 /// `RCPT`, with what was said of the recipient and the host offers.
 pub(super) fn write_recipient(
     recipient: &Recipient,
-    deliver_by: Option<DeliverBy>,
     extensions: &Extensions,
     out: &mut Vec<u8>,
 ) -> io::Result<()> {
     write!(out, "RCPT TO:{}", recipient.path)?;
     if extensions.offers("DSN") {
-        let asked = recipient.parameters.notify;
-        let late = deliver_by.filter(|by| by.mode == LateMode::Notify);
-        let notify = match late.filter(|_| !extensions.offers("DELIVERBY")) {
-            Some(_) => Some(with_delay(asked)),
-            None => asked,
-        };
-        if let Some(notify) = notify {
+        if let Some(notify) = recipient.parameters.notify {
             write_notify(notify, out)?;
         }
         if let Some(OriginalRecipient { address_type, address }) = &recipient.parameters.original {
@@ -176,15 +158,6 @@ pub(super) fn write_recipient(
         }
     }
     out.write_all(b"\r\n")
-}
-
-/// The host does not know by when, so it is asked to tell of delays (RFC 2852 §4.1.4.2).
-fn with_delay(asked: Option<Notify>) -> Notify {
-    match asked {
-        None => Notify { success: false, failure: true, delay: true },
-        Some(never) if never.is_never() => never,
-        Some(notify) => Notify { delay: true, ..notify },
-    }
 }
 
 fn write_notify(notify: Notify, out: &mut Vec<u8>) -> io::Result<()> {

@@ -275,23 +275,11 @@ pub enum Lack {
     DeliverBy,
 }
 
-/// What the message came with and the host does not know, so that somebody must be told.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Dropped {
-    /// The host does not offer DSN: RET, ENVID, NOTIFY and ORCPT, if any, were not passed on
-    /// (RFC 3461 §5.2.2).
-    pub dsn: bool,
-    /// BY was not passed on (RFC 2852 §4.1.4.2).
-    pub deliver_by: bool,
-}
-
 /// What became of a transaction.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
     /// One for each recipient, in order.
     pub recipients: Vec<RecipientResult>,
-    /// What was not passed on.
-    pub dropped: Dropped,
 }
 
 /// Why there is no session to speak in.

@@ -84,7 +84,6 @@ pub(super) struct Progress {
     complete: bool,
     pub(super) stuffing: Stuffing,
     pub(super) chunks: Chunks,
-    outcome: Outcome,
 }
 
 impl Progress {
@@ -104,13 +103,11 @@ impl Progress {
             complete: false,
             stuffing: Stuffing::new(),
             chunks: Chunks::new(is_binary, size),
-            outcome: Outcome::default(),
         }
     }
 
     /// Settles those who cannot get the message by this session, before anything is sent.
     pub(super) fn sift(&mut self, extensions: &Extensions, standing: Standing, used: &mut Used) {
-        self.outcome.dropped = envelope::dropped(&self.transaction.parameters, extensions);
         match extensions.size_limit() {
             Some(limit) if self.transaction.size > limit => {
                 return self.settle_open(&RecipientResult::TooLarge(limit));
@@ -192,10 +189,7 @@ impl Progress {
                 envelope::write_mail(transaction, utf8, extensions, standing, out)
             }
             Awaited::Recipient(place) => match transaction.recipients.get(place) {
-                Some(recipient) => {
-                    let deliver_by = transaction.parameters.deliver_by;
-                    envelope::write_recipient(recipient, deliver_by, extensions, out)
-                }
+                Some(recipient) => envelope::write_recipient(recipient, extensions, out),
                 None => Ok(()),
             },
             Awaited::Data => {
@@ -377,7 +371,7 @@ impl Progress {
     /// The end; what is still open by then was cut by us.
     pub(super) fn into_outcome(mut self) -> Outcome {
         self.lose_open(Step::Idle, Lost::Aborted);
-        Outcome { recipients: self.results.into_iter().flatten().collect(), ..self.outcome }
+        Outcome { recipients: self.results.into_iter().flatten().collect() }
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mail::trace::{From, Received, Way};
 use mail::{Envelope, ForwardPath, Reply, Topic};
 use queue::access::{self, Verdict};
+use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route;
 use spool::{
@@ -16,9 +17,9 @@ use spool::{
 };
 use tracing::{info, warn};
 
-use crate::Shared;
 use crate::dispatch::{HotBody, Job};
 use crate::passing::Passing;
+use crate::{Shared, expand};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -118,19 +119,31 @@ impl Shared {
         if let Some(masquerade) = &self.options.masquerade {
             masquerade.apply(&mut envelope, passing.header(), &mut head);
         }
-        let stored = Stored {
-            expire: self.options.schedule.expiry(now, envelope.reverse_path.is_null()),
+        let expansion = expand::expand(&self.options.access, id, envelope)?;
+        let stored = |envelope: Envelope| Stored {
+            // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
+            expire: {
+                let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
+                self.options.schedule.expiry(begins, envelope.reverse_path.is_null())
+            },
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
-            origin,
+            origin: origin.clone(),
             class: Class::Ordinary,
         };
-        let body = sink.finish().await?;
-        let pending = Pending { id, stored, head, body };
-        match self.insert(vec![pending], Vec::new()).await {
+        let mut body = Some(sink.finish().await?);
+        // The first holds the content, those of other senders share it.
+        let pending = expansion.envelopes.into_iter().map(|envelope| Pending {
+            id: if body.is_some() { id } else { self.ids.next(now) },
+            stored: stored(envelope),
+            head: head.clone(),
+            body: body.take().unwrap_or(Body::Of(id)),
+        });
+        let pending = pending.collect();
+        match self.insert(pending, Vec::new()).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {
                 warn!(event = "message.not-stored", %id, %error);
@@ -152,8 +165,10 @@ impl Shared {
         let mut kept = Vec::with_capacity(messages.len());
         let mut inserted = Vec::new();
         for Pending { id, stored, head, body } in messages {
-            let jobs = self.jobs(&stored, now);
-            let claim = self.may_try(&jobs);
+            let due = notify::release(&stored.parameters, stored.arrival);
+            let due = due.unwrap_or(now).max(now);
+            let jobs = self.jobs(&stored, due);
+            let claim = due <= now && self.may_try(&jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),

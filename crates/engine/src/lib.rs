@@ -15,9 +15,13 @@ mod content;
 mod deliver;
 mod dispatch;
 pub mod doors;
+mod expand;
 mod ids;
 mod listing;
 mod local;
+// The session machine asks for it as soon as it has AUTH.
+#[allow(dead_code)]
+mod login;
 mod masquerade;
 mod names;
 mod open;
@@ -41,6 +45,7 @@ use std::time::Duration;
 
 use mail::DomainName;
 use queue::access::Access;
+use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 use spool::Durability;
@@ -77,6 +82,10 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Who may ask for what is no mail.
+    pub trust: queue::trust::Trust,
+    /// How often one may fail to log in.
+    pub lockout: queue::lockout::Limits,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
@@ -111,6 +120,8 @@ pub(crate) struct Shared {
     pub(crate) names: NameCache,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) memory: Arc<AtomicU64>,
+    /// Who has failed to log in.
+    pub(crate) lockout: parking_lot::Mutex<Lockout>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
@@ -171,6 +182,7 @@ impl Engine {
             names: NameCache::default(),
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
+            lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             client_options,
@@ -199,7 +211,7 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(name, options.into());
+        let gate = receive::Gate::new(&self.shared, name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -28,6 +28,15 @@ pub enum TlsLevel {
     Verified,
 }
 
+/// What one message asks of the connection, beside what its destination does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Demand {
+    /// It came with REQUIRETLS: the host must be verified (RFC 8689 §4.2.1).
+    pub(crate) require_tls: bool,
+    /// Not by BDAT.
+    pub(crate) unchunked: bool,
+}
+
 /// What is wanted of the connection to one host.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -45,7 +54,7 @@ pub(crate) enum Start {
     /// Never.
     Never,
     /// By STARTTLS, where it is offered.
-    StartTls,
+    ByCommand,
     /// Before the greeting (RFC 8314 §3).
     Implicit,
 }
@@ -66,8 +75,13 @@ pub(crate) async fn of_host(
     hop: &NextHop,
     host: &str,
     _address: SocketAddr,
+    demand: Demand,
 ) -> Result<Wanted, Said> {
-    Ok(by_level(shared.options.outbound_tls, hop, host))
+    let level = match demand.require_tls {
+        true => TlsLevel::Verified,
+        false => shared.options.outbound_tls,
+    };
+    Ok(by_level(level, hop, host))
 }
 
 /// What the configuration asks for. A connection that begins with TLS has no clear to go back to,
@@ -83,7 +97,7 @@ fn by_level(level: TlsLevel, hop: &NextHop, host: &str) -> Wanted {
         start: match (service, level) {
             (Service::Smtps, _) => Start::Implicit,
             (Service::Smtp, TlsLevel::None) => Start::Never,
-            (Service::Smtp, _) => Start::StartTls,
+            (Service::Smtp, _) => Start::ByCommand,
         },
         is_required: level >= TlsLevel::Required,
         wish: TlsWish { server_name: name(host), check },
@@ -113,12 +127,12 @@ mod tests {
 
     #[test]
     fn levels() {
-        use Start::{Implicit, Never, StartTls};
+        use Start::{ByCommand, Implicit, Never};
         let rows = [
             (TlsLevel::None, "mx:b.example", Never, false, false),
-            (TlsLevel::Opportunistic, "mx:b.example", StartTls, false, false),
-            (TlsLevel::Required, "mx:b.example", StartTls, true, false),
-            (TlsLevel::Verified, "mx:b.example", StartTls, true, true),
+            (TlsLevel::Opportunistic, "mx:b.example", ByCommand, false, false),
+            (TlsLevel::Required, "mx:b.example", ByCommand, true, false),
+            (TlsLevel::Verified, "mx:b.example", ByCommand, true, true),
             (TlsLevel::None, "smtps:[b.example]:465", Implicit, true, true),
             (TlsLevel::Opportunistic, "smtps:b.example:465", Implicit, true, true),
         ];

@@ -60,7 +60,7 @@ enum Letters {
 }
 
 /// Letters composed (NFC): the form in which equal texts are equal octets (RFC 6532 §3.1).
-fn normalized(text: &str) -> Cow<'_, str> {
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -251,7 +251,7 @@ impl fmt::Display for ReversePath {
 }
 
 /// The address of `RCPT`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ForwardPath {
     /// `<postmaster>` in any case: the postmaster of this host (RFC 5321 §4.5.1).
     Postmaster,

@@ -10,6 +10,7 @@ use engine::doors::{Tls, World};
 use engine::{ListenOptions, Masquerade, Options};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
+use queue::expansion::Aliases;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
@@ -19,7 +20,7 @@ use spool::Spool;
 
 use crate::config::{
     Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
-    Source, Sourced,
+    Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
@@ -35,14 +36,17 @@ const MEMORY: u64 = 128 * 1024 * 1024;
 /// Everything in the configuration that shows only now.
 pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
     let accounts = Accounts::read(config)?;
+    let aliases = aliases::read(config)?;
     let routes = routes(config)?;
     Ok(Options {
         hostname: config.hostname.clone(),
         node: 0,
-        access: access(config, &accounts),
+        access: access(config, &accounts, aliases),
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
+        trust: queue::trust::Trust::default(),
+        lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         outbound_tls: config.outbound.tls,
@@ -76,10 +80,11 @@ fn rule_source(source: &Source) -> Option<RuleSource> {
     }
 }
 
-fn access(config: &Config, accounts: &Accounts) -> Access {
+fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
     let mut access = Access {
         local_domains: config.local.domains.iter().map(|domain| domain.value.clone()).collect(),
         users: Users::listed(accounts.names()),
+        aliases: Arc::new(aliases),
         postmaster: accounts.postmaster().to_owned(),
         relay_networks: values(&config.relay.networks),
         own_literals: places(config)

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use mail::address::{
@@ -17,6 +18,7 @@ use mail::address::{
 use mail::reply::{Reply, Topic};
 
 use crate::domains::DomainTable;
+use crate::expansion::Aliases;
 use crate::reason::{Reason, Source};
 
 /// Received fields a message may have before it is taken for a loop (RFC 5321 §6.3 asks for 100).
@@ -67,6 +69,8 @@ pub struct Access {
     pub local_domains: BTreeSet<DomainName>,
     /// Who has a mailbox in them.
     pub users: Users,
+    /// Names in these domains that stand for others.
+    pub aliases: Arc<Aliases>,
     /// The user who reads the postmaster's mail. Taken as it is, in `users` or not.
     pub postmaster: String,
     /// Clients that may send anywhere.
@@ -86,6 +90,7 @@ impl Access {
             local_domains: BTreeSet::from([hostname.clone()]),
             hostname,
             users: Users::Any,
+            aliases: Arc::default(),
             postmaster: POSTMASTER.to_owned(),
             relay_networks: Vec::new(),
             relay_domains: DomainTable::default(),
@@ -223,6 +228,11 @@ pub fn recipient(access: &Access, client: Option<IpAddr>, path: &ForwardPath) ->
         };
         return Verdict::accept(Accepted { mailbox, user: Some(user) }, reason);
     }
+    let alias = access.aliases.find(&mailbox.local);
+    if let Some(alias) = alias.filter(|_| access.is_local(&mailbox.domain)) {
+        let reason = Reason::new("an alias of this host").from_rule(Some(alias.source.clone()));
+        return Verdict::accept(Accepted { mailbox, user: None }, reason);
+    }
     if access.is_local(&mailbox.domain) {
         let reason = format!("{} is local and has no mailbox {}", mailbox.domain, mailbox.local);
         return Verdict::refuse(550, Topic(1, 1), "There is no such mailbox here", reason);
@@ -279,26 +289,4 @@ pub fn hops(access: &Access, hops: usize) -> Verdict<()> {
     }
     let reason = format!("{hops} Received fields, {} are allowed: a loop", access.max_hops);
     Verdict::refuse(554, Topic(4, 6), "The message has been passed on too often: a loop", reason)
-}
-
-/// The reply to `VRFY` (RFC 5321 §3.5.3, §7.3): nobody learns who has a mailbox here, so what could
-/// be an address gets 252, and 250 is never said without having verified.
-pub fn verify(argument: &str) -> Reply {
-    let text = argument.trim_matches([' ', '\t']);
-    if text.is_empty() {
-        return Reply::new(501, Topic(5, 4), "VRFY needs a mailbox or a user name");
-    }
-    let path = if text.starts_with('<') { text.to_owned() } else { format!("<{text}>") };
-    if path.parse::<ForwardPath>().is_ok() || text.parse::<LocalPart>().is_ok() {
-        return Reply::new(252, Topic(5, 0), "Not verified; send mail to it to find out");
-    }
-    Reply::new(553, Topic(1, 3), "That is not a mailbox or a user name")
-}
-
-/// The reply to `EXPN`: members of lists are not shown (RFC 5321 §7.3).
-pub fn expand(argument: &str) -> Reply {
-    if argument.trim_matches([' ', '\t']).is_empty() {
-        return Reply::new(501, Topic(5, 4), "EXPN needs the name of a list");
-    }
-    Reply::new(252, Topic(5, 0), "Lists are not expanded here")
 }

@@ -7,15 +7,16 @@
 mod entity;
 mod field;
 mod fold;
+mod resent;
 
 pub use entity::{Body, Entity};
-pub use field::{FieldName, FieldNameError};
+pub use field::{FieldName, FieldNameError, HeadWriter};
+pub use resent::Resent;
 
 use super::address_list::{AddrSpec, Address, NamedMailbox};
 use super::date_time::DateTime;
 use super::message_id::MessageId;
 use super::transfer::TransferEncoding;
-use field::Writer;
 
 /// How a letter is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -163,7 +164,7 @@ impl Draft {
     /// # Errors
     /// [`ComposeError`] where the draft is none.
     pub fn write(&self, options: &Options) -> Result<Composed, ComposeError> {
-        let mut writer = Writer::new(options.utf8);
+        let mut writer = HeadWriter::new(options.utf8);
         self.fields(&mut writer)?;
         writer.raw("MIME-Version", "1.0");
         let seed = self.message_id.as_ref().map_or("", MessageId::as_str);
@@ -177,7 +178,7 @@ impl Draft {
         Ok(Composed { octets, needs: entity.domain, utf8 })
     }
 
-    fn fields(&self, writer: &mut Writer) -> Result<(), ComposeError> {
+    fn fields(&self, writer: &mut HeadWriter) -> Result<(), ComposeError> {
         let sender = match (self.from.as_slice(), &self.sender) {
             ([], _) => return Err(ComposeError::NoAuthor),
             ([one], Some(sender)) if one.address == sender.address => None,
@@ -210,8 +211,13 @@ impl Draft {
         if !self.subject.is_empty() {
             writer.text("Subject", &self.subject);
         }
-        for (name, text) in &self.extra {
-            writer.text(name.as_str(), text);
+        for (place, (name, text)) in self.extra.iter().enumerate() {
+            // One of these at most (RFC 8689 §3).
+            let once = name.as_str().eq_ignore_ascii_case("TLS-Required");
+            let before = self.extra.iter().take(place);
+            if !once || !before.into_iter().any(|(other, _)| other.is(name)) {
+                writer.text(name.as_str(), text);
+            }
         }
         Ok(())
     }
@@ -226,5 +232,7 @@ impl Draft {
     }
 }
 
+#[cfg(test)]
+mod strict;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The command line: which program is asked for, and with which configuration.
 
 pub mod arguments;
+mod conformance;
 mod privilege;
 mod serve;
 mod spool;
@@ -55,6 +56,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             with_config(&config, |config| serve::run(config, quarantine))
         }
         Command::Check(config) => check(&config),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
         Command::Mailq(passed) => program("mailq", named("mailq", passed)),
@@ -106,8 +108,13 @@ fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) 
 fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
-        problems.extend(plan::options(&config).err().unwrap_or_default());
-        problems.extend(plan::certificates(&config).err().unwrap_or_default());
+        let start = [plan::options(&config).err(), plan::certificates(&config).err()];
+        for problem in start.into_iter().flatten().flatten() {
+            // What the start would tell may have been told.
+            if !problems.iter().any(|told| told.to_string() == problem.to_string()) {
+                problems.push(problem);
+            }
+        }
         eprint!("{}", config::render(&problems, may_colour(&std::io::stderr())));
         let name = config_file(argument);
         let name =

@@ -42,7 +42,9 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         OptionDoc {
             key: "aliases",
             default: Shown::Example("\"aliases\""),
-            text: "A file of names that stand for others. Default: none.",
+            text: "A file of names that stand for others, in the classic form: \"staff: ann, bob@example.org\";\n\
+                   \":include:FILE\" names a file of members. With \"owner-NAME\" beside it, NAME is a list, whose\n\
+                   failures go to the owner. Default: none.",
         },
     ],
 };

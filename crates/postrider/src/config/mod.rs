@@ -7,6 +7,7 @@
 //! left to [`Config::check`]; what a route or an alias means, to the engine.
 
 mod accounts;
+pub mod aliases;
 mod check;
 mod dns;
 mod host;

@@ -7,7 +7,6 @@
 //! servers hand out no signatures at all, that is found once and said, instead of holding up all mail.
 
 use std::future::poll_fn;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,8 @@ use futures_core::Stream;
 use hickory_net::dnssec::DnssecDnsHandle;
 use hickory_net::xfer::DnsHandle;
 use hickory_net::{DnsError, NetError};
-use hickory_proto::dnssec::{Proof, PublicKey as _, TrustAnchors};
+use hickory_proto::dnssec::Proof;
+use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{DnsRequestOptions, DnsResponse, Query as WireQuery, ResponseCode};
 use hickory_proto::rr::{LowerName, Name, RData, Record as WireRecord, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::anchors::Anchors;
 use super::chain::{Upstream, bounded, is_denial, is_expanded};
 use super::exchange::Exchange;
 use super::message::{ALIASES_MAX, ENDLESS, Query, known, negative_ttl, positive_ttl, text_of};
@@ -47,96 +48,6 @@ const PRIVATE: [&str; 10] = [
     "corp",
     "intranet",
 ];
-
-/// The keys that are trusted without proof.
-#[derive(Clone)]
-pub struct Anchors {
-    keys: Arc<TrustAnchors>,
-    /// The zones that have a key.
-    zones: Vec<Name>,
-    /// The root is not the public one.
-    is_own_root: bool,
-}
-
-/// Why a file holds no trust anchors.
-#[derive(Debug, thiserror::Error)]
-pub enum AnchorsError {
-    /// It cannot be read.
-    #[error("it cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// A line is no DNSKEY record.
-    #[error("it is not a list of DNSKEY records: {0}")]
-    Syntax(String),
-    /// It has no key.
-    #[error("it holds no key")]
-    Empty,
-}
-
-impl Default for Anchors {
-    /// The keys of the public root.
-    fn default() -> Self {
-        let keys = Arc::new(TrustAnchors::default());
-        Self { keys, zones: vec![Name::root()], is_own_root: false }
-    }
-}
-
-impl PartialEq for Anchors {
-    fn eq(&self, other: &Self) -> bool {
-        let keys = |anchors: &Self| -> Vec<Vec<u8>> {
-            let all = (0..anchors.keys.len()).filter_map(|place| anchors.keys.get(place));
-            all.map(|key| key.public_bytes().to_vec()).collect()
-        };
-        self.zones == other.zones && keys(self) == keys(other)
-    }
-}
-
-impl std::fmt::Debug for Anchors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Anchors").field("zones", &self.zones).finish_non_exhaustive()
-    }
-}
-
-impl Anchors {
-    /// The DNSKEY records of a file. Keys of the root take the place of the built-in ones; keys of
-    /// other zones come beside them.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub fn of_file(path: &Path) -> Result<Self, AnchorsError> {
-        Self::of_text(&std::fs::read_to_string(path)?)
-    }
-
-    /// The same from the text of such a file.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn of_text(text: &str) -> Result<Self, AnchorsError> {
-        let mut keys: TrustAnchors =
-            text.parse().map_err(|error| AnchorsError::Syntax(format!("{error}")))?;
-        let mut zones: Vec<Name> = Vec::new();
-        for line in text.lines().filter(|line| line.contains("DNSKEY")) {
-            let owner = line.split_ascii_whitespace().next().unwrap_or_default();
-            let owner =
-                Name::from_ascii(owner).map_err(|error| AnchorsError::Syntax(error.to_string()))?;
-            if !zones.contains(&owner) && !owner.is_root() {
-                zones.push(owner);
-            }
-        }
-        if keys.is_empty() && zones.is_empty() {
-            return Err(AnchorsError::Empty);
-        }
-        let public = TrustAnchors::default();
-        let own = (0..keys.len()).filter_map(|place| keys.get(place));
-        let is_own_root = own.clone().any(|key| !public.contains(key));
-        if keys.is_empty() {
-            (0..public.len()).filter_map(|place| public.get(place)).for_each(|key| {
-                keys.insert(key);
-            });
-        }
-        zones.push(Name::root());
-        Ok(Self { keys: Arc::new(keys), zones, is_own_root })
-    }
-}
 
 /// How answers are checked.
 #[derive(Clone, Debug, Default)]
@@ -332,6 +243,12 @@ impl Checker {
             Some(Err(NetError::Dns(DnsError::Nsec {
                 proof: Proof::Insecure, response, ..
             }))) => Ok(nothing(&response, Security::Insecure)),
+            // The validator does not know the proof that the wildcard itself gives.
+            Some(Err(NetError::Dns(DnsError::Nsec { response, .. })))
+                if is_nearest_wildcard(&response, owner) =>
+            {
+                read(&response, owner, kind)
+            }
             Some(Err(NetError::Dns(DnsError::Nsec { .. } | DnsError::DnssecBogus))) => {
                 Err(Unproved::Bogus)
             }
@@ -396,6 +313,43 @@ fn read(response: &DnsResponse, owner: &Name, kind: RecordType) -> Result<Proved
         _ => Link::Records(of(kind).filter_map(|record| known(&record.data)).collect()),
     };
     Ok(Proved { link, ttl: positive_ttl(ttl), security })
+}
+
+/// Whether the wildcard that the answer was made from is the nearest to `owner`, and there is no
+/// such name itself: a signed NSEC record spans `owner`, and neither of its ends shares more labels
+/// with it than the wildcard does (RFC 4035 §5.3.4, RFC 4592 §3.3.1).
+fn is_nearest_wildcard(response: &DnsResponse, owner: &Name) -> bool {
+    let wildcard = response.answers.iter().find_map(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(signature))
+            if is_expanded(record) && record.name == *owner =>
+        {
+            Some(signature.input())
+        }
+        _ => None,
+    });
+    let Some(wildcard) = wildcard else { return false };
+    response.authorities.iter().any(|record| {
+        let RData::DNSSEC(DNSSECRData::NSEC(nsec)) = &record.data else { return false };
+        let (from, to) = (&record.name, nsec.next_domain_name());
+        let is_last = to <= from;
+        record.proof == Proof::Secure
+            && wildcard.signer_name.zone_of(from)
+            && wildcard.signer_name.zone_of(to)
+            && from < owner
+            && (owner < to || is_last)
+            // The name is not on the way to the next one: it would exist without records then.
+            && !owner.zone_of(to)
+            && shared_labels(from, owner).max(shared_labels(to, owner)) == wildcard.num_labels
+    })
+}
+
+/// How many labels two names have in common, from the right.
+fn shared_labels(one: &Name, other: &Name) -> u8 {
+    let longer = (1..=one.num_labels().min(other.num_labels())).rev();
+    longer
+        .into_iter()
+        .find(|&labels| one.trim_to(labels.into()) == other.trim_to(labels.into()))
+        .unwrap_or(0)
 }
 
 /// The state that all `records` share: they are one set. `None`: bogus, or not to be known.

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::client::Client;
-use bench::postfix::Postfix;
+use bench::postfix::{Certificate, Postfix};
 use bench::server::{Plan, Running, Starter, tail};
 
+use crate::certificates::Authority;
 use crate::checks::{Checks, that};
 use crate::exim::Exim;
 use crate::mailbox::{Found, await_letter, letters};
+use crate::opensmtpd::Opensmtpd;
 use crate::postrider::{Postrider, local, set};
 
 /// All of them listen here.
@@ -34,6 +36,17 @@ pub enum Kind {
     Postfix,
     /// From Debian.
     Exim,
+    /// From Debian.
+    Opensmtpd,
+}
+
+/// How the parties talk to each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// Without TLS.
+    Clear,
+    /// With STARTTLS, or not at all.
+    Secured,
 }
 
 impl Kind {
@@ -42,6 +55,7 @@ impl Kind {
             Self::Postrider => "postrider.example",
             Self::Postfix => "postfix.example",
             Self::Exim => "exim.example",
+            Self::Opensmtpd => "opensmtpd.example",
         }
     }
 
@@ -50,12 +64,18 @@ impl Kind {
             Self::Postrider => 1,
             Self::Postfix => 2,
             Self::Exim => 3,
+            Self::Opensmtpd => 4,
         };
         SocketAddr::from((Ipv4Addr::new(127, 0, 11, last), PORT))
     }
 
     /// `None`: it is not there.
-    fn starter(self, program: &Path, peers: &Path) -> Option<Box<dyn Starter>> {
+    fn starter(
+        self,
+        program: &Path,
+        peers: &Path,
+        certificate: Option<Certificate>,
+    ) -> Option<Box<dyn Starter>> {
         let users = USERS.map(str::to_owned).to_vec();
         let domain = self.domain().to_owned();
         match self {
@@ -65,11 +85,16 @@ impl Kind {
             Self::Postfix => {
                 let root = Postfix::find(peers)?;
                 let hostname = format!("mx.{domain}");
-                Some(Box::new(Postfix { root, hostname, local: Some((domain, users)) }))
+                let local = Some((domain, users));
+                Some(Box::new(Postfix { root, hostname, local, certificate }))
             }
             Self::Exim => {
                 let root = Exim::find(peers)?;
-                Some(Box::new(Exim { root, domain, users }))
+                Some(Box::new(Exim { root, domain, users, certificate }))
+            }
+            Self::Opensmtpd => {
+                let root = Opensmtpd::find(peers)?;
+                Some(Box::new(Opensmtpd { root, domain, users, certificate }))
             }
         }
     }
@@ -103,7 +128,7 @@ impl Party {
     fn maildir(&self, user: &str) -> PathBuf {
         match self.kind {
             Kind::Postrider => Postrider::maildir(&self.folder, user),
-            Kind::Postfix | Kind::Exim => self.folder.join("mail").join(user),
+            Kind::Postfix | Kind::Exim | Kind::Opensmtpd => self.folder.join("mail").join(user),
         }
     }
 
@@ -190,32 +215,43 @@ const LETTERS: &[Letter] = &[
 pub fn play(
     checks: &mut Checks,
     kinds: (Kind, Kind),
+    way: Way,
     program: &Path,
     peers: &Path,
     folder: &Path,
     skip_missing: bool,
 ) -> io::Result<()> {
     let (one, other) = kinds;
-    println!("{} and {}", one.domain(), other.domain());
-    let starters = (one.starter(program, peers), other.starter(program, peers));
+    println!("{} and {}, {way:?}", one.domain(), other.domain());
+    let name = format!("{one:?}-{other:?}-{way:?}").to_lowercase();
+    let folder = folder.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let authority = Authority::new(&folder.join("certificates"))?;
+    let certificate = |kind: Kind| match way {
+        Way::Clear => Ok(None),
+        Way::Secured => authority.signs(&[kind.domain()]).map(Some),
+    };
+    let certificates = (certificate(one)?, certificate(other)?);
+    let starters = (
+        one.starter(program, peers, certificates.0.clone()),
+        other.starter(program, peers, certificates.1.clone()),
+    );
     let (Some(first), Some(second)) = starters else {
         let remedy = "run interop/install.sh, cargo build --release -p postrider";
         checks.missing(&format!("{one:?} or {other:?}"), skip_missing, remedy);
         return Ok(());
     };
-    let folder = folder.join(format!("{one:?}-{other:?}").to_lowercase());
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let mut first = routed(first, one, other, program);
-    let mut second = routed(second, other, one, program);
+    let mut first = routed(first, one, other, program, certificates.0);
+    let mut second = routed(second, other, one, program, certificates.1);
     let one = Party::start(first.as_mut(), one, other, &folder)?;
     let other = Party::start(second.as_mut(), other, one.kind, &folder)?;
     let failed = checks.failed();
     for (from, to) in [(&one, &other), (&other, &one)] {
         for letter in LETTERS {
             let name = format!("{:?} to {:?}: {}", from.kind, to.kind, letter.name);
-            checks.check(&name, deliver(from, to, letter));
+            checks.check(&name, deliver(from, to, letter, way));
         }
         let name = format!("{:?} to {:?}: nobody, and back", from.kind, to.kind);
         checks.check(&name, comes_back(from, to));
@@ -240,6 +276,7 @@ fn routed(
     kind: Kind,
     partner: Kind,
     program: &Path,
+    certificate: Option<Certificate>,
 ) -> Box<dyn Starter> {
     if kind != Kind::Postrider {
         return starter;
@@ -248,11 +285,16 @@ fn routed(
     let hop = partner.address();
     let route = format!("smtp:[{}]:{}", hop.ip(), hop.port());
     set(&mut ours.config, "route", "default", route.into());
+    if let Some(Certificate { chain, key }) = certificate {
+        set(&mut ours.config, "tls", "certificate", chain.display().to_string().into());
+        set(&mut ours.config, "tls", "key", key.display().to_string().into());
+        set(&mut ours.config, "outbound", "tls", "required".into());
+    }
     Box::new(ours)
 }
 
 /// Hands `letter` to `from` and finds it, unharmed, at `to`.
-fn deliver(from: &Party, to: &Party, letter: &Letter) -> Result<(), String> {
+fn deliver(from: &Party, to: &Party, letter: &Letter, way: Way) -> Result<(), String> {
     let subject = format!("{} from {:?}", letter.name, from.kind);
     let sender = if letter.null { String::new() } else { from.mailbox("ann") };
     let recipients: Vec<_> = letter.recipients.iter().map(|user| to.mailbox(user)).collect();
@@ -264,6 +306,9 @@ fn deliver(from: &Party, to: &Party, letter: &Letter) -> Result<(), String> {
         let found = await_letter(&folder, PATIENCE, ours)
             .ok_or_else(|| format!("nothing in {} after {PATIENCE:?}", folder.display()))?;
         unharmed(from, to, &found, &sender, body.as_bytes())?;
+        let trace = found.values("Received").first().copied().unwrap_or_default().to_uppercase();
+        let secured = trace.contains("WITH ESMTPS");
+        that(secured == (way == Way::Secured), || format!("the last hop: {trace}"))?;
         let count = letters(&folder).iter().filter(|found| ours(found)).count();
         that(count == 1, || format!("{user} has it {count} times"))?;
     }

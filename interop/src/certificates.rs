@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bench::postfix::Certificate;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, RsaKeySize};
 
 /// Signs for any name.
 pub struct Authority {
@@ -42,7 +42,9 @@ impl Authority {
     pub fn signs(&self, names: &[&str]) -> io::Result<Certificate> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
-        let key = KeyPair::generate().map_err(io::Error::other)?;
+        // All peers can use a key of this kind.
+        let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048);
+        let key = key.map_err(io::Error::other)?;
         let params = CertificateParams::new(names).map_err(io::Error::other)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
         let files = Certificate {

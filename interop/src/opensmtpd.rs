@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,12 +35,17 @@ impl Opensmtpd {
         (root.join("usr/sbin/smtpd").exists() && nix::unistd::geteuid().is_root()).then_some(root)
     }
 
-    fn configuration(&self, plan: &Plan) -> String {
+    fn configuration(&self, plan: &Plan) -> io::Result<String> {
         let (folder, domain, hop) = (plan.folder.display(), &self.domain, plan.next_hop);
         let mut text = String::new();
         let (mut offer, mut scheme) = ("", "smtp");
         if let Some(Certificate { chain, key }) = &self.certificate {
-            let (chain, key) = (chain.display(), key.display());
+            let chain = chain.display();
+            // It takes no key that others can read.
+            let own = plan.folder.join("key.pem");
+            fs::copy(key, &own)?;
+            fs::set_permissions(&own, fs::Permissions::from_mode(0o600))?;
+            let key = own.display();
             // Writing to a String cannot fail.
             let _ = writeln!(text, "pki here cert \"{chain}\"\npki here key \"{key}\"");
             (offer, scheme) = (" tls pki here", "smtp+tls");
@@ -59,7 +64,7 @@ impl Opensmtpd {
         if self.certificate.is_none() {
             text = text.replace(" tls no-verify", "");
         }
-        text
+        Ok(text)
     }
 
     /// The accounts of this machine and those of the peer, in its own `/etc`.
@@ -96,7 +101,7 @@ impl Starter for Opensmtpd {
         }
         self.accounts(plan)?;
         let file = folder.join("smtpd.conf");
-        fs::write(&file, self.configuration(plan))?;
+        fs::write(&file, self.configuration(plan)?)?;
         let (root, at) = (self.root.display(), folder.display());
         let over = |above: &str, below: &str| {
             format!("mount -t overlay over -o lowerdir={above}:{below} {below}\n")

@@ -24,6 +24,7 @@ mod opensmtpd;
 mod pairs;
 mod play;
 mod postrider;
+mod scan;
 mod stop;
 mod talk;
 
@@ -82,6 +83,8 @@ enum Play {
     Opensmtpd,
     /// To and from all three of them over TLS.
     Secured,
+    /// What a TLS scanner sees of ours.
+    Scan,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -144,7 +147,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Full | Play::Stop | Play::All => {}
+        Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -152,6 +155,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return Ok(());
     }
     match play {
+        Play::Scan => {
+            let skip = options.skip_missing;
+            return scan::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),
         Play::Conformance => {

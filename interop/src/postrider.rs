@@ -46,6 +46,7 @@ impl Postrider {
             let mut listener = Table::new();
             listener.insert("address".into(), Value::Array(texts.collect()));
             listener.insert("kind".into(), "mx".into());
+            // With a certificate, the default: STARTTLS.
             if !self.config.contains_key("tls") {
                 listener.insert("tls".into(), "none".into());
             }

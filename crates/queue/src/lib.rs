@@ -10,12 +10,15 @@ pub mod domains;
 pub mod expansion;
 pub mod fate;
 pub mod lockout;
+pub mod lookup;
+pub mod notify;
 pub mod reason;
 pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
 pub mod submission;
+pub mod trust;
 
 pub use access::{Access, Users, Verdict};
 pub use fate::Fate;

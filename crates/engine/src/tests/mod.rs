@@ -2,11 +2,13 @@
 //! is a row of a table; nothing sleeps in real time or dials out.
 
 mod booking;
+mod chunks;
 mod destination;
 mod expand;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;

@@ -211,6 +211,7 @@ pub(crate) fn options() -> Options {
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: 3,
         outbound_port: 25,
@@ -266,8 +267,6 @@ impl Scene {
         to: &[&str],
         content: &str,
     ) -> Result<Accepted, Refusal> {
-        let mut inlet = self.engine.begin().await?;
-        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         let recipient = |path: &&str| Recipient {
             path: format!("<{path}>").parse().unwrap(),
             parameters: RecipientParameters::default(),
@@ -277,6 +276,17 @@ impl Scene {
             parameters: MailParameters::default(),
             recipients: to.iter().map(recipient).collect(),
         };
+        self.submit(envelope, content).await
+    }
+
+    /// The same with an envelope of its own.
+    pub(crate) async fn submit(
+        &self,
+        envelope: Envelope,
+        content: &str,
+    ) -> Result<Accepted, Refusal> {
+        let mut inlet = self.engine.begin().await?;
+        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         inlet.finish(envelope, Origin::default()).await
     }
 

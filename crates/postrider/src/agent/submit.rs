@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mail::{DomainName, ForwardPath, ReversePath};
+use mail::{DomainName, ForwardPath, MailParameters, Recipient, RecipientParameters, ReversePath};
 use smtp::client::{
     Input, Lost, Output, RecipientResult, Session, SessionError, SessionOptions, Step, Timeouts,
     Transaction,
@@ -32,6 +32,8 @@ pub trait Dialogue {
     fn connecting(&mut self, _to: SocketAddr) {}
     /// A command went out.
     fn command(&mut self, _line: &str) {}
+    /// Octets of the letter went out.
+    fn content(&mut self, _octets: usize) {}
     /// A line came in.
     fn reply(&mut self, _line: &str) {}
 }
@@ -78,7 +80,12 @@ pub fn submit(
         letter,
         broken: None,
         said: Vec::new(),
-        template: Transaction { reverse_path, recipients: vec![], size, body },
+        template: Transaction {
+            reverse_path,
+            parameters: MailParameters { body, ..MailParameters::default() },
+            recipients: vec![],
+            size,
+        },
         recipients,
         waiting: (0..recipients.len()).collect(),
         batch: Vec::new(),
@@ -163,7 +170,10 @@ impl Driver<'_> {
                     .for_each(|line| self.dialogue.command(line));
                 self.write(&octets);
             }
-            Output::SendContent(octets) => self.write(&octets),
+            Output::SendContent(octets) => {
+                self.dialogue.content(octets.len());
+                self.write(&octets);
+            }
             Output::Ready => self.begin(),
             Output::WantContent => self.give_content(),
             Output::Done(outcome) => self.record(outcome.recipients),
@@ -191,7 +201,9 @@ impl Driver<'_> {
             return self.handle(Input::Quit);
         }
         let paths = self.batch.iter().filter_map(|&place| self.recipients.get(place).cloned());
-        let transaction = Transaction { recipients: paths.collect(), ..self.template.clone() };
+        let recipient = |path| Recipient { path, parameters: RecipientParameters::default() };
+        let recipients = paths.map(recipient).collect();
+        let transaction = Transaction { recipients, ..self.template.clone() };
         self.handle(Input::Begin(transaction));
     }
 
@@ -220,7 +232,9 @@ impl Driver<'_> {
         let leads_on = outcome.iter().any(|result| matches!(result, RecipientResult::Taken(_)));
         for (&place, result) in self.batch.iter().zip(outcome) {
             match result {
-                RecipientResult::Later(_) if leads_on => self.waiting.push_back(place),
+                RecipientResult::Later(_) | RecipientResult::Excess if leads_on => {
+                    self.waiting.push_back(place);
+                }
                 result => {
                     if let Some(slot) = self.results.get_mut(place) {
                         *slot = Some(result);

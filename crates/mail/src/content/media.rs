@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::date_time::DateTime;
 use super::defect::{Defect, Defects};
 use super::lex::{Lexer, Token, is_token};
 use super::parameters::Parameters;
@@ -113,6 +114,11 @@ impl MediaType {
         Self::made("multipart", subtype)
     }
 
+    /// A body that is elsewhere.
+    pub(super) fn external() -> Self {
+        Self::made("message", "external-body")
+    }
+
     /// A piece of a letter.
     pub(super) fn partial() -> Self {
         Self::made("message", "partial")
@@ -147,26 +153,21 @@ impl MediaType {
                 Some((_, Token::Special('/'))),
                 Some((_, Token::Atom(subtype))),
             ) => Self::made(kind, subtype),
-            (kind, slash, _) => {
+            (_, slash, _) => {
                 // `text; charset=x`: the rest of the field may still be good.
                 if !matches!(slash, Some((_, Token::Special(';')))) {
                     lexer.raw_until(&[';']);
                 } else {
                     lexer = before;
                 }
-                let text = matches!(kind, Some((_, Token::Atom(kind)))
-                    if kind.eq_ignore_ascii_case("text"));
-                let mut plain = Self::plain();
+                let mut plain = Self::made("text", "plain");
                 plain.defects.add(Defect::BadContentType);
-                if !text {
-                    return plain;
-                }
                 plain
             }
         };
-        let parameters = Parameters::read(&mut lexer, &mut defects);
-        for parameter in parameters.iter() {
-            media.parameters.set(&parameter.name, &parameter.value);
+        media.parameters = Parameters::read(&mut lexer, &mut defects);
+        if media.defects.has(Defect::BadContentType) && media.parameters.get("charset").is_none() {
+            media.parameters.set("charset", "us-ascii");
         }
         media.defects |= defects;
         media
@@ -291,6 +292,14 @@ impl Disposition {
         }
     }
 
+    /// With a date, whose zone is a number (RFC 2183 §2): `creation-date`, `modification-date` or
+    /// `read-date`.
+    #[must_use]
+    pub fn dated(mut self, name: &str, date: &DateTime) -> Self {
+        self.parameters.set(name, &date.to_string());
+        self
+    }
+
     /// The size in octets that the field gives (RFC 2183 §2.7).
     pub fn size(&self) -> Option<u64> {
         self.parameters.get("size")?.trim().parse().ok()
@@ -324,3 +333,6 @@ pub(super) fn is_version_one(value: &str) -> bool {
     }
     version == "1.0"
 }
+
+#[cfg(test)]
+mod tests;

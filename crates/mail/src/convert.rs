@@ -51,6 +51,9 @@ pub struct Options {
     /// A message that says nothing of MIME is refused; otherwise it becomes text in UTF-8, or of
     /// `unknown-8bit` where it is not that (RFC 1428).
     pub refuse_unlabelled: bool,
+    /// No header section may be beyond ASCII, in any part, whatever the lines may have: the hop has
+    /// `8BITMIME` and not `SMTPUTF8` (RFC 6531 §3.2).
+    pub ascii_headers: bool,
 }
 
 /// Why content cannot go to a hop.

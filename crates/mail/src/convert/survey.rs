@@ -229,8 +229,7 @@ impl Sight {
     fn head_octets(&mut self, piece: &[u8]) {
         let mut out = std::mem::take(&mut self.scratch);
         self.framing.line(piece, &mut out);
-        let odd = memchr::memchr(0, piece).is_some()
-            || (self.target == Target::SevenBit && !piece.is_ascii());
+        let odd = memchr::memchr(0, piece).is_some() || (self.ascii_headers() && !piece.is_ascii());
         if let Some(open) = self.open.last_mut() {
             open.raw_head += piece.len() as u64;
             open.head_kept += out.len() as u64;
@@ -241,6 +240,10 @@ impl Sight {
         out.clear();
         self.scratch = out;
         self.last = Some(Last::Other);
+    }
+
+    fn ascii_headers(&self) -> bool {
+        self.options.ascii_headers || self.target == Target::SevenBit
     }
 
     fn head_end(&mut self, entity: &Entity) {

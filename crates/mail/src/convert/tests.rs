@@ -207,6 +207,14 @@ fn refusals() {
         assert_eq!(seven_bit(&content).unwrap_err(), want, "{content}");
     }
     assert_eq!(Refusal::Header.topic(), Topic(6, 3));
+    // A host without SMTPUTF8 takes bodies of 8 bits, and no such header, in no part.
+    let headers = Options { ascii_headers: true, ..Options::default() };
+    for content in ["Subject: ü\r\n\r\nx\r\n", &NESTED.replace("Subject: inner", "Subject: ü")] {
+        let refused = converted(content.as_bytes(), Target::EightBit, headers, 8);
+        assert_eq!(refused.unwrap_err(), Refusal::Header);
+    }
+    let content = "Subject: u\r\n\r\nü\r\n".as_bytes();
+    assert_eq!(converted(content, Target::EightBit, headers, 8).unwrap().0, content);
     // To a host that takes 8 bits all of this goes as it is.
     let content = "Subject: ü\r\n\r\nü\r\n".as_bytes();
     let (out, plan) = converted(content, Target::EightBit, Options::default(), 1).unwrap();

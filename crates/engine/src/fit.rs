@@ -50,12 +50,16 @@ impl From<SpoolError> for Unfit {
     }
 }
 
-/// The content of `job` for a host that offers this.
-pub(crate) async fn fit(shared: &Shared, job: &Job, offered: &Extensions) -> Result<Fitted, Unfit> {
+/// `content`, that of `job` and not read yet, for a host that offers this.
+pub(crate) async fn fit(
+    shared: &Shared,
+    job: &Job,
+    content: Content,
+    offered: &Extensions,
+) -> Result<Fitted, Unfit> {
     let spool = &shared.world.spool;
     let (body, utf8) = needs(&job.stored);
     let Some((target, options)) = conversion(shared, body, utf8, offered) else {
-        let content = Content::open(spool, job).await?;
         return Ok(Fitted { content, body, utf8, size: content_len(job) });
     };
     let plan = match plan(spool, job, target, options).await? {
@@ -72,8 +76,7 @@ pub(crate) async fn fit(shared: &Shared, job: &Job, offered: &Extensions) -> Res
         Target::EightBit => BodyType::SevenBit,
     };
     tell(job, &plan);
-    let (size, content) = (plan.size(), Content::open(spool, job).await?.converted(plan));
-    Ok(Fitted { content, body, utf8: false, size })
+    Ok(Fitted { body, utf8: false, size: plan.size(), content: content.converted(plan) })
 }
 
 /// What the content needs as it is.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mail::envelope::OriginalRecipient;
 use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
@@ -13,6 +14,7 @@ use spool::SpoolError;
 use tracing::{info, warn};
 
 use crate::connection::{Connection, Transacted};
+use crate::content::Content;
 use crate::dispatch::{Ending, Job};
 use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
@@ -115,6 +117,8 @@ impl<'a> Relay<'a> {
         job: &Job,
         chunk: &[u32],
     ) -> Result<(Peer, Transacted), NoSession> {
+        let content = Content::open(&self.shared.world.spool, job).await;
+        let content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
         let demand = Demand {
             // Reports go on without (RFC 8689 §4.2.1, §5).
             require_tls: requires_tls(&job.stored),
@@ -124,7 +128,7 @@ impl<'a> Relay<'a> {
         let now = self.shared.world.clock.wall();
         let offered =
             Offered { extensions: connection.extensions(), secured: connection.tls().is_some() };
-        let fitted = fit::fit(self.shared, job, connection.extensions()).await;
+        let fitted = fit::fit(self.shared, job, content, connection.extensions()).await;
         let fitted = fitted.and_then(|fitted| {
             let transaction = transaction(job, chunk, &offered, &fitted, now);
             transaction.map(|transaction| (transaction, fitted.content)).map_err(Unfit::Refused)
@@ -285,14 +289,25 @@ fn transaction(
         }
         Some(Recipient { path: path.clone(), parameters })
     };
+    let mut reverse_path = stored.reverse_path.clone();
+    let mut recipients: Vec<Recipient> = chunk.iter().filter_map(recipient).collect();
+    if !offered.offers("SMTPUTF8") {
+        // A name with A-labels is the same one (RFC 6531 §3.2), and so is what a recipient was called
+        // in the form of ASCII (RFC 6533 §3).
+        reverse_path = reverse_path.to_ascii().unwrap_or(reverse_path);
+        for Recipient { path, parameters } in &mut recipients {
+            *path = path.to_ascii().unwrap_or_else(|| path.clone());
+            parameters.original = parameters.original.as_ref().map(OriginalRecipient::to_ascii);
+        }
+    }
     let onward = notify::mail_parameters(said, Way::Same);
     let &Fitted { body, utf8, size, .. } = fitted;
     let require_tls =
         requires_tls(stored) || (said.require_tls && offered.offers("REQUIRETLS") && secured);
     Ok(Transaction {
-        reverse_path: stored.reverse_path.clone(),
+        reverse_path,
         parameters: MailParameters { body, utf8, deliver_by, require_tls, ..onward },
-        recipients: chunk.iter().filter_map(recipient).collect(),
+        recipients,
         size,
     })
 }

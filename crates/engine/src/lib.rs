@@ -84,6 +84,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Who may ask for what is no mail.
+    pub trust: queue::trust::Trust,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
     /// Connections to one destination at most.
@@ -213,7 +215,7 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(name, options.into());
+        let gate = receive::Gate::new(&self.shared, name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -45,6 +45,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,

@@ -36,6 +36,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         routes: Routes::default(),
         schedule: Schedule::default(),
         masquerade: None,
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: 5,
         outbound_port: 25,

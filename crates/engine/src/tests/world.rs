@@ -211,6 +211,7 @@ pub(crate) fn options() -> Options {
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: 3,
         outbound_port: 25,

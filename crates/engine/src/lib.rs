@@ -16,6 +16,7 @@ mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod fit;
 mod ids;
 mod listing;
 mod local;
@@ -52,6 +53,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use receive::ListenOptions;
@@ -82,6 +84,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Who may ask for what is no mail.
+    pub trust: queue::trust::Trust,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
     /// Connections to one destination at most.
@@ -90,6 +94,8 @@ pub struct Options {
     pub outbound_port: u16,
     /// How outgoing connections are secured at least.
     pub outbound_tls: TlsLevel,
+    /// What is done with content that a next hop does not take as it is.
+    pub eight_bit: EightBit,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -209,7 +215,7 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(name, options.into());
+        let gate = receive::Gate::new(&self.shared, name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -30,6 +30,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "serve" -d 'Run 
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "conformance" -d 'Ask any SMTP server for the rules of the standards'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "spool" -d 'Look after the spool'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "pages" -d 'Write the manual pages and the completions of shells'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
@@ -40,6 +41,19 @@ complete -c postrider -n "__fish_postrider_using_subcommand serve" -l quarantine
 complete -c postrider -n "__fish_postrider_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l recipient -d 'A mailbox of that server which may get letters' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l sender -d 'The reverse-path; else postmaster at our name' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l foreign -d 'An address elsewhere that the server must not relay to; nothing is sent to it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l name -d 'Our name for EHLO; else the name of this host' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l row -d 'Only rows whose id begins so; may stand there several times' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l timeout -d 'The longest wait for one reply, in seconds' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l title -d 'What the page calls the server' -r
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l intrusive -d 'Also what costs the server more than a dialogue'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l slow -d 'Also what takes minutes'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l strict -d 'Advice that is not followed counts as broken, too'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l json -d 'One JSON object instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -l markdown -d 'A page instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand conformance" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'
 complete -c postrider -n "__fish_postrider_using_subcommand spool; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -58,13 +72,14 @@ complete -c postrider -n "__fish_postrider_using_subcommand mail" -s v -l verbos
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -l json -d 'One JSON object for each letter, one on each line'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "spool" -d 'Look after the spool'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "pages" -d 'Write the manual pages and the completions of shells'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases spool pages mail mailq help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "conformance" -d 'Ask any SMTP server for the rules of the standards'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "spool" -d 'Look after the spool'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "pages" -d 'Write the manual pages and the completions of shells'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check sendmail newaliases conformance spool pages mail mailq help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'

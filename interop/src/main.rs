@@ -10,6 +10,7 @@
 mod abuse;
 mod balance;
 mod checks;
+mod conformance;
 mod exim;
 mod full;
 mod host;
@@ -85,6 +86,8 @@ enum Play {
     Full,
     /// SIGTERM under load.
     Stop,
+    /// Ours and the peers, asked by `postrider conformance`.
+    Conformance,
     /// The peers among themselves: proves this program, not ours.
     Peers,
     /// Everything but `peers`.
@@ -108,8 +111,8 @@ fn main() -> ExitCode {
 }
 
 fn plays(asked: &[Play]) -> Vec<Play> {
-    use Play::{Abuse, Exim, Full, Kill9, Large, Postfix, Scene, Stop};
-    let all = [Scene, Postfix, Exim, Kill9, Abuse, Large, Full, Stop];
+    use Play::{Abuse, Conformance, Exim, Full, Kill9, Large, Postfix, Scene, Stop};
+    let all = [Scene, Postfix, Exim, Conformance, Kill9, Abuse, Large, Full, Stop];
     match asked.is_empty() || asked.contains(&Play::All) {
         true => all.to_vec(),
         false => asked.to_vec(),
@@ -129,7 +132,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Exim => return pair(checks, Kind::Postrider, Kind::Exim),
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Full | Play::Stop | Play::All => {}
+        Play::Conformance | Play::Full | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -139,6 +142,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
     match play {
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),
+        Play::Conformance => {
+            let skip = options.skip_missing;
+            return conformance::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Full => return full::play(checks, &program, &folder),
         Play::Stop => return stop::play(checks, &program, &folder),
         _ => {}

@@ -130,7 +130,7 @@ pub(crate) enum Work {
     /// Try this job.
     Try(Job),
     /// The destination is known to be dead until that moment: this job takes the failure as its own.
-    Adopt(Job, Ending, SystemTime),
+    Adopt(Job, Box<Ending>, SystemTime),
     /// Nothing waits; this wakes when something does.
     Idle(Arc<Notify>),
     /// Another worker probes a dead destination and sees to what waits: this one has ended.
@@ -247,7 +247,9 @@ impl Dispatcher {
             self.room.notify_one();
         }
         match (destination.back_off.gate(now), &destination.failure) {
-            (Gate::Closed { until, .. }, Some(failure)) => Work::Adopt(job, failure.clone(), until),
+            (Gate::Closed { until, .. }, Some(failure)) => {
+                Work::Adopt(job, Box::new(failure.clone()), until)
+            }
             (Gate::Probe, _) => {
                 destination.back_off.probe(now);
                 destination.probing = true;

@@ -214,8 +214,8 @@ impl Caller<'_> {
         let tls = Handshake { tls: shared.world.tls.clone(), wish: wanted.wish.clone() };
         let security = match wanted.start {
             Start::Never => Security::None,
-            Start::StartTls if wanted.is_required => Security::Required,
-            Start::StartTls => Security::IfOffered,
+            Start::ByCommand if wanted.is_required => Security::Required,
+            Start::ByCommand => Security::IfOffered,
             Start::Implicit => {
                 let until = clock.now() + shared.options.timeouts.handshake;
                 match tls.perform(wire, until).await {

@@ -45,7 +45,7 @@ pub(crate) enum Start {
     /// Never.
     Never,
     /// By STARTTLS, where it is offered.
-    StartTls,
+    ByCommand,
     /// Before the greeting (RFC 8314 §3).
     Implicit,
 }
@@ -83,7 +83,7 @@ fn by_level(level: TlsLevel, hop: &NextHop, host: &str) -> Wanted {
         start: match (service, level) {
             (Service::Smtps, _) => Start::Implicit,
             (Service::Smtp, TlsLevel::None) => Start::Never,
-            (Service::Smtp, _) => Start::StartTls,
+            (Service::Smtp, _) => Start::ByCommand,
         },
         is_required: level >= TlsLevel::Required,
         wish: TlsWish { server_name: name(host), check },
@@ -113,12 +113,12 @@ mod tests {
 
     #[test]
     fn levels() {
-        use Start::{Implicit, Never, StartTls};
+        use Start::{ByCommand, Implicit, Never};
         let rows = [
             (TlsLevel::None, "mx:b.example", Never, false, false),
-            (TlsLevel::Opportunistic, "mx:b.example", StartTls, false, false),
-            (TlsLevel::Required, "mx:b.example", StartTls, true, false),
-            (TlsLevel::Verified, "mx:b.example", StartTls, true, true),
+            (TlsLevel::Opportunistic, "mx:b.example", ByCommand, false, false),
+            (TlsLevel::Required, "mx:b.example", ByCommand, true, false),
+            (TlsLevel::Verified, "mx:b.example", ByCommand, true, true),
             (TlsLevel::None, "smtps:[b.example]:465", Implicit, true, true),
             (TlsLevel::Opportunistic, "smtps:b.example:465", Implicit, true, true),
         ];

@@ -17,6 +17,7 @@ mod date_time;
 mod defect;
 pub mod encoded_word;
 mod enriched;
+mod external;
 mod file_name;
 pub mod flowed;
 mod head;
@@ -25,23 +26,29 @@ mod lex;
 mod media;
 mod message_id;
 mod parameters;
+pub mod partial;
+mod reply;
 mod richtext;
 mod scanner;
 pub mod structure;
 pub mod transfer;
+mod view;
 
 use std::borrow::Cow;
 
 pub use address_list::{ADDRESSES_MAX, AddrSpec, Address, AddressList, NamedMailbox};
 pub use date_time::DateTime;
 pub use defect::{Defect, Defects, Text};
+pub use external::{Access, External, Protocol};
 pub use file_name::safe_file_name;
 pub use head::{Head, VALUE_MAX};
 pub use letter::{Letter, Part};
 pub use media::{Disposition, DispositionKind, Kind, MediaType};
 pub use message_id::{ID_MAX, IDS_MAX, MessageId, references_of_reply};
 pub use parameters::{Parameter, Parameters};
+pub use reply::{Reply, subject_of_reply};
 pub use scanner::{DELIVERED_TO_MAX, HeaderScanner};
+pub use view::{Item, Role, view};
 
 /// Splits content into its header section, line ends included, and its body, without the blank line
 /// between. Where a line is neither a field nor the continuation of one, the body begins there.

@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-y.
+    /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-k, 5321-4.4-y, 5321-F.5-a.
     #[test]
     fn dates() {
         let rows: &[(u64, i32, &str)] = &[

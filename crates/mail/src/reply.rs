@@ -232,6 +232,7 @@ impl fmt::Display for Reply {
 mod tests {
     use super::*;
 
+    /// Register: 3463-2-a, 3463-2-b.
     #[test]
     fn statuses() {
         for text in ["2.0.0", "5.1.1", "4.7.123"] {
@@ -242,6 +243,7 @@ mod tests {
         }
     }
 
+    /// Register: 5321-4.5.3.1.5-a.
     #[test]
     fn wire_form() {
         let mut out = Vec::new();

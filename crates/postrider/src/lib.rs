@@ -8,6 +8,7 @@ pub mod admin;
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod doors;
 pub mod drop;
 pub mod intake;

@@ -142,6 +142,8 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
 }
 
 /// What was taken meets a fate in time.
+///
+/// Register: 5321-2.1-a, 5321-4.2.5-a, 5321-6.1-a, 5321-6.2-a, 1123-5.3.3-a.
 fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(String)) {
     let (delivered, reported) = (!met.copies.is_empty(), !met.reports.is_empty());
     // Nobody can be told about a letter from <>; one that nothing hindered must arrive all the same.
@@ -161,6 +163,8 @@ fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(St
 }
 
 /// Without a fault on its way a letter has one fate, and has it once; what was refused has none.
+///
+/// Register: 5321-4.2.5-b, 5321-4.2.5-c, 3464-3-c.
 fn only_once(errand: &Errand, met: &Met, law: &mut impl FnMut(String)) {
     let (copies, reports) = (met.copies.len(), met.reports.len());
     // A disk that fails may have kept what could not be promised: only then 451 may be wrong.
@@ -180,6 +184,8 @@ fn only_once(errand: &Errand, met: &Met, law: &mut impl FnMut(String)) {
 }
 
 /// The content arrives as it was sent, behind lines that hosts on its way have added.
+///
+/// Register: 5321-2.3.10-a, 5321-4.4-a.
 fn unchanged(errand: &Errand, copy: &Letter, is_masked: bool, law: &mut impl FnMut(String)) {
     let sent = if is_masked { body(&errand.content) } else { &errand.content };
     let Some(added) = copy.octets.strip_suffix(sent) else {

@@ -128,6 +128,13 @@ struct Case {
 const CASES: &[Case] = &[
     Case { name: "taken", script: &[TO_DOT, "C: .\nS: 250 2.0.0"], letters: 1 },
     Case {
+        name: "each reply tells what it answers",
+        script: &["S: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 250 2.1.0 sender
+            C: RCPT TO:<bob@here.example>\nS: 250 2.1.5 recipient\nC: DATA\nS: 354 Send
+            C: .\nS: 250 2.0.0\nC: RSET\nS: 250 2.0.0 Transaction\nC: QUIT\nS: 221"],
+        letters: 1,
+    },
+    Case {
         name: "spool full at MAIL",
         script: &["full\nS: 220\nC: EHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 452 4.3.1"],
         letters: 0,
@@ -194,7 +201,8 @@ const CASES: &[Case] = &[
 ];
 
 /// Register: 5321-3.8-c, 5321-6.3-a, 5321-6.3-b, 5321-3.3-e, 5321-4.5.3.2.7-a, 5321-4.2.1-c,
-/// 5321-4.2.5-b, 5321-4.2.5-c, 5321-6.2-c, 3463-3.4-a, 3463-3.5-c.
+/// 5321-4.2.5-b, 5321-4.2.5-c, 5321-6.2-c, 3463-3.4-a, 3463-3.5-c,
+/// 2920-3.2-j.
 #[test]
 fn dialogues() {
     for case in CASES {

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What is read, and how it is printed. Register: 5321-3.3-g, 5321-4.1.2-f, 5321-4.1.2-j.
+/// What is read, and how it is printed. Register: 5321-3.3-g, 5321-4.1.2-f, 5321-4.1.2-j,
+/// 5321-F.4-a.
 #[test]
 fn forward_paths() {
     let long = format!("<{}@x.example>", "a".repeat(65));
@@ -36,6 +37,7 @@ fn forward_paths() {
         ("<a@-mx.example>", Err(AddressError::Domain)),
         ("<a@[192.0.2.300]>", Err(AddressError::Domain)),
         ("<a@[192.0.2.1>", Err(AddressError::Domain)),
+        ("<a@#3221225985>", Err(AddressError::Domain)),
         ("<a@dömäne.example>", Err(AddressError::NotAscii)),
         (&long, Err(AddressError::TooLong)),
         (&label, Err(AddressError::Domain)),

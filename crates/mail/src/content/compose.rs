@@ -9,13 +9,12 @@ mod field;
 mod fold;
 
 pub use entity::{Body, Entity};
-pub use field::{FieldName, FieldNameError};
+pub use field::{FieldName, FieldNameError, HeadWriter};
 
 use super::address_list::{AddrSpec, Address, NamedMailbox};
 use super::date_time::DateTime;
 use super::message_id::MessageId;
 use super::transfer::TransferEncoding;
-use field::Writer;
 
 /// How a letter is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -163,7 +162,7 @@ impl Draft {
     /// # Errors
     /// [`ComposeError`] where the draft is none.
     pub fn write(&self, options: &Options) -> Result<Composed, ComposeError> {
-        let mut writer = Writer::new(options.utf8);
+        let mut writer = HeadWriter::new(options.utf8);
         self.fields(&mut writer)?;
         writer.raw("MIME-Version", "1.0");
         let seed = self.message_id.as_ref().map_or("", MessageId::as_str);
@@ -177,7 +176,7 @@ impl Draft {
         Ok(Composed { octets, needs: entity.domain, utf8 })
     }
 
-    fn fields(&self, writer: &mut Writer) -> Result<(), ComposeError> {
+    fn fields(&self, writer: &mut HeadWriter) -> Result<(), ComposeError> {
         let sender = match (self.from.as_slice(), &self.sender) {
             ([], _) => return Err(ComposeError::NoAuthor),
             ([one], Some(sender)) if one.address == sender.address => None,

@@ -113,6 +113,11 @@ impl MediaType {
         Self::made("multipart", subtype)
     }
 
+    /// A piece of a letter.
+    pub(super) fn partial() -> Self {
+        Self::made("message", "partial")
+    }
+
     /// Octets of which nothing is known.
     pub fn octets() -> Self {
         Self::made("application", "octet-stream")

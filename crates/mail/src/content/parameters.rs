@@ -115,6 +115,14 @@ fn value(lexer: &mut Lexer<'_>, defects: &mut Defects) -> String {
                     *lexer = after;
                     token.to_owned()
                 }
+                // A semicolon that was forgotten, as the standards do in their own examples.
+                (Some(token), Some((true, Token::Atom(_))))
+                    if matches!(lexer.next_solid(), Some((_, Token::Special('=')))) =>
+                {
+                    defects.add(Defect::BadSyntax);
+                    *lexer = after;
+                    token.to_owned()
+                }
                 _ => {
                     defects.add(Defect::BadSyntax);
                     *lexer = before;
@@ -266,7 +274,7 @@ impl Parameters {
 
     /// The parameters as tokens of a field, each without its semicolon: `name=value`, quoted where
     /// it must be, encoded and split where it is not ASCII or too long for a line (RFC 2231).
-    pub(super) fn written(&self) -> Vec<String> {
+    pub fn written(&self) -> Vec<String> {
         self.list.iter().flat_map(|one| written(&one.name, &one.value)).collect()
     }
 }

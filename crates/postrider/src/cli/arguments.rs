@@ -45,6 +45,25 @@ Examples:
 
 Exit codes: 0 right (warnings may have been told), 78 not right.";
 
+const CONFORMANCE: &str = "\
+Each row of the register is one demand of an RFC, named by RFC, section and letter. Asked is what a
+stranger can see, each dialogue on a connection of its own. What is not offered or not given is
+skipped; what the server put off or refused before the question is unclear.
+
+Without --recipient no letter is sent. With it, some fifteen small ones go to that mailbox and to no
+other. Nothing is tried that could hurt, unless --intrusive says so: a hundred recipients, a letter
+above the size offered. --slow keeps a connection silent for five minutes.
+
+Examples:
+  postrider conformance localhost:2525
+  postrider conformance mx.example.net --recipient test@example.net
+  postrider conformance mx.example.net --foreign somebody@example.com   is it an open relay?
+  postrider conformance mx.example.net --row 5321-4.1.1 --row 2920      only these sections
+  postrider conformance mx.example.net --json                           for programs
+
+Exit codes: 0 no rule is broken (advice may be left; --strict counts it), 1 one is, 64 wrong usage,
+68 no such host, 69 nobody answers there as an SMTP server, 74 the report cannot be written.";
+
 const SPOOL: &str = "\
 Examples:
   postrider spool verify                   is everything in the spool sound?";
@@ -105,6 +124,9 @@ pub(crate) enum Command {
     /// Kept for scripts: aliases need no rebuilding (also as `newaliases`)
     #[command(disable_help_flag = true)]
     Newaliases(Passed),
+    /// Ask any SMTP server for the rules of the standards
+    #[command(after_help = CONFORMANCE)]
+    Conformance(ConformanceArguments),
     /// Look after the spool
     #[command(subcommand, after_help = SPOOL)]
     Spool(SpoolCommand),
@@ -115,6 +137,50 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct ConformanceArguments {
+    /// Whom to ask; the port is 25 unless it is said
+    #[arg(value_name = "HOST:PORT", value_hint = clap::ValueHint::Hostname)]
+    pub server: String,
+    /// A mailbox of that server which may get letters
+    #[arg(long, value_name = "ADDRESS")]
+    pub recipient: Option<String>,
+    /// The reverse-path; else postmaster at our name
+    #[arg(long, value_name = "ADDRESS")]
+    pub sender: Option<String>,
+    /// An address elsewhere that the server must not relay to; nothing is sent to it
+    #[arg(long, value_name = "ADDRESS")]
+    pub foreign: Option<String>,
+    /// Our name for EHLO; else the name of this host
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Only rows whose id begins so; may stand there several times
+    #[arg(long = "row", value_name = "ID")]
+    pub rows: Vec<String>,
+    /// Also what costs the server more than a dialogue
+    #[arg(long)]
+    pub intrusive: bool,
+    /// Also what takes minutes
+    #[arg(long)]
+    pub slow: bool,
+    /// The longest wait for one reply, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout: u64,
+    /// Advice that is not followed counts as broken, too
+    #[arg(long)]
+    pub strict: bool,
+    /// One JSON object instead of text
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// A page instead of text
+    #[arg(long)]
+    pub markdown: bool,
+    /// What the page calls the server
+    #[arg(long, value_name = "TEXT", requires = "markdown")]
+    pub title: Option<String>,
 }
 
 /// The words of a program that reads its own arguments.

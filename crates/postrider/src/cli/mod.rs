@@ -1,6 +1,7 @@
 //! The command line: which program is asked for, and with which configuration.
 
 pub mod arguments;
+mod conformance;
 mod privilege;
 mod serve;
 mod spool;
@@ -55,6 +56,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             with_config(&config, |config| serve::run(config, quarantine))
         }
         Command::Check(config) => check(&config),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
         Command::Mailq(passed) => program("mailq", named("mailq", passed)),

@@ -2,18 +2,23 @@
 //! nothing but for a file it makes and removes again.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 
 use super::{Accounts, Config, Problem, Severity, aliases};
 use crate::doors::Proof;
+
+/// Whether the name system knows an address of `name`, by way of the system's own resolver.
+fn has_address(name: &str) -> bool {
+    (name, 25).to_socket_addrs().is_ok_and(|mut found| found.next().is_some())
+}
 
 impl Config {
     /// Looks whether this host can do what the configuration says, now: errors keep the server from
     /// starting, warnings do not.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.check_name(&mut problems);
+        self.check_name(has_address, &mut problems);
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
@@ -35,11 +40,16 @@ impl Config {
         })
     }
 
-    fn check_name(&self, problems: &mut Vec<Problem>) {
+    /// The name that we greet with leads to this host, as far as we can see (RFC 5321 §4.1.4).
+    pub(super) fn check_name(
+        &self,
+        has_address: impl Fn(&str) -> bool,
+        problems: &mut Vec<Problem>,
+    ) {
         let name = self.hostname.as_str();
         let local = !name.contains('.') || name.ends_with(".localdomain");
         let public = self.addresses().any(|(_, address)| !address.ip().is_loopback());
-        if local && public {
+        if public && (local || !has_address(name)) {
             let title = format!("other hosts cannot find {name}, the name we greet with");
             let remedy = "say hostname = \"…\" with a name that leads to this host in DNS";
             problems.push(self.problem(Severity::Warning, "hostname", title, remedy));

@@ -529,3 +529,23 @@ fn checks_of_the_world() {
     assert!(config.check().is_empty(), "{:?}", config.check());
     assert!(!dir.path().join("data").exists(), "checking makes nothing");
 }
+
+/// Register: 5321-4.1.4-g.
+#[test]
+fn the_name_we_greet_with() {
+    let rows = [
+        ("mx.example.net", "0.0.0.0:2525", true, false),
+        ("mx.example.net", "0.0.0.0:2525", false, true),
+        ("host", "0.0.0.0:2525", true, true),
+        ("host.localdomain", "[::]:2525", true, true),
+        ("host", "127.0.0.1:2525", false, false),
+    ];
+    for (name, address, known, warned) in rows {
+        let text = format!("hostname = \"{name}\"\n[listen.a]\naddress = \"{address}\"\n");
+        let config = Config::parse(&text, "x.toml").unwrap();
+        let mut problems = Vec::new();
+        config.check_name(|asked| asked == name && known, &mut problems);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), usize::from(warned), "{name} {address} {known}: {told:?}");
+    }
+}

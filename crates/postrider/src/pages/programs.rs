@@ -24,10 +24,11 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "when set: no colours, not even on a terminal"),
 ];
 
-const SEE_ALSO: [&str; 7] = [
+const SEE_ALSO: [&str; 8] = [
     "postrider(1)",
     "postrider-serve(1)",
     "postrider-check(1)",
+    "postrider-conformance(1)",
     "postrider-spool-verify(1)",
     "mail(1)",
     "sendmail(1)",
@@ -46,6 +47,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("postrider.1", overview(&command)),
         ("postrider-serve.1", page("postrider-serve", &below(&["serve"]))),
         ("postrider-check.1", page("postrider-check", &below(&["check"]))),
+        ("postrider-conformance.1", page("postrider-conformance", &below(&["conformance"]))),
         ("postrider-spool-verify.1", page("postrider-spool-verify", &below(&["spool", "verify"]))),
         ("mail.1", page("mail", &agent::mail_command())),
         ("mailq.1", page("mailq", &agent::mailq_command())),

@@ -52,7 +52,7 @@ fn try_at(said: &Said, age: u64, null_sender: bool, previous: Option<&Attempt>) 
 /// What each end of an attempt comes to, and its status, soon after arrival and after five days.
 ///
 /// Register: 5321-4.5.4.1-a, 5321-6.1-b, 5321-5.1-i, 3461-6.3-h, 3463-2-e, 3463-3.1-a, 3463-3.5-a,
-/// 3463-3.5-b, 1870-6.2-b, 1870-6.4-c, 3464-2.3.4-b, 7505-4.1-a.
+/// 3463-3.5-b, 1870-6.2-b, 1870-6.4-c, 3464-2.3.4-b, 7505-4.1-a, 3463-2-d, 7504-4-b, 5321-7.4-a.
 #[test]
 fn fates() {
     let lost = Said::Lost { step: "end of data".to_owned(), what: "timed out".to_owned() };
@@ -75,6 +75,11 @@ fn fates() {
         (refused("RCPT", "552 5.3.4 too large"), "return", "5.3.4"),
         (refused("MAIL", "552 too large"), "return", "5.0.0"),
         (refused("RCPT", "556 5.1.10 no mail"), "return", "5.1.10"),
+        (refused("RCPT", "551 5.1.6 try <b@y.example>"), "return", "5.1.6"),
+        // What nobody knows is taken by its class.
+        (refused("RCPT", "550 5.99.99 of a later time"), "return", "5.99.99"),
+        (refused("RCPT", "450 4.1.250 of a later time"), "retry", "4.1.250"),
+        (refused("RCPT", "559 of a later time"), "return", "5.0.0"),
         (refused("MAIL", "421 4.3.2 closing"), "retry", "4.3.2"),
         (refused("greeting", "554 go away"), "return", "5.0.0"),
         (refused("greeting", "421 busy"), "retry", "4.0.0"),

@@ -95,7 +95,8 @@ fn senders() {
     }
 }
 
-/// Authors are forgiven a final dot, others are told. Register: 1123-5.2.18-d.
+/// Authors are forgiven a final dot, others are told; a name that is not whole is completed for
+/// nobody. Register: 1123-5.2.18-d, 5321-5.1-b.
 #[test]
 fn final_dots() {
     for (rest, expected) in [
@@ -103,6 +104,8 @@ fn final_dots() {
         (" TO:<a@b.example>", Some("<a@b.example>")),
         (" TO:<a@b.example..>", None),
         (" TO:<a.>", None),
+        (" TO:<a>", None),
+        (" TO:<a@b>", Some("<a@b>")),
         (" TO:<.>", None),
     ] {
         let found = recipient(rest.as_bytes(), Sender::Author).ok();

@@ -1,6 +1,6 @@
 //! Writes entities: fields of their content, and bodies in the encoding they need.
 
-use super::field::Writer;
+use super::field::HeadWriter;
 use super::{ComposeError, Options};
 use crate::content::charset;
 use crate::content::flowed;
@@ -187,7 +187,7 @@ impl Job<'_> {
                 if phantom.id.is_none() {
                     return Err(ComposeError::NoContentId);
                 }
-                let mut writer = Writer::new(self.options.utf8);
+                let mut writer = HeadWriter::new(self.options.utf8);
                 fields(&mut writer, phantom, &phantom.media, TransferEncoding::SevenBit);
                 writer.blank();
                 let utf8 = writer.is_utf8();
@@ -195,7 +195,7 @@ impl Job<'_> {
                 (writer.finish(), seven, seven, utf8)
             }
         };
-        let mut writer = Writer::new(self.options.utf8);
+        let mut writer = HeadWriter::new(self.options.utf8);
         fields(&mut writer, entity, &media, encoding);
         let utf8 = writer.is_utf8() || inner_utf8;
         writer.blank();
@@ -277,7 +277,7 @@ impl Job<'_> {
 }
 
 /// The fields of an entity, those it has.
-fn fields(writer: &mut Writer, entity: &Entity, media: &MediaType, encoding: TransferEncoding) {
+fn fields(writer: &mut HeadWriter, entity: &Entity, media: &MediaType, encoding: TransferEncoding) {
     writer.parameters("Content-Type", &media.to_string(), &media.parameters);
     if encoding != TransferEncoding::SevenBit {
         writer.raw("Content-Transfer-Encoding", encoding.name());

@@ -85,41 +85,54 @@ fn clean(text: &str) -> String {
     text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
-/// A header section that is being written.
-pub(super) struct Writer {
+/// Writes a header section field by field: folded, encoded where it must be, and never broken open by
+/// what is in a text.
+///
+/// ```
+/// use mail::content::compose::HeadWriter;
+///
+/// let mut head = HeadWriter::new(false);
+/// head.text("Subject", "naïve\r\nBcc: everybody");
+/// assert_eq!(head.finish(), b"Subject: =?utf-8?Q?na=C3=AFve?=  Bcc: everybody\r\n");
+/// ```
+#[derive(Clone, Debug)]
+pub struct HeadWriter {
     out: String,
     utf8: bool,
 }
 
-impl Writer {
-    pub(super) fn new(utf8: bool) -> Self {
+impl HeadWriter {
+    /// Before the first field; `utf8` where fields may hold UTF-8 (RFC 6532).
+    pub fn new(utf8: bool) -> Self {
         Self { out: String::new(), utf8 }
     }
 
-    pub(super) fn is_utf8(&self) -> bool {
+    /// Whether anything beyond ASCII was written.
+    pub fn is_utf8(&self) -> bool {
         !self.out.is_ascii()
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    /// What was written.
+    pub fn finish(self) -> Vec<u8> {
         self.out.into_bytes()
     }
 
     /// A short value of our own making.
-    pub(super) fn raw(&mut self, name: &str, value: &str) {
+    pub fn raw(&mut self, name: &str, value: &str) {
         let mut folder = Folder::new(name);
         folder.token(&clean(value));
         self.out.push_str(&folder.finish());
     }
 
     /// An unstructured field.
-    pub(super) fn text(&mut self, name: &str, text: &str) {
+    pub fn text(&mut self, name: &str, text: &str) {
         let mut folder = Folder::new(name);
         write_text(&clean(text), self.utf8, &mut folder);
         self.out.push_str(&folder.finish());
     }
 
     /// Identifiers; nothing where there are none.
-    pub(super) fn ids(&mut self, name: &str, ids: &[MessageId]) {
+    pub fn ids(&mut self, name: &str, ids: &[MessageId]) {
         if ids.is_empty() {
             return;
         }
@@ -129,7 +142,10 @@ impl Writer {
     }
 
     /// Addresses, folded between them first (RFC 5322 §2.2.3); nothing where there are none.
-    pub(super) fn addresses(&mut self, name: &str, list: &[Address]) -> Result<(), ComposeError> {
+    ///
+    /// # Errors
+    /// [`ComposeError`] for an address that cannot be written.
+    pub fn addresses(&mut self, name: &str, list: &[Address]) -> Result<(), ComposeError> {
         if list.is_empty() {
             return Ok(());
         }
@@ -181,7 +197,7 @@ impl Writer {
     }
 
     /// A field of MIME: a value and its parameters, folded between them.
-    pub(super) fn parameters(&mut self, name: &str, value: &str, parameters: &Parameters) {
+    pub fn parameters(&mut self, name: &str, value: &str, parameters: &Parameters) {
         let mut folder = Folder::new(name);
         folder.token(value);
         for parameter in parameters.written() {
@@ -192,7 +208,7 @@ impl Writer {
     }
 
     /// The blank line that ends the section.
-    pub(super) fn blank(&mut self) {
+    pub fn blank(&mut self) {
         self.out.push_str("\r\n");
     }
 }

@@ -30,6 +30,7 @@ const DATE: &str = "Date: Mon, 6 Jul 2026 12:00:00 +0200\r\n";
 const ID: &str = "Message-ID: <1.2@sun.tuc.example>\r\n";
 
 /// Register: 5321-2.3.8-c, 5321-4.4-o, 5321-6.4-a, 5321-6.4-b, 5321-6.4-c, 5322-3.6.3-a, 5322-3.6-d, 5322-4.5-a,
+/// 5321-B-b,
 /// 1123-5.2.18-c
 #[test]
 fn letters_are_mended() {
@@ -76,7 +77,7 @@ fn letters_are_mended() {
     }
 }
 
-/// Register: 5322-4.5.3-a
+/// Register: 5322-4.5.3-a, 5321-B-a
 #[test]
 fn recipients_of_the_header_section() {
     let cases: &[(&str, &[&str])] = &[
@@ -90,6 +91,10 @@ fn recipients_of_the_header_section() {
             &["b@x.example", "c@x.example"],
         ),
         ("To: undisclosed-recipients:;\nBcc: d@x.example\n\n", &["d@x.example"]),
+        (
+            "To: friends: a@x.example, B <b@x.example>;, c@x.example\n\n",
+            &["a@x.example", "b@x.example", "c@x.example"],
+        ),
         ("Subject: none\n\n", &[]),
     ];
     for (input, expected) in cases {

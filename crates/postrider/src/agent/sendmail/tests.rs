@@ -38,6 +38,7 @@ fn dropped(dir: &Path) -> Vec<(String, Vec<String>, String)> {
     letters.iter().map(read).collect()
 }
 
+/// Register: 5321-B-d, 1123-5.2.2-a.
 #[test]
 fn envelopes() {
     let letter = "To: a@x.example, bob\nCc: c@x.example\nBcc: d@x.example\n\ntext\n";

@@ -231,6 +231,29 @@ fn transcripts() {
     }
 }
 
+/// Whatever a server offers, nothing else is said: neither VRFY nor EXPN, no HELP, no SEND. The
+/// transcripts hold every line of the client.
+///
+/// Register: 5321-3.5.1-k, 5321-3.5.4-a, 5321-F.6-a.
+#[test]
+fn verbs() {
+    let known = [
+        "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "QUIT",
+    ];
+    let unwanted = ["VRFY", "EXPN", "HELP", "NOOP", "SEND", "SOML", "SAML", "TURN"];
+    let mut seen: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+    for case in transcript::cases("client") {
+        for step in case.steps.iter().filter(|step| step.tag.starts_with('C')) {
+            for line in step.text.split("\\r\\n") {
+                let verb = line.split([' ', ':']).next().unwrap_or_default();
+                assert!(!unwanted.contains(&verb), "{}: {step:?}", case.name);
+                seen.extend(known.iter().find(|known| **known == verb));
+            }
+        }
+    }
+    assert!(seen.len() >= 6, "{seen:?}");
+}
+
 /// Register: 5321-4.5.3.2-a, 5321-4.5.3.2.1-a, 5321-4.5.3.2.2-a, 5321-4.5.3.2.3-a,
 /// 5321-4.5.3.2.4-a, 5321-4.5.3.2.5-a, 5321-4.5.3.2.6-a, 1123-5.3.2-a.
 #[test]

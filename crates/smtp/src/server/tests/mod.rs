@@ -1,6 +1,7 @@
 //! The server's session, played from transcripts and pushed to its bounds.
 
 mod bounds;
+mod codes;
 mod ends;
 mod injection;
 

@@ -1,0 +1,147 @@
+//! One connection to the server that is asked, each wait with its end.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::expect::Reply;
+
+/// Octets of one reply; who says more in one reply wants to fill our memory.
+const REPLY_MAX: usize = 64 * 1024;
+
+/// A connection.
+pub struct Talk {
+    stream: TcpStream,
+    inbox: Vec<u8>,
+    patience: Duration,
+}
+
+impl Talk {
+    /// Connects to the first address that answers. `patience` bounds each wait.
+    ///
+    /// # Errors
+    /// None answers.
+    pub fn connect(server: &[SocketAddr], patience: Duration) -> io::Result<Self> {
+        let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
+        for address in server {
+            match TcpStream::connect_timeout(address, patience) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_write_timeout(Some(patience))?;
+                    return Ok(Self { stream, inbox: Vec::new(), patience });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Says octets.
+    ///
+    /// # Errors
+    /// The server hung up, or takes nothing.
+    pub fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream.write_all(octets)
+    }
+
+    /// The next reply, whole.
+    ///
+    /// # Errors
+    /// It does not come in time, the server hung up, or it is no reply.
+    pub fn reply(&mut self) -> io::Result<Reply> {
+        self.reply_within(self.patience)
+    }
+
+    /// The next reply, if it comes within `wait`.
+    ///
+    /// # Errors
+    /// As [`Self::reply`].
+    pub fn reply_within(&mut self, wait: Duration) -> io::Result<Reply> {
+        let until = Instant::now() + wait;
+        loop {
+            if let Some(reply) = self.take()? {
+                return Ok(reply);
+            }
+            if self.read(until)? == 0 {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, "it hung up"));
+            }
+        }
+    }
+
+    /// What comes within `wait`; nothing if it stays quiet.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn noise(&mut self, wait: Duration) -> io::Result<String> {
+        let until = Instant::now() + wait;
+        if self.inbox.is_empty() {
+            match self.read(until) {
+                Ok(0) => return Ok("(it hung up)".to_owned()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(String::new()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(String::from_utf8_lossy(&self.inbox).trim_end().replace("\r\n", " / "))
+    }
+
+    /// Whether it hangs up in time, and says nothing before.
+    ///
+    /// # Errors
+    /// It says something, or waits.
+    pub fn closed(&mut self) -> io::Result<()> {
+        let until = Instant::now() + self.patience;
+        match self.read(until) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(io::Error::other("it said more")),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads once, until `until`.
+    fn read(&mut self, until: Instant) -> io::Result<usize> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::new(ErrorKind::TimedOut, "nothing came in time"));
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        let mut piece = [0; 4096];
+        match self.stream.read(&mut piece) {
+            Ok(len) => {
+                self.inbox.extend_from_slice(piece.get(..len).unwrap_or_default());
+                if self.inbox.len() > REPLY_MAX {
+                    return Err(io::Error::other("the reply never ends"));
+                }
+                Ok(len)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(io::Error::new(ErrorKind::TimedOut, "nothing came in time"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A whole reply out of what has come.
+    fn take(&mut self) -> io::Result<Option<Reply>> {
+        let mut lines = Vec::new();
+        let mut from = 0;
+        while let Some(len) = self.inbox.get(from..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+            let line = self.inbox.get(from..from + len).unwrap_or_default();
+            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            from += len + 1;
+            let is_reply =
+                line.as_bytes().iter().take(3).filter(|b| b.is_ascii_digit()).count() == 3;
+            if !is_reply {
+                return Err(io::Error::other(format!("no reply: {line}")));
+            }
+            let goes_on = line.as_bytes().get(3) == Some(&b'-');
+            lines.push(line.into_owned());
+            if !goes_on {
+                self.inbox.drain(..from);
+                return Ok(Some(Reply(lines)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: which program is asked for, and with which configuration.
 
+mod account;
 pub mod arguments;
 mod conformance;
 mod privilege;
@@ -61,6 +62,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
         Command::Mailq(passed) => program("mailq", named("mailq", passed)),
         Command::Newaliases(passed) => program("newaliases", named("newaliases", passed)),
+        Command::Account(command) => {
+            let config = command.config().clone();
+            with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);
             spool::verify(&dir, json)

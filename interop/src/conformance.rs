@@ -2,8 +2,9 @@
 //! no advice; of the others only the page is kept.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +62,9 @@ pub fn play(
             connections: 10,
             traced: false,
         };
+        if asked.name == "postrider" {
+            certificate(&plan.folder, asked.domain)?;
+        }
         let running = Running::start(starter.as_ref(), &plan)?;
         let page = folder.join(format!("conformance-{}.md", asked.name));
         let outcome = ask(program, &asked, address, &page);
@@ -79,9 +83,21 @@ fn ours(program: &Path) -> Asked {
     let domain = "postrider.example";
     let mut ours = local(program, domain, &[USER]);
     set(&mut ours.config, "relay", "networks", Value::Array(vec!["192.0.2.0/24".into()]));
+    set(&mut ours.config, "tls", "certificate", "cert.pem".into());
+    set(&mut ours.config, "tls", "key", "key.pem".into());
     let options = &["--strict", "--foreign", "x@far.example"];
     let starter = program.exists().then(|| Box::new(ours) as Box<dyn Starter>);
     Asked { name: "postrider", domain, title: "Postrider".to_owned(), starter, options }
+}
+
+/// A certificate that says nothing but the name.
+fn certificate(folder: &Path, name: &str) -> io::Result<()> {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).map_err(io::Error::other)?;
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("cert.pem"), made.cert.pem())?;
+    let mut key = fs::File::options();
+    let key = key.write(true).create(true).truncate(true).mode(0o600);
+    key.open(folder.join("key.pem"))?.write_all(made.signing_key.serialize_pem().as_bytes())
 }
 
 fn postfix(peers: &Path) -> Asked {

@@ -46,7 +46,10 @@ impl Postrider {
             let mut listener = Table::new();
             listener.insert("address".into(), Value::Array(texts.collect()));
             listener.insert("kind".into(), "mx".into());
-            listener.insert("tls".into(), "none".into());
+            // With a certificate, the default: STARTTLS.
+            if !self.config.contains_key("tls") {
+                listener.insert("tls".into(), "none".into());
+            }
             listener.into()
         });
         set(&mut table, "outbound", "port", i64::from(plan.listen.port()).into());

@@ -72,9 +72,7 @@ impl Finding {
         let missing = match &self.verdict {
             Verdict::Open => "no test and no reason",
             Verdict::Explained(word) if word == "open" && self.binds() => "open",
-            Verdict::Explained(word)
-                if self.binds() && !matches!(word.as_str(), "not-applicable" | "documented") =>
-            {
+            Verdict::Explained(word) if self.binds() && !self.is_settled(word) => {
                 "a reason is no test"
             }
             Verdict::Deviation if self.binds() && self.tests.is_empty() => {
@@ -83,6 +81,16 @@ impl Finding {
             _ => return None,
         };
         Some(format!("{id} ({level}, {role}): {missing}: {requirement}"))
+    }
+
+    /// Whether a reason is enough for a rule that binds: it speaks of nothing that we do. Rules by
+    /// plain statement may leave us the choice.
+    fn is_settled(&self, word: &str) -> bool {
+        match word {
+            "not-applicable" | "documented" => true,
+            "optional-not-built" => self.row.level == "STATED",
+            _ => false,
+        }
     }
 
     fn is_held(&self) -> bool {

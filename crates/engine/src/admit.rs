@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mail::trace::{From, Received, Way};
 use mail::{Envelope, ForwardPath, Reply, Topic};
 use queue::access::{self, Verdict};
+use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route;
 use spool::{
@@ -120,7 +121,11 @@ impl Shared {
         }
         let expansion = expand::expand(&self.options.access, id, envelope)?;
         let stored = |envelope: Envelope| Stored {
-            expire: self.options.schedule.expiry(now, envelope.reverse_path.is_null()),
+            // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
+            expire: {
+                let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
+                self.options.schedule.expiry(begins, envelope.reverse_path.is_null())
+            },
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
@@ -160,8 +165,10 @@ impl Shared {
         let mut kept = Vec::with_capacity(messages.len());
         let mut inserted = Vec::new();
         for Pending { id, stored, head, body } in messages {
-            let jobs = self.jobs(&stored, now);
-            let claim = self.may_try(&jobs);
+            let due = notify::release(&stored.parameters, stored.arrival);
+            let due = due.unwrap_or(now).max(now);
+            let jobs = self.jobs(&stored, due);
+            let claim = due <= now && self.may_try(&jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),

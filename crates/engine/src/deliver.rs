@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue::fate::Said;
-use queue::record::{HeadEdits, RecordError, Stored};
+use bytes::Bytes;
+use queue::fate::{self, Said};
+use queue::record::{Attempt, HeadEdits, RecordError, Stored};
 use queue::route::NextHop;
 use spool::{ClaimRequest, Claimed, JobId, Op, Txn};
 use tokio::time::timeout;
@@ -175,7 +176,11 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                 }
             }
             Work::Adopt(job, ending, until) => {
-                let results = job.everyone(&ending);
+                let result = |(number, record): &(u32, Bytes)| match is_owed(record) {
+                    true => (*number, Ending::here(Said::Settled)),
+                    false => (*number, (*ending).clone()),
+                };
+                let results = job.open.iter().map(result).collect();
                 settle::settle(&shared, job, results, Some(until)).await;
             }
             Work::Idle(wake) => {
@@ -204,22 +209,40 @@ async fn attempt(
     shared: &Arc<Shared>,
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,
-    job: Job,
+    mut job: Job,
 ) -> Option<Job> {
-    if reroute::moved(shared, &job).await {
+    let (owed, open) = job.open.into_iter().partition(|(_, record)| is_owed(record));
+    job.open = open;
+    if !job.open.is_empty() && reroute::moved(shared, &job).await {
         return None;
     }
-    let results = match hop {
+    let now = shared.world.clock.wall();
+    let mut results = match hop {
+        _ if job.open.is_empty() => Vec::new(),
+        _ if fate::is_overdue(&job.stored.parameters, job.stored.arrival, now) => {
+            job.everyone(&Ending::here(Said::Overdue))
+        }
         Some(NextHop::Local) => local::attempt(shared, &job).await,
         Some(hop) => match relay.attempt(hop, &job).await {
             Attempted::Ended(results) => results,
-            Attempted::Crowded => return Some(job),
+            Attempted::Crowded => {
+                job.open.extend(owed);
+                return Some(job);
+            }
         },
         None => {
             let what = format!("no transport for {}", job.queue);
             job.everyone(&Ending::here(Said::Ours(what)))
         }
     };
+    results.extend(owed.iter().map(|(number, _)| (*number, Ending::here(Said::Settled))));
+    job.open.extend(owed);
     settle::settle(shared, job, results, None).await;
     None
+}
+
+/// Whether a recipient is done with, and only the report of it is missing.
+fn is_owed(record: &[u8]) -> bool {
+    // Nearly every first attempt has no record.
+    !record.is_empty() && matches!(Attempt::decode(record), Ok(Some(last)) if last.owed.is_some())
 }

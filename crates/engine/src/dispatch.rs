@@ -85,9 +85,23 @@ impl Job {
     }
 }
 
+/// How many jobs that came before one more step of priority overtakes (RFC 6710). So urgent mail goes
+/// first, and what has waited long enough is not overtaken any more.
+const OVERTAKES: i64 = 100;
+
+/// A job in line.
+struct Waiting {
+    /// The lowest is next.
+    turn: i64,
+    job: Job,
+}
+
 #[derive(Default)]
 struct Destination {
-    waiting: VecDeque<Job>,
+    /// In the order of their turns.
+    waiting: VecDeque<Waiting>,
+    /// The turn of the next job that comes.
+    next_turn: i64,
     workers: usize,
     idle: usize,
     wake: Arc<Notify>,
@@ -102,6 +116,20 @@ struct Destination {
 }
 
 impl Destination {
+    /// Puts `job` in line. Nearly all mail is of one priority, and goes to the end of it.
+    fn queue_up(&mut self, job: Job) {
+        let priority = job.stored.parameters.priority.unwrap_or(0);
+        let turn = self.next_turn - i64::from(priority) * OVERTAKES;
+        self.next_turn += 1;
+        let at = match self.waiting.back() {
+            Some(last) if last.turn > turn => {
+                self.waiting.partition_point(|before| before.turn <= turn)
+            }
+            _ => self.waiting.len(),
+        };
+        self.waiting.insert(at, Waiting { turn, job });
+    }
+
     fn is_healthy(&self) -> bool {
         self.back_off.fails() == 0
     }
@@ -195,7 +223,7 @@ impl Dispatcher {
             destinations.retain(|_, destination| !destination.is_forgettable());
         }
         let destination = destinations.entry(job.queue.clone()).or_default();
-        destination.waiting.push_back(job);
+        destination.queue_up(job);
         if destination.idle > 0 {
             destination.wake.notify_one();
         }
@@ -238,7 +266,7 @@ impl Dispatcher {
             destination.leave();
             return Work::Leave;
         }
-        let Some(job) = destination.waiting.pop_front() else {
+        let Some(Waiting { job, .. }) = destination.waiting.pop_front() else {
             destination.idle += 1;
             return Work::Idle(destination.wake.clone());
         };
@@ -335,7 +363,8 @@ impl Dispatcher {
         self.jobs.fetch_add(1, Ordering::Relaxed);
         let mut destinations = self.destinations.lock();
         let destination = destinations.entry(job.queue.clone()).or_default();
-        destination.waiting.push_front(job);
+        let turn = destination.waiting.front().map_or(destination.next_turn, |first| first.turn);
+        destination.waiting.push_front(Waiting { turn, job });
         if destination.idle > 0 {
             destination.wake.notify_one();
         }

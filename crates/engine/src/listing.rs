@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use queue::notify;
 use queue::record::{Attempt, Stored};
 use spool::{Filter, JobId, JobInfo, SpoolError};
 
@@ -44,6 +45,8 @@ pub struct Listed {
     pub state: State,
     /// The next attempt.
     pub due: SystemTime,
+    /// Its author wants it held until then (RFC 4865); none once that has passed.
+    pub held_until: Option<SystemTime>,
     /// The attempts so far.
     pub attempts: u32,
     /// Its queue.
@@ -77,6 +80,10 @@ fn listed(row: JobInfo) -> Listed {
         recipients: row.open.iter().map(recipient).collect(),
         state,
         due: row.due,
+        held_until: stored
+            .as_ref()
+            .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
+            .filter(|_| row.attempts == 0),
         attempts: row.attempts,
         queue: row.queue,
     }

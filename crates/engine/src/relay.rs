@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mail::{BodyType, ForwardPath, TlsFacts, Topic};
 use queue::fate::Said;
+use queue::notify::Onward;
 use queue::route::NextHop;
 use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
@@ -257,7 +258,8 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
-        RecipientResult::Taken(reply) => Said::Taken { reply },
+        // Nothing that was asked of reports has gone with it.
+        RecipientResult::Taken(reply) => Said::Taken { reply, onward: Onward::default() },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
         RecipientResult::Lost(step, lost) => {

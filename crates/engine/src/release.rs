@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use spool::{Filter, Op, Page, SpoolError, Txn};
+use queue::notify;
+use queue::record::Stored;
+use spool::{Filter, JobInfo, Op, Page, SpoolError, Txn};
 
 use crate::{RELAXED, Shared};
 
@@ -22,7 +24,7 @@ pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64,
     while !shared.is_stopping() {
         let page = spool.list(&filter, after, PAGE).await?;
         let due = shared.world.clock.wall();
-        let deferred = page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON);
+        let deferred = page.rows.iter().filter(|row| may_go(row, due));
         let ops: Vec<Op> = deferred.map(|row| Op::SetDue { job: row.job, due }).collect();
         let count = ops.len() as u64;
         if count > 0 {
@@ -41,9 +43,19 @@ pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64,
     Ok(released)
 }
 
+/// Whether `row` is deferred, and not because its author wants it held (RFC 4865 §4.2).
+fn may_go(row: &JobInfo, now: SystemTime) -> bool {
+    if row.claimed || row.due <= now + SOON {
+        return false;
+    }
+    // A record that does not read is left to the worker that takes it up.
+    let Ok(stored) = Stored::decode(&row.envelope) else { return true };
+    notify::release(&stored.parameters, stored.arrival).is_none_or(|moment| moment <= now)
+}
+
 async fn release_singly(shared: &Shared, page: &Page, due: SystemTime) -> Result<u64, SpoolError> {
     let mut released = 0;
-    for row in page.rows.iter().filter(|row| !row.claimed && row.due > due + SOON) {
+    for row in page.rows.iter().filter(|row| may_go(row, due)) {
         let ops = vec![Op::SetDue { job: row.job, due }];
         match shared.world.spool.commit(Txn { ops, durability: RELAXED }).await {
             Ok(_) => released += 1,

@@ -1,4 +1,5 @@
-//! Reports: a delivery that failed for good, or that takes long, becomes mail to the sender. It goes
+//! Reports: a delivery that failed for good, that takes long, or of whose success the sender wants to
+//! hear becomes mail to the sender. It goes
 //! into the spool in the same transaction that books the failure, and enters there like any mail.
 
 use std::sync::Arc;
@@ -6,11 +7,13 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use mail::content::split_head;
+use mail::envelope::Notify;
 use mail::report::{Kind, RETURN_HEADERS_MAX, Report, ReportedRecipient, Returned, cut_headers};
 use mail::{
-    Domain, ForwardPath, LocalPart, MailParameters, Mailbox, Recipient, RecipientParameters,
-    ReversePath,
+    BodyType, Domain, ForwardPath, Literal, LocalPart, MailParameters, Mailbox, Recipient,
+    RecipientParameters, ReversePath, Xtext,
 };
+use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
@@ -20,11 +23,13 @@ use crate::content::{Content, content_len};
 use crate::dispatch::Job;
 use crate::{Shared, expand};
 
-/// Whom the sender is to be told of: one report for all that failed together, one for all that wait.
+/// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
+/// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
 #[derive(Default)]
 pub(crate) struct Due {
     pub(crate) failed: Vec<ReportedRecipient>,
     pub(crate) delayed: Vec<ReportedRecipient>,
+    pub(crate) done: Vec<ReportedRecipient>,
 }
 
 /// Writes the reports that are due.
@@ -38,7 +43,9 @@ pub(crate) async fn write(
     now: SystemTime,
 ) -> Result<Vec<Pending>, SpoolError> {
     let mut reports = Vec::new();
-    for (kind, told) in [(Kind::Failed, &due.failed), (Kind::Delayed, &due.delayed)] {
+    let kinds =
+        [(Kind::Failed, &due.failed), (Kind::Delayed, &due.delayed), (Kind::Done, &due.done)];
+    for (kind, told) in kinds {
         if told.is_empty() {
             continue;
         }
@@ -62,21 +69,37 @@ async fn report(
 ) -> Result<Pending, SpoolError> {
     let id = shared.ids.next(now);
     let host = &shared.options.hostname;
-    let returned = Returned::choose(kind, content_len(job));
+    let stored = &job.stored;
+    let looked = match stored.eight_bit || stored.parameters.utf8 {
+        true => header(shared, job).await.map(|head| !head.is_ascii()),
+        false => Ok(false),
+    };
+    // A header section that cannot be read is not returned either, see below.
+    let head_beyond_ascii = looked.unwrap_or(false);
+    let global = head_beyond_ascii && stored.parameters.utf8;
+    let returned = returned(job, kind, head_beyond_ascii && !global);
+    let eight_bit = match returned {
+        Returned::Full => stored.eight_bit,
+        Returned::Headers => head_beyond_ascii,
+    };
     let report = Report {
         kind,
         reporting_mta: host.clone(),
         from: postmaster(host.clone()),
-        to: sender.clone(),
-        envelope_id: None,
-        arrival: job.stored.arrival,
+        // A name with A-labels is the same, and goes over more hosts.
+        to: sender.to_ascii().unwrap_or_else(|| sender.clone()),
+        envelope_id: stored.parameters.envelope_id.as_ref().map(Xtext::decode_lossy),
+        received_from: received_from(&stored.origin),
+        hold: stored.parameters.hold,
+        arrival: stored.arrival,
         now,
         offset_minutes: shared.options.zone,
         message_id: format!("{id}@{host}"),
         boundary_seed: shared.world.random.next(),
         recipients,
         returned,
-        eight_bit: job.stored.eight_bit,
+        eight_bit,
+        global,
     };
     let body = match body(shared, &report, Some(job)).await {
         Ok(body) => body,
@@ -84,12 +107,37 @@ async fn report(
         // The sender is told all the same, without the octets that nobody can read any more.
         Err(Unwritten::Original(error)) => {
             error!(event = "content.unreadable", id = %job.id.message, %error);
-            let report = Report { returned: Returned::Headers, ..report };
+            let report = Report {
+                returned: Returned::Headers,
+                eight_bit: false,
+                global: false,
+                ..report.clone()
+            };
             body(shared, &report, None).await.map_err(Unwritten::into_error)?
         }
     };
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
-    Ok(Pending { id, stored: stored(shared, sender, job, now), head: HeadEdits::default(), body })
+    let stored = envelope(shared, &report, job, now);
+    Ok(Pending { id, stored, head: HeadEdits::default(), body })
+}
+
+/// What of the message comes back. One with octets beyond ASCII in its header section that no
+/// standard allows there, or without lines, is no `message/rfc822` that any host would pass on.
+fn returned(job: &Job, kind: Kind, odd_head: bool) -> Returned {
+    let parameters = &job.stored.parameters;
+    match odd_head || parameters.body == BodyType::Binary {
+        true => Returned::Headers,
+        false => Returned::choose(kind, content_len(job), notify::returned(parameters)),
+    }
+}
+
+/// `name ([address])` of the host that the message came from (RFC 3464 §2.2.4).
+fn received_from(origin: &Origin) -> Option<String> {
+    let address = Literal::Ip(origin.client?.to_canonical());
+    match &origin.hello {
+        Some(hello) => Some(format!("{hello} ({address})")),
+        None => Some(address.to_string()),
+    }
 }
 
 /// Why the content of a report was not written.
@@ -112,7 +160,7 @@ async fn body(shared: &Arc<Shared>, report: &Report, job: Option<&Job>) -> Resul
     let mut sink = shared.world.spool.begin_body(None).await.map_err(Unwritten::Spool)?;
     sink.write(report.head()).await.map_err(Unwritten::Spool)?;
     if let Some(job) = job {
-        original(shared, job, report.returned, sink.as_mut()).await?;
+        original(shared, job, report, sink.as_mut()).await?;
     }
     sink.write(report.tail()).await.map_err(Unwritten::Spool)?;
     sink.finish().await.map_err(Unwritten::Spool)
@@ -122,27 +170,35 @@ async fn body(shared: &Arc<Shared>, report: &Report, job: Option<&Job>) -> Resul
 async fn original(
     shared: &Arc<Shared>,
     job: &Job,
-    returned: Returned,
+    report: &Report,
     sink: &mut dyn BodySink,
 ) -> Result<(), Unwritten> {
-    let content = Content::open(&shared.world.spool, job).await;
-    let mut content = content.map_err(Unwritten::Original)?;
-    if returned == Returned::Full {
+    let mut enclosed = report.enclosed();
+    if report.returned == Returned::Headers {
+        let head = header(shared, job).await.map_err(Unwritten::Original)?;
+        sink.write(enclosed.feed(head)).await.map_err(Unwritten::Spool)?;
+    } else {
+        let content = Content::open(&shared.world.spool, job).await;
+        let mut content = content.map_err(Unwritten::Original)?;
         while let Some(chunk) = content.next().await.map_err(Unwritten::Original)? {
-            sink.write(chunk).await.map_err(Unwritten::Spool)?;
+            sink.write(enclosed.feed(chunk)).await.map_err(Unwritten::Spool)?;
         }
-        return Ok(());
     }
+    sink.write(enclosed.finish()).await.map_err(Unwritten::Spool)
+}
+
+/// The header section, as much of it as a report returns.
+async fn header(shared: &Arc<Shared>, job: &Job) -> Result<Bytes, SpoolError> {
+    let mut content = Content::open(&shared.world.spool, job).await?;
     let mut header = BytesMut::new();
     while header.len() < RETURN_HEADERS_MAX {
-        match content.next().await.map_err(Unwritten::Original)? {
+        match content.next().await? {
             Some(chunk) => header.extend_from_slice(&chunk),
             None => break,
         }
     }
     let (head, _) = split_head(&header);
-    let head = Bytes::copy_from_slice(cut_headers(head));
-    sink.write(head).await.map_err(Unwritten::Spool)
+    Ok(Bytes::copy_from_slice(cut_headers(head)))
 }
 
 fn postmaster(host: mail::DomainName) -> Mailbox {
@@ -150,19 +206,26 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
     Mailbox { local, domain: Domain::Name(host) }
 }
 
-/// The envelope of a report: from nobody, so that it is never answered itself.
-fn stored(shared: &Shared, sender: &Mailbox, job: &Job, now: SystemTime) -> Stored {
+/// The envelope of a report: from nobody, and nobody is to be told what becomes of it
+/// (RFC 3461 §6.1). What must be kept from listeners is kept so in the report, too (RFC 8689 §5).
+fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Stored {
     let recipient = Recipient {
-        path: ForwardPath::Mailbox(sender.clone()),
-        parameters: RecipientParameters::default(),
+        path: ForwardPath::Mailbox(report.to.clone()),
+        parameters: RecipientParameters { notify: Some(Notify::NEVER), original: None },
+    };
+    let parameters = MailParameters {
+        body: if report.is_eight_bit() { BodyType::EightBitMime } else { BodyType::SevenBit },
+        utf8: report.needs_utf8(),
+        require_tls: job.stored.parameters.require_tls,
+        ..MailParameters::default()
     };
     Stored {
         reverse_path: ReversePath::Null,
-        parameters: MailParameters::default(),
+        parameters,
         recipients: expand::readers(&shared.options.access, recipient),
         arrival: now,
         expire: shared.options.schedule.expiry(now, true),
-        eight_bit: job.stored.eight_bit,
+        eight_bit: report.is_eight_bit(),
         origin: Origin::default(),
         class: Class::Report,
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use mail::report::Action;
 use queue::fate::{self, Case, Decision, Fate};
+use queue::notify;
 use queue::record::Attempt;
 use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{error, info, warn};
@@ -29,6 +30,8 @@ struct Settled {
     told: Due,
     /// Who is told of a failure: they stay open as long as the report is not written.
     failed: Vec<u32>,
+    /// Who is told of success, and of what: they are done with, but the report is owed.
+    done: Vec<(u32, Action)>,
 }
 
 /// Books `results` of `job`. `not_before`: the destination is dead until then.
@@ -96,18 +99,26 @@ fn decide(
         again: None,
         told: Due::default(),
         failed: Vec::new(),
+        done: Vec::new(),
     };
+    let stored = &job.stored;
+    let deadline = stored.parameters.deliver_by.map(|by| notify::deadline(by, stored.arrival));
+    // A dead destination is no reason to let these moments pass in silence.
+    let last = deadline.filter(|moment| *moment > now).unwrap_or(stored.expire).min(stored.expire);
     for (number, Ending { said, remote, tls }) in results {
         let known = job.open.iter().find(|(open, _)| *open == number);
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
+        let recipient = stored.recipients.get(number as usize);
         let case = Case {
             schedule: &shared.options.schedule,
-            arrival: job.stored.arrival,
-            expire: job.stored.expire,
+            arrival: stored.arrival,
+            expire: stored.expire,
             attempts: job.attempts + 1,
             now,
             chance,
-            null_sender: job.stored.reverse_path.is_null(),
+            null_sender: stored.reverse_path.is_null(),
+            notify: recipient.and_then(|recipient| recipient.parameters.notify),
+            deliver_by: stored.parameters.deliver_by,
             remote,
             tls,
             previous: previous.as_ref(),
@@ -118,18 +129,21 @@ fn decide(
         let outcome = decision.fate.outcome();
         settled.updates.push(RecipientUpdate { recipient: number, outcome, record });
         if let Fate::Retry { at } = decision.fate {
-            let at = not_before.map_or(at, |until| at.max(until.min(job.stored.expire)));
+            let at = not_before.map_or(at, |until| at.max(until.min(last)));
             settled.again = Some(settled.again.map_or(at, |other: SystemTime| other.min(at)));
         }
-        let path = job.stored.recipients.get(number as usize).map(|recipient| &recipient.path);
-        let told = path.and_then(|path| decision.reported(path, job.stored.expire));
-        match told {
-            Some(told) if told.action == Action::Failed => {
+        let told = recipient.and_then(|recipient| decision.reported(recipient, stored.expire));
+        let Some(told) = told else { continue };
+        match told.action {
+            Action::Failed => {
                 settled.failed.push(number);
                 settled.told.failed.push(told);
             }
-            Some(told) => settled.told.delayed.push(told),
-            None => {}
+            Action::Delayed => settled.told.delayed.push(told),
+            action @ (Action::Delivered | Action::Relayed | Action::Expanded) => {
+                settled.done.push((number, action));
+                settled.told.done.push(told);
+            }
         }
     }
     settled
@@ -162,19 +176,30 @@ fn update(job: &Job, settled: &Settled) -> Op {
     Op::Update { job: job.id, fence: job.fence, recipients: settled.updates.clone(), next }
 }
 
-/// The report cannot be kept now. Whoever is to be told of stays open and is tried again; what was
-/// delivered is booked, so that it is not delivered twice.
+/// The report cannot be kept now. Whoever is to be told of stays open; what failed is tried again,
+/// what was delivered is booked, so that it is not delivered twice.
 fn without_reports(job: &Job, settled: &Settled, now: SystemTime) -> Op {
     let told = |update: &RecipientUpdate| settled.failed.contains(&update.recipient);
     let booked = |update: &RecipientUpdate| match update.outcome {
         // Its record says that the sender knows of the delay, which is not so.
         RecipientOutcome::Deferred if !settled.told.delayed.is_empty() => None,
         _ if told(update) => None,
-        _ => Some(update.clone()),
+        _ => Some(owing(settled, update)),
     };
     let recipients = settled.updates.iter().filter_map(booked).collect();
     let again = settled.again.map_or(now + AGAIN, |at| at.min(now + AGAIN));
     Op::Update { job: job.id, fence: job.fence, recipients, next: Next::Retry(again) }
+}
+
+/// `update`, with what the sender is still to be told of a recipient that is done with.
+fn owing(settled: &Settled, update: &RecipientUpdate) -> RecipientUpdate {
+    let mut update = update.clone();
+    let owed = settled.done.iter().find(|(number, _)| *number == update.recipient);
+    if let (Some((_, action)), Ok(Some(attempt))) = (owed, Attempt::decode(&update.record)) {
+        update.record = Attempt { owed: Some(*action), ..attempt }.encode();
+        update.outcome = RecipientOutcome::Deferred;
+    }
+    update
 }
 
 /// One line for the operator about each recipient.

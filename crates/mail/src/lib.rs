@@ -6,6 +6,7 @@ pub mod content;
 pub mod date;
 pub mod envelope;
 pub mod lookup;
+pub mod original;
 pub mod reply;
 pub mod report;
 pub mod tls;

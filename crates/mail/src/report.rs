@@ -1,11 +1,16 @@
-//! Reports about mail that failed or is late: a `multipart/report` with a part for people, one for
+//! Reports about mail that failed, is late or has arrived: a `multipart/report` with a part for people, one for
 //! programs and the message or its header section (RFC 3461 §6, RFC 3464, RFC 6522).
+//!
+//! A report is in ASCII as far as it can be: then it reaches its reader over any hosts, with what is
+//! beyond ASCII encoded. Only where the sender's own mailbox is beyond ASCII does it take the forms
+//! of RFC 6533, since it needs `SMTPUTF8` all the way then.
 //!
 //! The report is written in two pieces, [`Report::head`] and [`Report::tail`]; the caller streams the
 //! returned octets between them, so no message is ever held whole. Who gets a report, and whether
 //! anyone does, is decided elsewhere: never for a null reverse-path (RFC 5321 §6.1). The envelope is
 //! the caller's too: from `<>`, to [`Report::to`], nobody else.
 
+mod enclosed;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -18,11 +23,16 @@ use bytes::Bytes;
 
 use crate::address::{DomainName, ForwardPath, Mailbox};
 use crate::date;
+use crate::envelope::{Hold, OriginalRecipient, Return};
 use crate::reply::{EnhancedStatus, Reply};
+
+pub use enclosed::Enclosed;
 
 /// A failed message up to this many octets is returned whole (RFC 6522 §3), a larger one as its
 /// header section: it has crossed the net once already, and its author has it.
 pub const RETURN_WHOLE_MAX: u64 = 100 * 1024;
+/// The same where its author asked for all of it (`RET=FULL`).
+pub const RETURN_ASKED_MAX: u64 = 10 * 1024 * 1024;
 /// Octets of a header section that are returned, see [`cut_headers`].
 pub const RETURN_HEADERS_MAX: usize = 64 * 1024;
 /// Recipients named one by one in the part for people; the part for programs has them all.
@@ -43,6 +53,9 @@ pub enum Kind {
     Failed,
     /// The mail has not been delivered yet and is still being tried.
     Delayed,
+    /// The mail is where it was sent to, or on its way beyond the reach of reports, and its author
+    /// asked to be told.
+    Done,
 }
 
 /// What became of one recipient (RFC 3464 §2.3.3).
@@ -63,19 +76,24 @@ pub enum Action {
 /// What of the message comes with the report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Returned {
-    /// All of it, as `message/rfc822`.
+    /// All of it, as `message/rfc822` or `message/global`.
     Full,
-    /// Its header section, as `text/rfc822-headers`.
+    /// Its header section, as `text/rfc822-headers` or `message/global-headers`.
     Headers,
 }
 
 impl Returned {
-    /// What to return of a message of `len` octets: all of a failed one that is small, else the
-    /// header section (RFC 3461 §6.2).
-    pub fn choose(kind: Kind, len: u64) -> Self {
+    /// What to return of a message of `len` octets, when its author asked for `ret`: all of a failed
+    /// one that is small enough, else the header section (RFC 3461 §6.2).
+    pub fn choose(kind: Kind, len: u64, ret: Option<Return>) -> Self {
+        let most = match ret {
+            None => RETURN_WHOLE_MAX,
+            Some(Return::Full) => RETURN_ASKED_MAX,
+            Some(Return::Headers) => return Self::Headers,
+        };
         match kind {
-            Kind::Failed if len <= RETURN_WHOLE_MAX => Self::Full,
-            Kind::Failed | Kind::Delayed => Self::Headers,
+            Kind::Failed if len <= most => Self::Full,
+            Kind::Failed | Kind::Delayed | Kind::Done => Self::Headers,
         }
     }
 }
@@ -94,8 +112,8 @@ pub enum Diagnostic {
 pub struct ReportedRecipient {
     /// The address as it came to us, case and all (RFC 3464 §2.3.2).
     pub final_recipient: ForwardPath,
-    /// `rfc822;address` out of an ORCPT parameter, decoded; never made up (RFC 3461 §6.3).
-    pub original_recipient: Option<String>,
+    /// The ORCPT parameter that came; never made up (RFC 3461 §6.3).
+    pub original_recipient: Option<OriginalRecipient>,
     /// Its enhanced status.
     pub status: EnhancedStatus,
     /// What became of it.
@@ -115,7 +133,7 @@ pub struct ReportedRecipient {
 /// A report about one message to its sender.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Failure or delay.
+    /// Failure, delay or success.
     pub kind: Kind,
     /// This host.
     pub reporting_mta: DomainName,
@@ -125,6 +143,10 @@ pub struct Report {
     pub to: Mailbox,
     /// The ENVID parameter of the message, decoded; never made up (RFC 3461 §6.3).
     pub envelope_id: Option<String>,
+    /// The host the message came from, as it called itself, and its address.
+    pub received_from: Option<String>,
+    /// Until when the message was to be held (RFC 4865 §5.1.2).
+    pub hold: Option<Hold>,
     /// When the message came.
     pub arrival: SystemTime,
     /// When the report is written.
@@ -142,8 +164,10 @@ pub struct Report {
     pub returned: Returned,
     /// The returned octets hold some above 127. The caller knows from the scanner that watched the
     /// message ([`HeaderScanner`](crate::content::HeaderScanner)): for `Full` its `eight_bit`, for
-    /// `Headers` its `eight_bit_head`. The report must then go as `BODY=8BITMIME`.
+    /// `Headers` its `eight_bit_head`.
     pub eight_bit: bool,
+    /// The header section of the message is in UTF-8: it came with `SMTPUTF8` and needs it.
+    pub global: bool,
 }
 
 impl Report {
@@ -151,16 +175,60 @@ impl Report {
     pub fn head(&self) -> Bytes {
         let mut out = String::with_capacity(2048 + 512 * self.recipients.len());
         self.fields(&mut out);
-        self.open_part(&mut out, "text/plain; charset=us-ascii", false);
+        match self.names_beyond_ascii() {
+            true => self.open_part(&mut out, "text/plain; charset=utf-8", Some("8bit")),
+            false => self.open_part(&mut out, "text/plain; charset=us-ascii", None),
+        }
         words::write(self, &mut out);
-        self.open_part(&mut out, "message/delivery-status", false);
+        match self.needs_utf8() {
+            true => self.open_part(&mut out, "message/global-delivery-status", Some("8bit")),
+            false => self.open_part(&mut out, "message/delivery-status", None),
+        }
         status::write(self, &mut out);
-        let part = match self.returned {
-            Returned::Full => "message/rfc822",
-            Returned::Headers => "text/rfc822-headers",
+        let part = match (self.returned, self.global) {
+            (Returned::Full, false) => "message/rfc822",
+            (Returned::Headers, false) => "text/rfc822-headers",
+            (Returned::Full, true) => "message/global",
+            (Returned::Headers, true) => "message/global-headers",
         };
-        self.open_part(&mut out, part, self.eight_bit);
+        self.open_part(&mut out, part, self.encoding_of_returned());
         Bytes::from(out)
+    }
+
+    /// Whether the report can only go with `SMTPUTF8`: its own recipient is beyond ASCII.
+    pub fn needs_utf8(&self) -> bool {
+        !self.to.is_ascii()
+    }
+
+    /// Whether it has octets above 127, so that it must go as `BODY=8BITMIME`.
+    pub fn is_eight_bit(&self) -> bool {
+        self.names_beyond_ascii() || self.encoding_of_returned() == Some("8bit")
+    }
+
+    /// What the returned octets go through on their way into the report.
+    pub fn enclosed(&self) -> Enclosed {
+        Enclosed::new(self.encoding_of_returned() == Some("base64"))
+    }
+
+    /// A header section beyond ASCII may pass hosts that take none (RFC 6533 §4.5), unless the
+    /// report itself cannot.
+    fn encoding_of_returned(&self) -> Option<&'static str> {
+        match (self.global, self.needs_utf8()) {
+            (true, false) => Some("base64"),
+            (true, true) => Some("8bit"),
+            (false, _) => self.eight_bit.then_some("8bit"),
+        }
+    }
+
+    /// Whether the part for people has names that ASCII cannot show.
+    fn names_beyond_ascii(&self) -> bool {
+        let beyond = |one: &ReportedRecipient| !one.final_recipient.is_ascii();
+        self.needs_utf8() || self.recipients.iter().any(beyond)
+    }
+
+    /// Text of others made safe for a line of the part for people.
+    fn words_of_others(&self, text: &str, max: usize) -> String {
+        if self.names_beyond_ascii() { printable(text, max) } else { plain(text, max) }
     }
 
     /// All after them. The line end before the boundary belongs to the boundary, so what was
@@ -181,6 +249,10 @@ impl Report {
         let subject = match self.kind {
             Kind::Failed => "Your message could not be delivered",
             Kind::Delayed => "Your message is delayed (we keep trying)",
+            Kind::Done if self.recipients.iter().all(|one| one.action == Action::Delivered) => {
+                "Your message has been delivered"
+            }
+            Kind::Done => "Your message is on its way",
         };
         line(out, format_args!("From: Mail Delivery System <{}>", self.from));
         line(out, format_args!("To: <{}>", self.to));
@@ -189,7 +261,7 @@ impl Report {
         line(out, format_args!("Message-ID: <{}>", plain(&self.message_id, 200)));
         line(out, format_args!("Auto-Submitted: auto-replied"));
         line(out, format_args!("MIME-Version: 1.0"));
-        if self.eight_bit {
+        if self.is_eight_bit() {
             line(out, format_args!("Content-Transfer-Encoding: 8bit"));
         }
         line(out, format_args!("Content-Type: multipart/report; report-type=delivery-status;"));
@@ -199,11 +271,11 @@ impl Report {
     }
 
     /// The boundary and the fields of a part.
-    fn open_part(&self, out: &mut String, kind: &str, eight_bit: bool) {
+    fn open_part(&self, out: &mut String, kind: &str, encoding: Option<&str>) {
         line(out, format_args!("\r\n--{}", self.boundary()));
         line(out, format_args!("Content-Type: {kind}"));
-        if eight_bit {
-            line(out, format_args!("Content-Transfer-Encoding: 8bit"));
+        if let Some(encoding) = encoding {
+            line(out, format_args!("Content-Transfer-Encoding: {encoding}"));
         }
         line(out, format_args!(""));
     }
@@ -235,6 +307,16 @@ fn plain(text: &str, max: usize) -> String {
     text.chars().take(max).map(safe).collect()
 }
 
+/// The same where letters beyond ASCII can be shown.
+fn printable(text: &str, max: usize) -> String {
+    let safe = |character: char| match character {
+        '\u{2028}' | '\u{2029}' => '?',
+        _ if character.is_control() => '?',
+        _ => character,
+    };
+    text.chars().take(max).map(safe).collect()
+}
+
 /// Appends `text` word by word, in lines of `width` with `first` before the first one and `rest`
 /// before the others. A word longer than a line stands alone and is cut at 900.
 fn wrap(out: &mut String, text: &str, first: &str, rest: &str, width: usize) {
@@ -242,7 +324,8 @@ fn wrap(out: &mut String, text: &str, first: &str, rest: &str, width: usize) {
     let mut empty = true;
     out.push_str(first);
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let word = word.get(..900).unwrap_or(word);
+        let end = (0..=word.len().min(900)).rev().find(|&end| word.is_char_boundary(end));
+        let word = word.get(..end.unwrap_or_default()).unwrap_or_default();
         if !empty && out.len() - start + 1 + word.len() > width {
             out.push_str("\r\n");
             start = out.len();

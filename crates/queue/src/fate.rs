@@ -1,21 +1,24 @@
 //! What becomes of one recipient after an attempt (RFC 5321 §4.5.4.1), which status says so
 //! (RFC 3463), what is recorded, and who is told.
 
+mod judge;
 #[cfg(test)]
 mod tests;
 
 use std::time::SystemTime;
 
 use mail::TlsFacts;
-use mail::address::ForwardPath;
-use mail::reply::{EnhancedStatus, Reply, Severity, Topic};
+use mail::envelope::{DeliverBy, LateMode, MailParameters, Notify, Recipient};
+use mail::reply::{EnhancedStatus, Reply, Topic};
 use mail::report::{Action, Diagnostic, ReportedRecipient};
 use spool::RecipientOutcome;
 
+use crate::notify::{self, Event, Onward};
 use crate::reason::Reason;
 use crate::record::Attempt;
 use crate::schedule::{self, Schedule, words};
 use crate::search;
+use judge::{Outcome, Verdict, judge};
 
 /// How an attempt ended for one recipient.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,6 +27,8 @@ pub enum Said {
     Taken {
         /// A 2yz.
         reply: Reply,
+        /// The requests that went with it.
+        onward: Onward,
     },
     /// It lies in a mailbox of this host.
     Stored,
@@ -50,13 +55,6 @@ pub enum Said {
         /// How the last one failed.
         what: String,
     },
-    /// No host there lets the connection be secured as the operator or a policy wants it.
-    Insecure {
-        /// `7.10` where TLS is not offered, `7.5` where it fails.
-        topic: Topic,
-        /// In words.
-        what: String,
-    },
     /// What the message needs, no host there can do; found before anything was sent.
     Unsendable {
         /// `6.3` for content that needs 8BITMIME, `3.4` for one over the announced size.
@@ -64,6 +62,17 @@ pub enum Said {
         /// In words.
         what: String,
     },
+    /// No host there lets the connection be secured as the operator or a policy wants it.
+    Insecure {
+        /// `7.10` where TLS is not offered, `7.5` where it fails.
+        topic: Topic,
+        /// In words.
+        what: String,
+    },
+    /// Done with in an earlier attempt; only the report of that is missing.
+    Settled,
+    /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
+    Overdue,
     /// There is no such mailbox here.
     MailboxUnknown {
         /// The name looked for.
@@ -136,17 +145,6 @@ impl Fate {
     }
 }
 
-/// Who is told, now.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tell {
-    /// Nobody.
-    Nobody,
-    /// The sender, that it failed.
-    Failure,
-    /// The sender, that it takes longer and is still being tried.
-    Delay,
-}
-
 /// What must be known beside the end of the attempt.
 #[derive(Clone, Debug)]
 pub struct Case<'a> {
@@ -164,6 +162,10 @@ pub struct Case<'a> {
     pub chance: u64,
     /// The reverse-path is `<>`: nobody is ever told (RFC 5321 §4.5.5, §6.1).
     pub null_sender: bool,
+    /// What the sender wants to hear about this recipient.
+    pub notify: Option<Notify>,
+    /// By when it wants it there.
+    pub deliver_by: Option<DeliverBy>,
     /// Whom we talked to: `mx.example.net [192.0.2.1]:25`.
     pub remote: Option<String>,
     /// How the connection was secured.
@@ -177,8 +179,10 @@ pub struct Case<'a> {
 pub struct Decision {
     /// What becomes of it.
     pub fate: Fate,
-    /// Who is told.
-    pub tell: Tell,
+    /// What the sender is told, now.
+    pub tell: Option<Action>,
+    /// It is told because the time is over that it gave (RFC 2852 §4.1.3).
+    pub is_overdue: bool,
     /// To be stored with it.
     pub attempt: Attempt,
     /// Why.
@@ -186,225 +190,184 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The recipient `path` in the report that [`tell`](Self::tell) asks for; none where it asks
-    /// for none. `expire` is when the message is given up.
-    pub fn reported(&self, path: &ForwardPath, expire: SystemTime) -> Option<ReportedRecipient> {
+    /// The recipient in the report that [`tell`](Self::tell) asks for; none where it asks for none.
+    /// `expire` is when the message is given up.
+    pub fn reported(&self, recipient: &Recipient, expire: SystemTime) -> Option<ReportedRecipient> {
+        let action = self.tell?;
         let attempt = &self.attempt;
         let unknown = EnhancedStatus::transient(Topic(0, 0));
-        let (action, status, explanation) = match (self.tell, &self.fate) {
-            (Tell::Nobody, _) => return None,
-            (Tell::Failure, Fate::Return { status, explanation, .. }) => {
-                (Action::Failed, *status, explanation)
-            }
-            _ => (Action::Delayed, attempt.status.unwrap_or(unknown), &attempt.explanation),
+        let status = match &self.fate {
+            Fate::Return { status, .. } => *status,
+            // RFC 2852 §4.1.3.
+            _ if self.is_overdue => EnhancedStatus::transient(Topic(4, 7)),
+            _ => attempt.status.unwrap_or(unknown),
         };
-        let diagnostic = match &attempt.reply {
-            Some(reply) => Diagnostic::Smtp(reply.clone()),
-            None => Diagnostic::Text(explanation.clone()),
+        let explanation = match &self.fate {
+            Fate::Return { explanation, .. } => explanation.clone(),
+            Fate::Retry { .. } if self.is_overdue => format!(
+                "It has not been delivered by the time you asked for. {}",
+                attempt.explanation
+            ),
+            _ => attempt.explanation.clone(),
+        };
+        let diagnostic = match (&attempt.reply, action) {
+            (Some(reply), _) => Some(Diagnostic::Smtp(reply.clone())),
+            (None, Action::Failed | Action::Delayed) => Some(Diagnostic::Text(explanation.clone())),
+            (None, Action::Delivered | Action::Relayed | Action::Expanded) => None,
         };
         Some(ReportedRecipient {
-            final_recipient: path.clone(),
-            original_recipient: None,
+            final_recipient: recipient.path.clone(),
+            original_recipient: recipient.parameters.original.clone(),
             status,
             action,
             remote_mta: attempt.remote_name().map(str::to_owned),
-            diagnostic: Some(diagnostic),
+            diagnostic,
             last_attempt: Some(attempt.at),
             will_retry_until: (action == Action::Delayed).then_some(expire),
-            explanation: explanation.clone(),
+            explanation,
         })
     }
 }
 
-/// What an attempt comes to, before the clock is asked.
-struct Verdict {
-    outcome: Outcome,
-    status: EnhancedStatus,
-    step: Option<String>,
-    reply: Option<Reply>,
-    explanation: String,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Outcome {
-    Done,
-    Later,
-    Never,
+/// Whether nothing may be tried any more at `now` for mail that came at `arrival`
+/// (RFC 2852 §4.1.3).
+pub fn is_overdue(parameters: &MailParameters, arrival: SystemTime, now: SystemTime) -> bool {
+    let late = |by: DeliverBy| by.mode == LateMode::Return && now >= notify::deadline(by, arrival);
+    parameters.deliver_by.is_some_and(late)
 }
 
 /// What becomes of a recipient after `said`.
 pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
+    if let (Said::Settled, Some(previous)) = (said, case.previous) {
+        return Decision {
+            fate: Fate::Delivered,
+            tell: previous.owed,
+            is_overdue: false,
+            attempt: Attempt { owed: None, ..previous.clone() },
+            reason: Reason::new("done with before; the report of it was still owed"),
+        };
+    }
     let verdict = judge(said);
-    let reported = case.previous.is_some_and(|previous| previous.delay_reported);
-    let (fate, tell, reason) = match verdict.outcome {
-        Outcome::Done => (Fate::Delivered, Tell::Nobody, Reason::new(verdict.explanation.clone())),
+    let before = |told: fn(&Attempt) -> bool| case.previous.is_some_and(told);
+    let mut decision = Decision {
+        fate: Fate::Delivered,
+        tell: None,
+        is_overdue: false,
+        attempt: Attempt {
+            at: case.now,
+            remote: case.remote.clone(),
+            step: verdict.step.clone(),
+            reply: verdict.reply.clone(),
+            status: Some(verdict.status),
+            explanation: verdict.explanation.clone(),
+            delay_reported: before(|previous| previous.delay_reported),
+            overdue_reported: before(|previous| previous.overdue_reported),
+            owed: None,
+            tls: case.tls.clone(),
+        },
+        reason: Reason::new(verdict.explanation.clone()),
+    };
+    match verdict.outcome {
+        Outcome::Done => done(said, case, &mut decision),
         Outcome::Never => {
             let explanation = verdict.explanation.clone();
-            returned(&verdict, case, explanation)
+            returned(&verdict, verdict.status, explanation, case, &mut decision);
         }
-        Outcome::Later => wait(&verdict, case, reported),
-    };
-    let reason = match &verdict.reply {
-        Some(reply) => Reason::new(format!("{}, after {reply}", reason.text)),
-        None => reason,
-    };
-    let attempt = Attempt {
-        at: case.now,
-        remote: case.remote.clone(),
-        step: verdict.step,
-        reply: verdict.reply,
-        status: Some(verdict.status),
-        explanation: verdict.explanation,
-        delay_reported: reported || tell == Tell::Delay,
-        tls: case.tls.clone(),
-    };
-    Decision { fate, tell, attempt, reason }
+        Outcome::Later => wait(&verdict, case, &mut decision),
+    }
+    if let Some(reply) = &verdict.reply {
+        let text = format!("{}, after {reply}", decision.reason.text);
+        decision.reason = Reason::new(text);
+    }
+    decision
 }
 
-fn returned(verdict: &Verdict, case: &Case<'_>, explanation: String) -> (Fate, Tell, Reason) {
-    let (tell, told) = if case.null_sender {
-        (Tell::Nobody, "; nobody is told, the reverse-path is null")
-    } else {
-        (Tell::Failure, "")
+/// The report that is due about `event`, or why there is none.
+fn due(event: Event, case: &Case<'_>) -> Result<Action, &'static str> {
+    if case.null_sender {
+        return Err("the reverse-path is null");
+    }
+    // Once the time is over the sender knows that it is, and relaying is nothing new to tell.
+    let ahead = |by: &DeliverBy| by.trace || case.now < notify::deadline(*by, case.arrival);
+    notify::due(event, case.notify, case.deliver_by.filter(ahead))
+}
+
+fn done(said: &Said, case: &Case<'_>, decision: &mut Decision) {
+    let event = match said {
+        Said::Taken { onward, .. } => Event::Relayed(*onward),
+        _ => Event::Delivered,
     };
-    let reason = Reason::new(format!("{explanation}{told}"));
+    decision.tell = due(event, case).ok();
+    if decision.tell.is_some() {
+        decision.reason = Reason::new(format!("{} The sender is told.", decision.reason.text));
+    }
+}
+
+fn returned(
+    verdict: &Verdict,
+    status: EnhancedStatus,
+    explanation: String,
+    case: &Case<'_>,
+    decision: &mut Decision,
+) {
+    let (tell, told) = match due(Event::Failed, case) {
+        Ok(action) => (Some(action), String::new()),
+        Err(why) => (None, format!("; nobody is told, {why}")),
+    };
+    decision.tell = tell;
+    decision.reason = Reason::new(format!("{explanation}{told}"));
     let diagnostic = verdict.reply.clone();
-    (Fate::Return { status: verdict.status, diagnostic, explanation }, tell, reason)
+    decision.fate = Fate::Return { status, diagnostic, explanation };
 }
 
-fn wait(verdict: &Verdict, case: &Case<'_>, reported: bool) -> (Fate, Tell, Reason) {
+fn wait(verdict: &Verdict, case: &Case<'_>, decision: &mut Decision) {
     let Case { schedule, arrival, expire, attempts, now, chance, .. } = case;
+    let age = now.duration_since(*arrival).unwrap_or_default();
+    let last = &verdict.explanation;
+    let deadline = case.deliver_by.map(|by| (notify::deadline(by, *arrival), by.mode));
+    if let Some((moment, LateMode::Return)) = deadline
+        && *now >= moment
+    {
+        let explanation = format!(
+            "Not delivered within {}, the time you gave it. The last attempt: {last}",
+            words(age)
+        );
+        let status = EnhancedStatus::permanent(Topic(4, 7));
+        return returned(verdict, status, explanation, case, decision);
+    }
     match schedule::next(schedule, *arrival, *expire, *attempts, *now, *chance) {
         schedule::Next::Expired { .. } => {
-            let age = words(now.duration_since(*arrival).unwrap_or_default());
-            let last = &verdict.explanation;
+            let age = words(age);
             let explanation = format!("Not delivered within {age}. The last attempt: {last}");
-            returned(verdict, case, explanation)
+            returned(verdict, verdict.status, explanation, case, decision);
         }
         schedule::Next::Retry { at, reason } => {
-            let age = now.duration_since(*arrival).unwrap_or_default();
-            let late = schedule.delay_notice.is_some_and(|notice| age >= notice);
-            let tell = late && !reported && !case.null_sender;
-            let reason = Reason::new(format!("{}; {reason}", verdict.explanation));
-            (Fate::Retry { at }, if tell { Tell::Delay } else { Tell::Nobody }, reason)
+            // At the deadline there is something to say, whether it was tried or not.
+            let ahead = deadline.map(|(moment, _)| moment).filter(|moment| moment > now);
+            decision.fate = Fate::Retry { at: ahead.map_or(at, |moment| at.min(moment)) };
+            decision.reason = Reason::new(format!("{last}; {reason}"));
+            late(age, deadline, case, decision);
         }
     }
 }
 
-fn judge(said: &Said) -> Verdict {
-    let plain = |outcome, status, explanation: String| Verdict {
-        outcome,
-        status,
-        step: None,
-        reply: None,
-        explanation,
-    };
-    let later = |topic, text| plain(Outcome::Later, EnhancedStatus::transient(topic), text);
-    let never = |topic, text| plain(Outcome::Never, EnhancedStatus::permanent(topic), text);
-    match said {
-        Said::Taken { reply } => Verdict {
-            outcome: Outcome::Done,
-            status: reply.status().unwrap_or(EnhancedStatus::success(Topic(0, 0))),
-            step: Some("end of data".to_owned()),
-            reply: Some(reply.clone()),
-            explanation: "The next host has taken the message.".to_owned(),
-        },
-        Said::Stored => {
-            let status = EnhancedStatus::success(Topic(0, 0));
-            plain(Outcome::Done, status, "The message is in the mailbox.".to_owned())
-        }
-        Said::Refused { step, reply } => refused(step, reply),
-        Said::Lost { step, what } => Verdict {
-            step: Some(step.clone()),
-            ..later(Topic(4, 2), format!("The connection was lost at {step}: {what}."))
-        },
-        Said::NoRoute(failure) => Verdict {
-            outcome: if failure.permanent { Outcome::Never } else { Outcome::Later },
-            status: failure.status,
-            step: None,
-            reply: None,
-            explanation: sentence(&failure.explanation),
-        },
-        Said::Unreachable { tried: 0, what } => later(Topic(4, 1), sentence(what)),
-        Said::Unreachable { tried, what } => {
-            let text = format!("No host could be reached ({tried} addresses tried): {what}.");
-            later(Topic(4, 1), text)
-        }
-        // It may be an attack, or a host that is being mended: the mail waits.
-        Said::Insecure { topic, what } => later(*topic, sentence(what)),
-        Said::Unsendable { topic, what } => never(*topic, sentence(what)),
-        Said::MailboxUnknown { user } => {
-            never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
-        }
-        Said::MailboxUnavailable(what) => {
-            later(Topic(2, 0), format!("The mailbox cannot take mail now: {what}."))
-        }
-        Said::MailboxBroken(what) => {
-            later(Topic(3, 5), format!("The mailbox cannot be written: {what}."))
-        }
-        Said::Ours(what) => later(Topic(3, 0), format!("A fault of this host: {what}.")),
+/// Whether the sender is told of the delay: once because it takes long, once because the time is
+/// over that it gave; both at once where they come together.
+fn late(
+    age: std::time::Duration,
+    deadline: Option<(SystemTime, LateMode)>,
+    case: &Case<'_>,
+    decision: &mut Decision,
+) {
+    let Ok(action) = due(Event::Delayed, case) else { return };
+    let attempt = &mut decision.attempt;
+    let long = case.schedule.delay_notice.is_some_and(|notice| age >= notice);
+    let overdue = deadline.is_some_and(|(moment, _)| case.now >= moment);
+    let tell_overdue = overdue && !attempt.overdue_reported;
+    if tell_overdue || (long && !attempt.delay_reported) {
+        decision.tell = Some(action);
+        decision.is_overdue = tell_overdue;
+        attempt.delay_reported |= long || overdue;
+        attempt.overdue_reported |= overdue;
     }
-}
-
-fn refused(step: &str, reply: &Reply) -> Verdict {
-    let (outcome, status) = match reply.severity() {
-        Severity::Permanent if is_too_many(step, reply) => {
-            (Outcome::Later, EnhancedStatus::transient(Topic(5, 3)))
-        }
-        Severity::Permanent => (Outcome::Never, status_of(reply, 5)),
-        Severity::Transient => (Outcome::Later, status_of(reply, 4)),
-        // A yes in the wrong place: the transaction is over, and the other side is confused.
-        Severity::Success | Severity::Intermediate => {
-            (Outcome::Later, EnhancedStatus::transient(Topic(5, 0)))
-        }
-    };
-    Verdict {
-        outcome,
-        status,
-        step: Some(step.to_owned()),
-        reply: Some(reply.clone()),
-        explanation: refusal(step, outcome).to_owned(),
-    }
-}
-
-/// A refusal for people; the reply itself stands beside it.
-fn refusal(step: &str, outcome: Outcome) -> &'static str {
-    let now = outcome == Outcome::Later;
-    match step.to_ascii_uppercase().as_str() {
-        "RCPT" if now => "The other mail system does not accept mail for this address now.",
-        "RCPT" => "The other mail system does not accept mail for this address.",
-        "MAIL" if now => "The other mail system does not accept mail from you now.",
-        "MAIL" => "The other mail system does not accept mail from you.",
-        "DATA" | "CONTENT" | "END OF DATA" if now => {
-            "The other mail system did not take the message now."
-        }
-        "DATA" | "CONTENT" | "END OF DATA" => "The other mail system refused the message.",
-        _ if now => "The other mail system does not work with us now.",
-        _ => "The other mail system refuses to work with us.",
-    }
-}
-
-/// The status the other side gave, or that only the class is known (RFC 3463 §3.1).
-fn status_of(reply: &Reply, class: u8) -> EnhancedStatus {
-    let given = reply.status().filter(|status| status.class() == class);
-    let unknown = Topic(0, 0);
-    given.or(EnhancedStatus::new(class, unknown)).unwrap_or(EnhancedStatus::permanent(unknown))
-}
-
-/// A 552 to `RCPT` is how old hosts say "too many recipients"; it is taken as 452
-/// (RFC 5321 §4.5.3.1.10), unless its status says that it is about size (RFC 1870 §6.4).
-fn is_too_many(step: &str, reply: &Reply) -> bool {
-    let topic = reply.status().map(EnhancedStatus::topic);
-    step.eq_ignore_ascii_case("RCPT")
-        && reply.code().get() == 552
-        && topic.is_none_or(|topic| topic == Topic(5, 3))
-}
-
-/// With a capital and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first: String =
-        letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-    let stop = if text.ends_with('.') { "" } else { "." };
-    format!("{first}{}{stop}", letters.as_str())
 }

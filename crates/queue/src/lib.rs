@@ -10,6 +10,7 @@ pub mod domains;
 pub mod expansion;
 pub mod fate;
 pub mod lockout;
+pub mod notify;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use mail::envelope::{MailParameters, Recipient, RecipientParameters};
 use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
+use mail::report::Action;
 use mail::{ForwardPath, ReversePath, TlsFacts};
 
 use codec::{Reader, Writer, number, read_as, text};
@@ -369,6 +370,10 @@ pub struct Attempt {
     pub explanation: String,
     /// The sender has been told of the delay, in this try or an earlier one.
     pub delay_reported: bool,
+    /// The sender has been told that the time is over that it gave (RFC 2852 §4.1.3).
+    pub overdue_reported: bool,
+    /// The mail is done with, and the sender is still to be told so: there was no room for the report.
+    pub owed: Option<Action>,
     /// How the connection was secured; none in the clear. As much is kept as of [`Origin::tls`].
     pub tls: Option<TlsFacts>,
 }
@@ -384,6 +389,8 @@ mod attempt {
     pub const STATUS: u64 = 7;
     pub const EXPLANATION: u64 = 8;
     pub const DELAY_REPORTED: u64 = 9;
+    pub const OVERDUE_REPORTED: u64 = 11;
+    pub const OWED: u64 = 12;
     pub const TLS: u64 = 10;
 }
 
@@ -417,6 +424,15 @@ impl Attempt {
         if self.delay_reported {
             out.number(attempt::DELAY_REPORTED, 1);
         }
+        if self.overdue_reported {
+            out.number(attempt::OVERDUE_REPORTED, 1);
+        }
+        match self.owed {
+            Some(Action::Delivered) => out.number(attempt::OWED, 1),
+            Some(Action::Relayed) => out.number(attempt::OWED, 2),
+            Some(Action::Expanded) => out.number(attempt::OWED, 3),
+            Some(Action::Failed | Action::Delayed) | None => {}
+        }
         if let Some(tls) = &self.tls {
             write_tls(attempt::TLS, tls, &mut out);
         }
@@ -434,7 +450,8 @@ impl Attempt {
         let mut reader = Reader::record(octets)?;
         let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
         let (mut remote, mut step, mut status) = (None, None, None);
-        let (mut explanation, mut delay_reported, mut secured) = (String::new(), false, None);
+        let (mut explanation, mut secured, mut owed) = (String::new(), None, None);
+        let (mut delay_reported, mut overdue_reported) = (false, false);
         while let Some((tag, field)) = reader.field()? {
             match tag {
                 attempt::AT => at = Some(time(field, "time")?),
@@ -451,6 +468,15 @@ impl Attempt {
                 }
                 attempt::EXPLANATION => explanation = text(field, "explanation")?,
                 attempt::DELAY_REPORTED => delay_reported = number(field, "delay mark")? != 0,
+                attempt::OVERDUE_REPORTED => overdue_reported = number(field, "time mark")? != 0,
+                attempt::OWED => {
+                    owed = match number(field, "report owed")? {
+                        1 => Some(Action::Delivered),
+                        2 => Some(Action::Relayed),
+                        3 => Some(Action::Expanded),
+                        _ => None,
+                    }
+                }
                 attempt::TLS => secured = Some(tls(field)?),
                 _ => {}
             }
@@ -463,6 +489,8 @@ impl Attempt {
             status,
             explanation,
             delay_reported,
+            overdue_reported,
+            owed,
             tls: secured,
         }))
     }

@@ -7,6 +7,7 @@ mod expand;
 mod kept;
 mod local;
 mod masquerade;
+mod notify;
 mod receive;
 mod relay;
 mod report;

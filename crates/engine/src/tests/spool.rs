@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     UnknownLost,
     /// It is refused.
     Unavailable,
+    /// There is no room.
+    Full,
 }
 
 /// A spool in memory.
@@ -61,6 +63,7 @@ impl Spool for TestSpool {
                 Some(Fault::UnknownLost) => {
                     Err(SpoolError::Unknown("so the test wants".to_owned()))
                 }
+                Some(Fault::Full) => Err(SpoolError::Full("so the test wants".to_owned())),
                 Some(Fault::Unavailable) => {
                     Err(SpoolError::Unavailable("so the test wants".to_owned()))
                 }

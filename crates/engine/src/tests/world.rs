@@ -266,8 +266,6 @@ impl Scene {
         to: &[&str],
         content: &str,
     ) -> Result<Accepted, Refusal> {
-        let mut inlet = self.engine.begin().await?;
-        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         let recipient = |path: &&str| Recipient {
             path: format!("<{path}>").parse().unwrap(),
             parameters: RecipientParameters::default(),
@@ -277,6 +275,17 @@ impl Scene {
             parameters: MailParameters::default(),
             recipients: to.iter().map(recipient).collect(),
         };
+        self.submit(envelope, content).await
+    }
+
+    /// The same with an envelope of its own.
+    pub(crate) async fn submit(
+        &self,
+        envelope: Envelope,
+        content: &str,
+    ) -> Result<Accepted, Refusal> {
+        let mut inlet = self.engine.begin().await?;
+        inlet.write(Bytes::copy_from_slice(content.as_bytes())).await?;
         inlet.finish(envelope, Origin::default()).await
     }
 

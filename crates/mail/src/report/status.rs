@@ -1,10 +1,21 @@
-//! The part for programs: `message/delivery-status` (RFC 3464 §2), always in ASCII.
+//! The part for programs: `message/delivery-status` (RFC 3464 §2) in ASCII, or
+//! `message/global-delivery-status` (RFC 6533 §4.1) where the report needs `SMTPUTF8` anyway.
 
-use super::{Action, Diagnostic, Kind, Report, ReportedRecipient, bare, line, plain, wrap};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{
+    Action, Diagnostic, Kind, Report, ReportedRecipient, bare, line, plain, printable, wrap,
+};
+use crate::address::ForwardPath;
+use crate::envelope::Hold;
+use crate::original::address_in_ascii;
 use crate::reply::Reply;
 
-/// Octets of a diagnostic that are shown.
+/// Characters of a diagnostic that are shown.
 const DIAGNOSTIC_MAX: usize = 900;
+/// Characters of an original recipient that are shown: 500 and its type. Escapes of up to ten stand
+/// for one.
+const ORIGINAL_MAX: usize = 960;
 
 /// The fields of the message, then a group for each recipient, blank lines between.
 pub(super) fn write(report: &Report, out: &mut String) {
@@ -15,7 +26,19 @@ pub(super) fn write(report: &Report, out: &mut String) {
     if let Some(id) = &report.envelope_id {
         line(out, format_args!("Original-Envelope-Id: {}", plain(id, 100)));
     }
+    if let Some(from) = &report.received_from {
+        line(out, format_args!("Received-From-MTA: dns; {}", plain(from, 400)));
+    }
     line(out, format_args!("Arrival-Date: {}", report.date(report.arrival)));
+    match report.hold {
+        None => {}
+        Some(Hold::For(seconds)) => {
+            line(out, format_args!("Future-Release-Request: for;{seconds}"))
+        }
+        Some(Hold::Until(moment)) => {
+            line(out, format_args!("Future-Release-Request: until;{}", utc(moment)));
+        }
+    }
     for recipient in &report.recipients {
         line(out, format_args!(""));
         group(report, recipient, out);
@@ -24,17 +47,22 @@ pub(super) fn write(report: &Report, out: &mut String) {
 
 fn group(report: &Report, recipient: &ReportedRecipient, out: &mut String) {
     if let Some(original) = &recipient.original_recipient {
-        line(out, format_args!("Original-Recipient: {}", plain(original, 520)));
+        let shown = match report.needs_utf8() {
+            true => printable(&original.shown_utf8(), ORIGINAL_MAX),
+            false => plain(&original.shown_ascii(), ORIGINAL_MAX),
+        };
+        line(out, format_args!("Original-Recipient: {shown}"));
     }
-    line(out, format_args!("Final-Recipient: rfc822; {}", bare(&recipient.final_recipient)));
+    let (kind, address) = typed(&recipient.final_recipient, report.needs_utf8());
+    line(out, format_args!("Final-Recipient: {kind}; {address}"));
     line(out, format_args!("Action: {}", action(recipient.action)));
     line(out, format_args!("Status: {}", recipient.status));
     if let Some(remote) = &recipient.remote_mta {
         line(out, format_args!("Remote-MTA: dns; {}", plain(remote, 255)));
     }
     match &recipient.diagnostic {
-        Some(Diagnostic::Smtp(reply)) => diagnostic(out, "smtp", &in_one_line(reply)),
-        Some(Diagnostic::Text(text)) => diagnostic(out, "x-postrider", text),
+        Some(Diagnostic::Smtp(reply)) => diagnostic(report, out, "smtp", &in_one_line(reply)),
+        Some(Diagnostic::Text(text)) => diagnostic(report, out, "x-postrider", text),
         None => {}
     }
     if let Some(last) = recipient.last_attempt {
@@ -45,9 +73,37 @@ fn group(report: &Report, recipient: &ReportedRecipient, out: &mut String) {
     }
 }
 
-fn diagnostic(out: &mut String, kind: &str, text: &str) {
-    let text = format!("{kind}; {}", plain(text, DIAGNOSTIC_MAX));
+/// Type and address of a mailbox (RFC 3464 §2.3.2, RFC 6533 §3).
+fn typed(path: &ForwardPath, utf8: bool) -> (&'static str, String) {
+    let address = bare(path);
+    match (path.is_ascii(), utf8) {
+        (true, _) => ("rfc822", address),
+        (false, true) => ("utf-8", address),
+        (false, false) => ("utf-8", address_in_ascii(&address)),
+    }
+}
+
+fn diagnostic(report: &Report, out: &mut String, kind: &str, text: &str) {
+    let text = match report.needs_utf8() {
+        true => printable(text, DIAGNOSTIC_MAX),
+        false => plain(text, DIAGNOSTIC_MAX),
+    };
+    let text = format!("{kind}; {text}");
     wrap(out, &text, "Diagnostic-Code: ", " ", 78);
+}
+
+/// A moment as RFC 3339 writes it, in UTC (RFC 4865 §3).
+fn utc(moment: SystemTime) -> String {
+    let date = crate::date::rfc5322(moment, 0);
+    let words: Vec<&str> = date.split(' ').collect();
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    match words.as_slice() {
+        [_, day, month, year, time, _] if moment >= UNIX_EPOCH => {
+            let month = MONTHS.find(month).unwrap_or_default() / 3 + 1;
+            format!("{year}-{month:02}-{day}T{time}Z")
+        }
+        _ => "1970-01-01T00:00:00Z".to_owned(),
+    }
 }
 
 fn action(action: Action) -> &'static str {

@@ -25,6 +25,8 @@ fn report(kind: Kind) -> Report {
         from: "postmaster@our.example".parse().unwrap(),
         to: "ann@home.example".parse().unwrap(),
         envelope_id: None,
+        received_from: None,
+        hold: None,
         arrival: UNIX_EPOCH + Duration::from_secs(1_751_364_000),
         now: UNIX_EPOCH + Duration::from_secs(1_751_364_061),
         offset_minutes: 120,
@@ -33,7 +35,12 @@ fn report(kind: Kind) -> Report {
         recipients: vec![recipient("Bob@dest.example")],
         returned: Returned::Headers,
         eight_bit: false,
+        global: false,
     }
+}
+
+fn original(kind: &str, address: &str) -> OriginalRecipient {
+    OriginalRecipient { address_type: kind.to_owned(), address: address.to_owned() }
 }
 
 fn text(report: &Report, returned: &str) -> String {
@@ -189,7 +196,7 @@ fn hostile_text() {
     bad.envelope_id = Some(evil.to_owned());
     for said in [evil, &long] {
         let mut one = recipient("\"a b\\\\c\"@dest.example");
-        one.original_recipient = Some(said.to_owned());
+        one.original_recipient = Some(original("rfc822", said));
         one.remote_mta = Some(said.to_owned());
         one.explanation = said.to_owned();
         one.diagnostic = Some(Diagnostic::Text(said.to_owned()));
@@ -223,13 +230,13 @@ fn only_what_is_known() {
     let mut told = report(Kind::Failed);
     told.reporting_mta = "laptop".parse().unwrap();
     told.envelope_id = Some("Id+With Case".to_owned());
-    told.recipients[0].original_recipient = Some("rfc822;Old@x.example".to_owned());
+    told.recipients[0].original_recipient = Some(original("rfc822", "Old+2B@x.example"));
     told.recipients[0].final_recipient = ForwardPath::Postmaster;
     let whole = text(&told, "");
     for wanted in [
         "Reporting-MTA: x-local-hostname; laptop\r\n",
         "Original-Envelope-Id: Id+With Case\r\n",
-        "Original-Recipient: rfc822;Old@x.example\r\nFinal-Recipient: rfc822; postmaster\r\n",
+        "Original-Recipient: rfc822;Old+@x.example\r\nFinal-Recipient: rfc822; postmaster\r\n",
     ] {
         assert!(whole.contains(wanted), "{wanted} in\n{whole}");
     }
@@ -247,17 +254,23 @@ fn only_what_is_known() {
 
 /// What is returned comes back octet for octet, and is labelled by what it is.
 ///
-/// Register: 6522-4-a, 6522-4-b, 3461-6.2-b, 3461-6.2-c, 3461-6.2-e, 6522-3-d, 6522-3-f.
+/// Register: 6522-4-a, 6522-4-b, 3461-6.2-b, 3461-6.2-c, 3461-6.2-d, 3461-6.2-e, 6522-3-d, 6522-3-f,
+/// 3461-4.3-b, 3461-4.3-c.
 #[test]
 fn returned_content() {
     let rows = [
-        (Kind::Failed, 1000, Returned::Full),
-        (Kind::Failed, RETURN_WHOLE_MAX, Returned::Full),
-        (Kind::Failed, RETURN_WHOLE_MAX + 1, Returned::Headers),
-        (Kind::Delayed, 1000, Returned::Headers),
+        (Kind::Failed, 1000, None, Returned::Full),
+        (Kind::Failed, RETURN_WHOLE_MAX, None, Returned::Full),
+        (Kind::Failed, RETURN_WHOLE_MAX + 1, None, Returned::Headers),
+        (Kind::Failed, RETURN_WHOLE_MAX + 1, Some(Return::Full), Returned::Full),
+        (Kind::Failed, RETURN_ASKED_MAX + 1, Some(Return::Full), Returned::Headers),
+        (Kind::Failed, 1000, Some(Return::Headers), Returned::Headers),
+        (Kind::Delayed, 1000, None, Returned::Headers),
+        (Kind::Delayed, 1000, Some(Return::Full), Returned::Headers),
+        (Kind::Done, 1000, Some(Return::Full), Returned::Headers),
     ];
-    for (kind, len, want) in rows {
-        assert_eq!(Returned::choose(kind, len), want);
+    for (kind, len, ret, want) in rows {
+        assert_eq!(Returned::choose(kind, len, ret), want);
     }
     for content in ["A: 1\r\n\r\nbody\r\n", "A: 1\r\n\r\nno end", "A: 1\r\n\r\n\r\n\r\n"] {
         let mut whole_message = report(Kind::Failed);
@@ -301,4 +314,126 @@ fn advice() {
         one.recipients[0].status = EnhancedStatus::permanent(Topic(topic.0, topic.1));
         assert!(text(&one, "").contains("    What to do: "), "{topic:?}");
     }
+}
+
+/// Reports of success: what was asked for, nothing to be done.
+///
+/// Register: 3464-2.3.3-a, 3461-6.2-d.
+#[test]
+fn done() {
+    let mut done = report(Kind::Done);
+    done.recipients[0].action = Action::Delivered;
+    done.recipients[0].status = EnhancedStatus::success(Topic(0, 0));
+    done.recipients[0].diagnostic = None;
+    done.recipients[0].remote_mta = None;
+    done.recipients[0].explanation = "The message is in the mailbox.".to_owned();
+    let whole = text(&done, "Subject: hello\r\n");
+    for wanted in [
+        "Subject: Your message has been delivered\r\n",
+        "<Bob@dest.example>\r\n    The message is in the mailbox.\r\n\r\n",
+        "Action: delivered\r\nStatus: 2.0.0\r\nLast-Attempt-Date:",
+    ] {
+        assert!(whole.contains(wanted), "{wanted} in\n{whole}");
+    }
+    assert!(!whole.contains("What to do"), "{whole}");
+    let mut relayed = recipient("eve@far.example");
+    relayed.action = Action::Relayed;
+    done.recipients.push(relayed);
+    let whole = text(&done, "");
+    for wanted in
+        ["Subject: Your message is on its way\r\n", "Action: relayed\r\n", "sends no reports"]
+    {
+        assert!(whole.contains(wanted), "{wanted} in\n{whole}");
+    }
+}
+
+/// Where the message came from, and until when it was to be held.
+#[test]
+fn facts_of_the_message() {
+    let mut told = report(Kind::Failed);
+    told.received_from = Some("ehlo.example\r\n ([192.0.2.1])".to_owned());
+    told.hold = Some(Hold::For(3600));
+    let whole = text(&told, "");
+    let wanted = "Received-From-MTA: dns; ehlo.example?? ([192.0.2.1])\r\nArrival-Date: Tue, 01 Jul \
+                  2025 12:00:00 +0200\r\nFuture-Release-Request: for;3600\r\n";
+    assert!(whole.contains(wanted), "{whole}");
+    told.hold = Some(Hold::Until(UNIX_EPOCH + Duration::from_secs(1_751_364_000)));
+    assert!(text(&told, "").contains("Future-Release-Request: until;2025-07-01T10:00:00Z\r\n"));
+}
+
+fn beyond_ascii(to: &str) -> Report {
+    let mut told = report(Kind::Failed);
+    told.to = Mailbox::parse_utf8(to).unwrap();
+    told.recipients[0].final_recipient = ForwardPath::parse_utf8("<用@例え.example>").unwrap();
+    told.recipients[0].original_recipient = Some(original("utf-8", "\\x{7528}@b.example"));
+    told.recipients[0].diagnostic =
+        Some(Diagnostic::Smtp(Reply::new(550, Topic(1, 1), "kein Büro")));
+    told.global = true;
+    told.eight_bit = true;
+    told
+}
+
+/// A sender in ASCII gets a report that passes any host: only the words for people have 8 bits.
+///
+/// Register: 6533-3-c, 6533-4.5-a, 6533-4.4-b, 6532-3.7-b, 3464-2.1-a.
+#[test]
+fn beyond_ascii_to_an_ascii_sender() {
+    for (returned, part) in
+        [(Returned::Full, "message/global"), (Returned::Headers, "message/global-headers")]
+    {
+        let mut told = beyond_ascii("ann@home.example");
+        told.returned = returned;
+        assert!(!told.needs_utf8() && told.is_eight_bit());
+        let header = "Subject: Grüße an alle, die diese lange Zeile lesen, und noch mehr\r\n";
+        let mut enclosed = told.enclosed();
+        let pieces = [&header[..10], &header[10..]].map(|piece| Bytes::from(piece.to_owned()));
+        let mut octets: Vec<u8> =
+            pieces.into_iter().flat_map(|piece| enclosed.feed(piece)).collect();
+        octets.extend_from_slice(&enclosed.finish());
+        let octets = String::from_utf8(octets).unwrap();
+        let whole = text(&told, &octets);
+        let parts = parts(&told, &whole);
+        assert_eq!(parts[0].0, "text/plain; charset=utf-8");
+        assert!(parts[0].1.contains("<用@例え.example>"), "{whole}");
+        assert_eq!(parts[1].0, "message/delivery-status");
+        assert!(parts[1].1.is_ascii());
+        let fields = "Original-Recipient: utf-8;\\x{7528}@b.example\r\n\
+                      Final-Recipient: utf-8; \\x{7528}@\\x{4F8B}\\x{3048}.example\r\n";
+        assert!(parts[1].1.contains(fields), "{}", parts[1].1);
+        assert_eq!(parts[2].0, part);
+        assert!(whole.contains(&format!("{part}\r\nContent-Transfer-Encoding: base64\r\n")));
+        use base64::Engine as _;
+        let digits: String = parts[2].1.split("\r\n").collect();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(digits).unwrap();
+        assert_eq!(String::from_utf8(decoded).unwrap(), header);
+        assert!(parts[2].1.lines().all(|line| line.len() <= 76));
+    }
+}
+
+/// A sender beyond ASCII gets the forms of RFC 6533.
+///
+/// Register: 6531-3.2-g, 6531-3.2-j, 6533-3-d, 6533-3-i, 6533-4.1-a, 6533-4.1-c, 6533-6.3-a,
+/// 6533-6.4-a.
+#[test]
+fn beyond_ascii_to_a_sender_beyond_ascii() {
+    let mut told = beyond_ascii("józef@dom.example");
+    assert!(told.needs_utf8() && told.is_eight_bit());
+    let whole = text(&told, "Subject: Grüße\r\n");
+    assert!(whole.contains("To: <józef@dom.example>\r\n"));
+    let parts = parts(&told, &whole);
+    let kinds: Vec<_> = parts.iter().map(|(kind, _)| kind.as_str()).collect();
+    let want =
+        ["text/plain; charset=utf-8", "message/global-delivery-status", "message/global-headers"];
+    assert_eq!(kinds, want);
+    assert_eq!(whole.matches("Content-Transfer-Encoding: 8bit\r\n").count(), 4);
+    for wanted in [
+        "Original-Recipient: utf-8;用@b.example\r\n",
+        "Final-Recipient: utf-8; 用@例え.example\r\n",
+        "Diagnostic-Code: smtp; 550 5.1.1 kein Büro\r\n",
+    ] {
+        assert!(parts[1].1.contains(wanted), "{wanted} in\n{}", parts[1].1);
+    }
+    assert!(parts[2].1.contains("Grüße"));
+    told.recipients[0].explanation = format!("\u{85}\u{2028}{}", "ü".repeat(3000));
+    assert!(text(&told, "").split("\r\n").all(|line| line.len() <= 998));
 }

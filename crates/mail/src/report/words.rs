@@ -1,8 +1,9 @@
 //! The part for people: what happened, to whom, what the other side said, what to do. In plain
-//! English and ASCII, lines of at most 78 characters where words allow.
+//! English, in ASCII unless an address is beyond it, lines of at most 78 characters where words
+//! allow.
 
 use super::{
-    Diagnostic, Kind, NAMED_MAX, Report, ReportedRecipient, Returned, bare, plain, status,
+    Action, Diagnostic, Kind, NAMED_MAX, Report, ReportedRecipient, Returned, bare, status,
 };
 use super::{line, wrap};
 use crate::reply::EnhancedStatus;
@@ -26,9 +27,17 @@ pub(super) fn write(report: &Report, out: &mut String) {
             );
         }
         Kind::Delayed => delayed(report, one, out),
+        Kind::Done => paragraph(
+            out,
+            &format!(
+                "You asked to be told what becomes of your message of {}. This is it; you do not \
+                 need to do anything.",
+                report.date(report.arrival)
+            ),
+        ),
     }
     for recipient in report.recipients.iter().take(NAMED_MAX) {
-        named(report.kind, recipient, out);
+        named(report, recipient, out);
     }
     if let Some(more @ 1..) = report.recipients.len().checked_sub(NAMED_MAX) {
         paragraph(out, &format!("And {more} more; the second part of this report names them all."));
@@ -60,12 +69,12 @@ fn delayed(report: &Report, one: bool, out: &mut String) {
     paragraph(out, &text);
 }
 
-fn named(kind: Kind, recipient: &ReportedRecipient, out: &mut String) {
+fn named(report: &Report, recipient: &ReportedRecipient, out: &mut String) {
     line(out, format_args!("<{}>", bare(&recipient.final_recipient)));
-    indented(out, &recipient.explanation);
+    indented(report, out, &recipient.explanation);
     let said = match (&recipient.diagnostic, &recipient.remote_mta) {
         (Some(Diagnostic::Smtp(reply)), Some(remote)) => {
-            Some(format!("{} said: {}", plain(remote, 255), status::in_one_line(reply)))
+            Some(format!("{remote} said: {}", status::in_one_line(reply)))
         }
         (Some(Diagnostic::Smtp(reply)), None) => {
             Some(format!("The other side said: {}", status::in_one_line(reply)))
@@ -74,10 +83,22 @@ fn named(kind: Kind, recipient: &ReportedRecipient, out: &mut String) {
         _ => None,
     };
     if let Some(said) = said {
-        indented(out, &said);
+        indented(report, out, &said);
     }
-    if kind == Kind::Failed {
-        indented(out, advice(recipient.status));
+    match recipient.action {
+        Action::Failed => indented(report, out, advice(recipient.status)),
+        Action::Relayed => indented(
+            report,
+            out,
+            "That mail system sends no reports of success. If your message cannot be delivered \
+             there, you will probably hear of it.",
+        ),
+        Action::Expanded => indented(
+            report,
+            out,
+            "The address stands for several others, and your message has gone on to each of them.",
+        ),
+        Action::Delayed | Action::Delivered => {}
     }
     line(out, format_args!(""));
 }
@@ -146,6 +167,6 @@ fn paragraph(out: &mut String, text: &str) {
 }
 
 /// A paragraph of a recipient. Text of the other side is in it, so it is made safe.
-fn indented(out: &mut String, text: &str) {
-    wrap(out, &plain(text, 2000), "    ", "    ", WIDTH);
+fn indented(report: &Report, out: &mut String, text: &str) {
+    wrap(out, &report.words_of_others(text, 2000), "    ", "    ", WIDTH);
 }

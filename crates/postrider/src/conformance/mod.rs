@@ -25,9 +25,10 @@ pub use table::Form;
 
 /// The rows of the standards: id, level, role, requirement.
 const REGISTER: &str = include_str!("../../../../conformance/requirements.tsv");
-const SCRIPTS: [&str; 2] = [
+const SCRIPTS: [&str; 3] = [
     include_str!("../../../../transcripts/conformance/dialogue.txt"),
     include_str!("../../../../transcripts/conformance/letters.txt"),
+    include_str!("../../../../transcripts/conformance/tls.txt"),
 ];
 
 /// Whom to ask, and what may be done.

@@ -59,6 +59,7 @@ impl Stage<'_> {
                         both.iter().try_for_each(|step| self.step(step))?;
                     }
                 }
+                Step::Tls if self.last.code() != 220 => return Ok(()),
                 step => self.step(step)?,
             }
         }
@@ -107,6 +108,11 @@ impl Stage<'_> {
             Step::Repeat(_) => Ok(()),
             Step::Beside(count) => self.beside(*count),
             Step::Closed => self.talk.closed().map_err(|error| self.broken(&error, true)),
+            // A handshake that fails may have its reason in what we sent behind STARTTLS.
+            Step::Tls => {
+                let secured = self.talk.secure();
+                secured.map_err(|error| End::Unclear(format!("no handshake: {error}")))
+            }
             Step::OverSize => self.over_size(),
             Step::Check(what) => {
                 let told = |fault| End::Fail(format!("{}: {fault}", self.last.text()));

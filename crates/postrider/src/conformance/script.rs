@@ -35,6 +35,8 @@ pub enum Step {
     Closed,
     /// Say lines of content until the size it offers is exceeded.
     OverSize,
+    /// Secure the connection; where the last reply did not say 220, the case ends here, well.
+    Tls,
     /// A look at the last reply.
     Check(&'static str),
 }
@@ -74,6 +76,7 @@ fn step(line: &'static str) -> Option<Step> {
         "repeat" => Step::Repeat(number()?),
         "beside" => Step::Beside(number()?),
         "closed" => Step::Closed,
+        "tls" => Step::Tls,
         "over size" => Step::OverSize,
         "check" => Step::Check(text),
         _ => return None,

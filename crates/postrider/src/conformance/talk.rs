@@ -4,14 +4,64 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
 use super::expect::Reply;
+use crate::doors::tls;
 
 /// Octets of one reply; who says more in one reply wants to fill our memory.
 const REPLY_MAX: usize = 64 * 1024;
 
+/// What carries the octets.
+enum Wire {
+    Plain(TcpStream),
+    Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
+    /// A handshake failed.
+    Broken,
+}
+
+impl Wire {
+    fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            Self::Secured(stream) => Some(stream.get_ref()),
+            Self::Broken => None,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            Self::Secured(stream) => stream.read(into),
+            Self::Broken => Ok(0),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(octets),
+            Self::Secured(stream) => stream.write(octets),
+            Self::Broken => Err(ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secured(stream) => stream.flush(),
+            Self::Broken => Ok(()),
+        }
+    }
+}
+
 /// A connection.
 pub struct Talk {
-    stream: TcpStream,
+    wire: Wire,
     inbox: Vec<u8>,
     patience: Duration,
 }
@@ -28,7 +78,7 @@ impl Talk {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     stream.set_write_timeout(Some(patience))?;
-                    return Ok(Self { stream, inbox: Vec::new(), patience });
+                    return Ok(Self { wire: Wire::Plain(stream), inbox: Vec::new(), patience });
                 }
                 Err(error) => last = error,
             }
@@ -36,12 +86,34 @@ impl Talk {
         Err(last)
     }
 
+    /// Secures the connection, whatever certificate is shown. What the server said before in the
+    /// clear and we have not read yet is forgotten, as RFC 3207 §4.2 demands.
+    ///
+    /// # Errors
+    /// The handshake fails or stalls.
+    pub fn secure(&mut self) -> io::Result<()> {
+        let Wire::Plain(mut stream) = std::mem::replace(&mut self.wire, Wire::Broken) else {
+            return Err(io::Error::other("it is secured already"));
+        };
+        self.inbox.clear();
+        stream.set_read_timeout(Some(self.patience))?;
+        let config = tls::onlooker().map_err(io::Error::other)?;
+        let name = ServerName::try_from("server.invalid").map_err(io::Error::other)?;
+        let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream)?;
+        }
+        self.wire = Wire::Secured(Box::new(StreamOwned::new(session, stream)));
+        Ok(())
+    }
+
     /// Says octets.
     ///
     /// # Errors
     /// The server hung up, or takes nothing.
     pub fn send(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.stream.write_all(octets)
+        self.wire.write_all(octets)?;
+        self.wire.flush()
     }
 
     /// The next reply, whole.
@@ -94,7 +166,8 @@ impl Talk {
         match self.read(until) {
             Ok(0) => Ok(()),
             Ok(_) => Err(io::Error::other("it said more")),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(()),
+            // Over TLS a peer may hang up without a farewell.
+            Err(error) if is_end(error.kind()) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -105,9 +178,11 @@ impl Talk {
         if left.is_zero() {
             return Err(io::Error::new(ErrorKind::TimedOut, "nothing came in time"));
         }
-        self.stream.set_read_timeout(Some(left))?;
+        if let Some(socket) = self.wire.socket() {
+            socket.set_read_timeout(Some(left))?;
+        }
         let mut piece = [0; 4096];
-        match self.stream.read(&mut piece) {
+        match self.wire.read(&mut piece) {
             Ok(len) => {
                 self.inbox.extend_from_slice(piece.get(..len).unwrap_or_default());
                 if self.inbox.len() > REPLY_MAX {
@@ -144,4 +219,8 @@ impl Talk {
         }
         Ok(None)
     }
+}
+
+fn is_end(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)
 }

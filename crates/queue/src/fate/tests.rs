@@ -1,5 +1,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
+use mail::envelope::{OriginalRecipient, RecipientParameters};
 use mail::reply::ReplyCode;
 
 use super::*;
@@ -25,6 +26,10 @@ fn refused(step: &str, text: &str) -> Said {
     Said::Refused { step: step.to_owned(), reply: reply(text) }
 }
 
+fn taken(text: &str) -> Said {
+    Said::Taken { reply: reply(text), onward: Onward::default() }
+}
+
 fn no_route(class: u8, topic: Topic) -> Said {
     let status = EnhancedStatus::new(class, topic).unwrap();
     let explanation = "the domain x.example does not exist".to_owned();
@@ -33,6 +38,18 @@ fn no_route(class: u8, topic: Topic) -> Said {
 
 /// One try after `age` seconds of a message that lives 5 days.
 fn try_at(said: &Said, age: u64, null_sender: bool, previous: Option<&Attempt>) -> Decision {
+    try_asked(said, age, null_sender, previous, None, None)
+}
+
+/// The same with what the sender asked for.
+fn try_asked(
+    said: &Said,
+    age: u64,
+    null_sender: bool,
+    previous: Option<&Attempt>,
+    notify: Option<Notify>,
+    deliver_by: Option<DeliverBy>,
+) -> Decision {
     let schedule = Schedule { jitter_percent: 0, ..Schedule::default() };
     let case = Case {
         schedule: &schedule,
@@ -42,6 +59,8 @@ fn try_at(said: &Said, age: u64, null_sender: bool, previous: Option<&Attempt>) 
         now: at(age),
         chance: 0,
         null_sender,
+        notify,
+        deliver_by,
         remote: Some("mx.x.example [192.0.2.1]:25".to_owned()),
         tls: None,
         previous,
@@ -60,8 +79,8 @@ fn fates() {
     let unsendable = Said::Unsendable { topic: Topic(6, 3), what: "no 8BITMIME there".to_owned() };
     let insecure = Said::Insecure { topic: Topic(7, 10), what: "no TLS there".to_owned() };
     let rows: &[(Said, &str, &str)] = &[
-        (Said::Taken { reply: reply("250 2.6.0 ok") }, "delivered", "2.6.0"),
-        (Said::Taken { reply: reply("250 ok") }, "delivered", "2.0.0"),
+        (taken("250 2.6.0 ok"), "delivered", "2.6.0"),
+        (taken("250 ok"), "delivered", "2.0.0"),
         (Said::Stored, "delivered", "2.0.0"),
         (insecure, "retry", "4.7.10"),
         (refused("RCPT", "550 5.1.1 no such user"), "return", "5.1.1"),
@@ -91,6 +110,7 @@ fn fates() {
         (no_route(5, Topic(1, 2)), "return", "5.1.2"),
         (no_route(4, Topic(4, 3)), "retry", "4.4.3"),
         (unsendable, "return", "5.6.3"),
+        (Said::Overdue, "return", "5.4.7"),
         (Said::MailboxUnknown { user: "carl".to_owned() }, "return", "5.1.1"),
         (Said::MailboxUnavailable("it is locked".to_owned()), "retry", "4.2.0"),
         (Said::MailboxBroken("no permission".to_owned()), "retry", "4.3.5"),
@@ -99,14 +119,14 @@ fn fates() {
     for (said, want, status) in rows {
         let early = try_at(said, 60, false, None);
         let (got, tell) = match &early.fate {
-            Fate::Delivered => ("delivered", Tell::Nobody),
+            Fate::Delivered => ("delivered", None),
             Fate::Return { status: given, .. } => {
                 assert_eq!(given.to_string(), *status, "{said:?}");
-                ("return", Tell::Failure)
+                ("return", Some(Action::Failed))
             }
             Fate::Retry { at: due } => {
                 assert_eq!(*due, at(60 + 600));
-                ("retry", Tell::Nobody)
+                ("retry", None)
             }
         };
         assert_eq!((got, early.tell), (*want, tell), "{said:?}");
@@ -137,18 +157,18 @@ fn who_is_told() {
     let hard = refused("RCPT", "550 5.1.1 unknown");
     let old = |delay_reported| Attempt { delay_reported, ..try_at(&soft, 60, false, None).attempt };
     let (told, untold) = (old(true), old(false));
-    type Row<'a> = (&'a Said, u64, bool, Option<&'a Attempt>, Tell, bool);
+    type Row<'a> = (&'a Said, u64, bool, Option<&'a Attempt>, Option<Action>, bool);
     let rows: &[Row<'_>] = &[
-        (&soft, 4 * HOUR - 1, false, None, Tell::Nobody, false),
-        (&soft, 4 * HOUR, false, None, Tell::Delay, true),
-        (&soft, 4 * HOUR, false, Some(&untold), Tell::Delay, true),
-        (&soft, 8 * HOUR, false, Some(&told), Tell::Nobody, true),
-        (&soft, 4 * HOUR, true, Some(&untold), Tell::Nobody, false),
-        (&soft, 5 * 24 * HOUR, false, Some(&told), Tell::Failure, true),
-        (&soft, 5 * 24 * HOUR, true, None, Tell::Nobody, false),
-        (&hard, 60, false, None, Tell::Failure, false),
-        (&hard, 60, true, None, Tell::Nobody, false),
-        (&Said::Stored, 8 * HOUR, false, Some(&untold), Tell::Nobody, false),
+        (&soft, 4 * HOUR - 1, false, None, None, false),
+        (&soft, 4 * HOUR, false, None, Some(Action::Delayed), true),
+        (&soft, 4 * HOUR, false, Some(&untold), Some(Action::Delayed), true),
+        (&soft, 8 * HOUR, false, Some(&told), None, true),
+        (&soft, 4 * HOUR, true, Some(&untold), None, false),
+        (&soft, 5 * 24 * HOUR, false, Some(&told), Some(Action::Failed), true),
+        (&soft, 5 * 24 * HOUR, true, None, None, false),
+        (&hard, 60, false, None, Some(Action::Failed), false),
+        (&hard, 60, true, None, None, false),
+        (&Said::Stored, 8 * HOUR, false, Some(&untold), None, false),
     ];
     for (said, age, null_sender, previous, tell, reported) in rows {
         let decision = try_at(said, *age, *null_sender, *previous);
@@ -203,19 +223,153 @@ fn records() {
 /// Register: 3464-2.3.5-a, 3464-2.3.9-a, 3461-6.3-i, 3461-6.3-j.
 #[test]
 fn reported() {
-    let path: ForwardPath = "<Bob@x.example>".parse().unwrap();
+    let original =
+        OriginalRecipient { address_type: "rfc822".into(), address: "Robert@x.example".into() };
+    let path = &Recipient {
+        path: "<Bob@x.example>".parse().unwrap(),
+        parameters: RecipientParameters { notify: None, original: Some(original.clone()) },
+    };
     let expire = at(5 * 24 * HOUR);
     let hard = try_at(&refused("RCPT", "550 5.1.1 unknown"), 60, false, None);
-    let failed = hard.reported(&path, expire).unwrap();
+    let failed = hard.reported(path, expire).unwrap();
     assert_eq!((failed.action, failed.status.to_string()), (Action::Failed, "5.1.1".to_owned()));
+    assert_eq!(failed.original_recipient, Some(original));
     assert_eq!(failed.remote_mta.as_deref(), Some("mx.x.example"));
     assert_eq!(failed.diagnostic, Some(Diagnostic::Smtp(reply("550 5.1.1 unknown"))));
     assert_eq!((failed.will_retry_until, failed.last_attempt), (None, Some(at(60))));
     let soft = refused("RCPT", "450 4.2.1 busy");
-    let late = try_at(&soft, 4 * HOUR, false, None).reported(&path, expire).unwrap();
+    let late = try_at(&soft, 4 * HOUR, false, None).reported(path, expire).unwrap();
     assert_eq!((late.action, late.will_retry_until), (Action::Delayed, Some(expire)));
     assert_eq!(late.status.to_string(), "4.2.1");
     for (said, null_sender) in [(&soft, false), (&soft, true), (&Said::Stored, false)] {
-        assert!(try_at(said, 60, null_sender, None).reported(&path, expire).is_none());
+        assert!(try_at(said, 60, null_sender, None).reported(path, expire).is_none());
     }
+}
+
+const NEVER: Option<Notify> = Some(Notify::NEVER);
+const SUCCESS: Option<Notify> = Some(Notify { success: true, failure: false, delay: false });
+const FAILURE: Option<Notify> = Some(Notify { success: false, failure: true, delay: false });
+const DELAY: Option<Notify> = Some(Notify { success: false, failure: false, delay: true });
+
+/// What was asked for decides who is told, and nothing makes up for a null reverse-path.
+///
+/// Register: 3461-5.2-a, 3461-5.2.2-d, 3461-5.2.2-e, 3461-5.2.2-f, 3461-5.2.3-a, 3461-5.2.3-b,
+/// 3461-5.2.5-b, 3461-5.2.6-b.
+#[test]
+fn what_was_asked_for() {
+    let hard = refused("RCPT", "550 5.1.1 unknown");
+    let soft = refused("RCPT", "450 4.2.1 busy");
+    let took = taken("250 ok");
+    let passed =
+        Said::Taken { reply: reply("250 ok"), onward: Onward { dsn: true, deliver_by: false } };
+    type Row<'a> = (&'a Said, u64, Option<Notify>, Option<Action>);
+    let rows: &[Row<'_>] = &[
+        (&hard, 60, None, Some(Action::Failed)),
+        (&hard, 60, NEVER, None),
+        (&hard, 60, SUCCESS, None),
+        (&hard, 60, FAILURE, Some(Action::Failed)),
+        (&soft, 4 * HOUR, None, Some(Action::Delayed)),
+        (&soft, 4 * HOUR, FAILURE, None),
+        (&soft, 4 * HOUR, DELAY, Some(Action::Delayed)),
+        (&soft, 5 * 24 * HOUR, DELAY, None),
+        (&Said::Stored, 60, None, None),
+        (&Said::Stored, 60, FAILURE, None),
+        (&Said::Stored, 60, SUCCESS, Some(Action::Delivered)),
+        (&took, 60, SUCCESS, Some(Action::Relayed)),
+        (&took, 60, None, None),
+        (&passed, 60, SUCCESS, None),
+    ];
+    for (said, age, notify, tell) in rows {
+        let decision = try_asked(said, *age, false, None, *notify, None);
+        assert_eq!(decision.tell, *tell, "{said:?} {age} {notify:?}");
+        let silent = try_asked(said, *age, true, None, *notify, None);
+        assert_eq!(silent.tell, None, "{said:?} {age} {notify:?}");
+    }
+    let decision = try_asked(&hard, 60, false, None, NEVER, None);
+    assert!(decision.reason.text.contains("nobody is told, NOTIFY=NEVER"));
+    let path = Recipient {
+        path: "<Bob@x.example>".parse().unwrap(),
+        parameters: RecipientParameters::default(),
+    };
+    let stored = try_asked(&Said::Stored, 60, false, None, SUCCESS, None);
+    let told = stored.reported(&path, at(9)).unwrap();
+    assert_eq!((told.action, told.status.to_string()), (Action::Delivered, "2.0.0".to_owned()));
+    assert_eq!((told.remote_mta.is_some(), told.diagnostic), (true, None));
+}
+
+/// Mail that is to be there by a time.
+///
+/// Register: 2852-4.1.2-a, 2852-4.1.3-a, 2852-4.1.3-b.
+#[test]
+fn mail_with_a_time() {
+    let soft = refused("RCPT", "450 4.2.1 busy");
+    let hard = refused("RCPT", "550 5.1.1 unknown");
+    let by = |seconds, mode| Some(DeliverBy { seconds, mode, trace: false });
+    let give_back = by(300, LateMode::Return);
+    let notice = by(300, LateMode::Notify);
+    let path = Recipient {
+        path: "<Bob@x.example>".parse().unwrap(),
+        parameters: RecipientParameters::default(),
+    };
+    let told = |decision: &Decision| {
+        let told = decision.reported(&path, at(9));
+        told.map(|told| format!("{:?} {}", told.action, told.status))
+    };
+    // Before the time: as ever, but the next try is no later than it.
+    let early = try_asked(&soft, 60, false, None, None, give_back);
+    assert_eq!((early.fate, early.tell), (Fate::Retry { at: at(300) }, None));
+    let early = try_asked(&hard, 60, false, None, None, give_back);
+    assert_eq!(told(&early).as_deref(), Some("Failed 5.1.1"));
+    // Returned when it is over, unless nobody wants to know.
+    for (said, notify, want) in [
+        (&soft, None, Some("Failed 5.4.7")),
+        (&soft, FAILURE, Some("Failed 5.4.7")),
+        (&soft, DELAY, None),
+        (&Said::Overdue, None, Some("Failed 5.4.7")),
+    ] {
+        let late = try_asked(said, 300, false, None, notify, give_back);
+        assert!(matches!(late.fate, Fate::Return { .. }), "{said:?} {notify:?}");
+        assert_eq!(told(&late).as_deref(), want, "{said:?} {notify:?}");
+    }
+    // A notice, once, and on with it.
+    for (notify, want) in [
+        (None, Some("Delayed 4.4.7")),
+        (DELAY, Some("Delayed 4.4.7")),
+        (FAILURE, None),
+        (NEVER, None),
+    ] {
+        let late = try_asked(&soft, 300, false, None, notify, notice);
+        assert_eq!(late.fate, Fate::Retry { at: at(900) });
+        assert_eq!(told(&late).as_deref(), want, "{notify:?}");
+        let again = try_asked(&soft, 900, false, Some(&late.attempt), notify, notice);
+        assert_eq!(again.tell, None, "{notify:?}");
+    }
+    // The notice after four hours does not stand for it, nor the other way round.
+    let long = by(5 * 3600, LateMode::Notify);
+    let first = try_asked(&soft, 4 * HOUR, false, None, None, long);
+    assert_eq!(told(&first).as_deref(), Some("Delayed 4.2.1"));
+    let second = try_asked(&soft, 5 * HOUR, false, Some(&first.attempt), None, long);
+    assert_eq!(told(&second).as_deref(), Some("Delayed 4.4.7"));
+    let read = Attempt::decode(&second.attempt.encode()).unwrap().unwrap();
+    assert!(read.delay_reported && read.overdue_reported);
+
+    let parameters = |deliver_by| MailParameters { deliver_by, ..MailParameters::default() };
+    for (by, age, want) in
+        [(give_back, 299, false), (give_back, 300, true), (notice, 300, false), (None, 300, false)]
+    {
+        assert_eq!(is_overdue(&parameters(by), at(0), at(age)), want, "{by:?} {age}");
+    }
+}
+
+/// A report that found no room comes later, and the mail does not go again.
+///
+/// Register: 3461-5.2.3-a.
+#[test]
+fn reports_that_are_owed() {
+    let before = try_asked(&Said::Stored, 60, false, None, SUCCESS, None);
+    let owing = Attempt { owed: before.tell, ..before.attempt };
+    let read = Attempt::decode(&owing.encode()).unwrap().unwrap();
+    let decision = try_asked(&Said::Settled, 660, false, Some(&read), SUCCESS, None);
+    assert_eq!((decision.fate, decision.tell), (Fate::Delivered, Some(Action::Delivered)));
+    assert_eq!((decision.attempt.owed, decision.attempt.at), (None, at(60)));
 }

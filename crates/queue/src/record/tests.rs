@@ -48,6 +48,8 @@ fn attempt() -> Attempt {
         status: Some(EnhancedStatus::transient(Topic(3, 0))),
         explanation: "The other host said no.".to_owned(),
         delay_reported: true,
+        overdue_reported: false,
+        owed: None,
         tls: None,
     }
 }
@@ -298,6 +300,8 @@ proptest! {
             status: Some(EnhancedStatus::transient(Topic(4, 7))),
             explanation: texts.2,
             delay_reported,
+            overdue_reported: !delay_reported,
+            owed: delay_reported.then_some(Action::Relayed),
             tls: delay_reported.then(|| TlsFacts {
                 version: "TLSv1.3".to_owned(),
                 cipher: "TLS_AES_128_GCM_SHA256".to_owned(),

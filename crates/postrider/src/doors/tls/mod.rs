@@ -198,6 +198,17 @@ fn client_config(
     Ok(config)
 }
 
+/// A client that takes any certificate and shows none: for who only looks at how a server speaks.
+///
+/// # Errors
+/// What rustls says of it.
+pub(crate) fn onlooker() -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let roots = Arc::new(RootCertStore::empty());
+    let nothing = ServerVerifier::new(TlsCheck::Nothing, roots, &provider);
+    client_config(&provider, nothing, &Material::default()).map(Arc::new)
+}
+
 impl Tls for RustlsTls {
     fn accept(&self, wire: Box<dyn Wire>) -> Doing<'_, Result<Secured, TlsFailure>> {
         Box::pin(async move {

@@ -90,7 +90,7 @@ pub fn dummy() -> String {
 }
 
 /// What each check of a password does, needed or not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Work {
     /// Derive a SCRAM verifier too: some accounts have nothing else.
     pub scram: bool,

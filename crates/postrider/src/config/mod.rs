@@ -74,6 +74,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls::NAMES,
     &logins::DOC,
     &submission::DOC,
+    &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,

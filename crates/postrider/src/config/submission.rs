@@ -1,8 +1,21 @@
 //! `[submission]`: what authors who have logged in may send.
 
+use std::collections::BTreeMap;
+
 use super::options::{OptionDoc, SectionDoc, Shown};
-use super::reader::Section;
-use queue::submission::{ForeignFrom, Rates};
+use super::reader::{Section, Value};
+use queue::submission::{ForeignFrom, Grant, Rates};
+
+pub(super) const GRANTS: SectionDoc = SectionDoc {
+    name: "submission.grants",
+    text: "Addresses that logins may send as, besides their own and those of `postrider account grant`:\n\
+           one address or a list; \"*@DOMAIN\" is all of a domain, \"*\" any.",
+    options: &[OptionDoc {
+        key: "\"ann@example.net\"",
+        default: Shown::Example("[\"info@example.net\", \"*@example.org\"]"),
+        text: "",
+    }],
+};
 
 pub(super) const DOC: SectionDoc = SectionDoc {
     name: "submission",
@@ -48,10 +61,12 @@ pub struct Submission {
     pub remove_bcc: bool,
     /// How much one login may send.
     pub rates: Rates,
+    /// Further addresses of logins, by login in lower case.
+    pub grants: BTreeMap<String, Vec<Grant>>,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Submission {
-    section.only(&DOC, &[]);
+    section.only(&DOC, &["grants"]);
     let foreign_from = section.get("foreign-from").and_then(|value| match value.text()? {
         "refuse" => Some(ForeignFrom::Refuse),
         "mark" => Some(ForeignFrom::Mark),
@@ -70,5 +85,16 @@ pub(super) fn read(section: &Section<'_>) -> Submission {
             recipients: rate("recipients-per-hour", 2000),
             sessions: rate("sessions", 50),
         },
+        grants: read_grants(&section.table("grants")),
     }
+}
+
+fn read_grants(section: &Section<'_>) -> BTreeMap<String, Vec<Grant>> {
+    let expected = "an address, \"*@DOMAIN\" or \"*\"";
+    let entries = section.entries();
+    let read = |value: &Value<'_>| {
+        let items = value.items();
+        items.iter().filter_map(|item| Some(item.parsed(expected, "")?.value)).collect()
+    };
+    entries.iter().map(|(login, value)| (login.to_lowercase(), read(value))).collect()
 }

@@ -121,9 +121,8 @@ impl Quota {
 
     fn entry(&mut self, login: &str, now: Instant) -> &mut Use {
         if self.uses.len() >= LOGINS_MAX {
-            self.uses.retain(|_, used| {
-                used.sessions > 0 || used.letters > now || used.recipients > now
-            });
+            self.uses
+                .retain(|_, used| used.sessions > 0 || used.letters > now || used.recipients > now);
         }
         let fresh = Use { letters: now, recipients: now, sessions: 0 };
         self.uses.entry(login.to_lowercase()).or_insert(fresh)

@@ -8,15 +8,16 @@ use crate::Done;
 use crate::register::{self, is_for_tests};
 
 /// Each room, its floor, and the rooms it may lean on.
-const ROOMS: [(&str, u8, &[&str]); 8] = [
+const ROOMS: [(&str, u8, &[&str]); 9] = [
     ("mail", 0, &[]),
     ("spool", 0, &[]),
     ("smtp", 1, &["mail"]),
     ("queue", 1, &["mail", "spool"]),
-    ("engine", 2, &["smtp", "queue", "mail", "spool"]),
+    ("msgauth", 1, &["mail"]),
+    ("engine", 2, &["smtp", "queue", "msgauth", "mail", "spool"]),
     ("spool-log", 2, &["spool"]),
-    ("sim", 3, &["engine", "spool-log", "smtp", "queue", "mail", "spool", "scene"]),
-    ("postrider", 3, &["engine", "spool-log", "smtp", "queue", "mail", "spool"]),
+    ("sim", 3, &["engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool", "scene"]),
+    ("postrider", 3, &["engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool"]),
 ];
 
 /// Effects that may only come through a door.

@@ -174,6 +174,9 @@ pub enum MailboxError {
     /// There is no such user here (5.1.1).
     #[error("there is no mailbox {0}")]
     Unknown(String),
+    /// Its owner has as much as is allowed: again later (4.2.2).
+    #[error("the mailbox is full: {0}")]
+    Full(String),
     /// Locked by another program, disk full, not mounted: again later.
     #[error("the mailbox is not available: {0}")]
     Unavailable(String),

@@ -56,6 +56,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     match shared.world.mailboxes.deliver(delivery).await {
         Ok(()) => Said::Stored,
         Err(MailboxError::Unknown(user)) => Said::MailboxUnknown { user },
+        Err(MailboxError::Full(why)) => Said::MailboxFull(why),
         Err(MailboxError::Unavailable(why)) => Said::MailboxUnavailable(why),
         Err(MailboxError::Broken(why)) => {
             error!(event = "mailbox.broken", user, why);

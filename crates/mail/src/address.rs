@@ -60,7 +60,7 @@ enum Letters {
 }
 
 /// Letters composed (NFC): the form in which equal texts are equal octets (RFC 6532 §3.1).
-fn normalized(text: &str) -> Cow<'_, str> {
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }

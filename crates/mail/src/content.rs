@@ -48,6 +48,7 @@ pub use message_id::{ID_MAX, IDS_MAX, MessageId, references_of_reply};
 pub use parameters::{Parameter, Parameters};
 pub use reply::{Reply, subject_of_reply};
 pub use scanner::{DELIVERED_TO_MAX, HeaderScanner};
+pub use structure::Shape;
 pub use view::{Item, Role, view};
 
 /// Splits content into its header section, line ends included, and its body, without the blank line

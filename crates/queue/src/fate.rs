@@ -78,6 +78,8 @@ pub enum Said {
         /// The name looked for.
         user: String,
     },
+    /// The mailbox has no room; its owner may make some (RFC 3463 §3.3).
+    MailboxFull(String),
     /// The mailbox did not take it now.
     MailboxUnavailable(String),
     /// The mailbox cannot be written before the operator mends something.

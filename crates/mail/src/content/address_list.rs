@@ -11,7 +11,7 @@ use std::str::FromStr;
 use super::defect::{Defect, Defects, Text};
 use super::encoded_word::{self, Joiner};
 use super::lex::{Lexer, Token, is_atext, is_dot_atom, quote, unescape};
-use crate::address::{AddressError, Mailbox};
+use crate::address::{AddressError, DomainName, Mailbox};
 
 /// Addresses kept of one list; an envelope has room for far fewer.
 pub const ADDRESSES_MAX: usize = 100_000;
@@ -68,7 +68,7 @@ impl AddrSpec {
     /// # Errors
     /// [`AddressError`] where mail cannot go there.
     pub fn mailbox(&self) -> Result<Mailbox, AddressError> {
-        self.to_string().parse()
+        Mailbox::parse_utf8(&self.to_string())
     }
 
     /// With a domain of ASCII only: labels beyond it in their A-form (RFC 5891). None where the
@@ -80,7 +80,7 @@ impl AddrSpec {
         if self.domain.is_ascii() {
             return Some(Cow::Borrowed(self));
         }
-        let domain = idna::domain_to_ascii(&self.domain).ok()?;
+        let domain = DomainName::parse_utf8(&self.domain).ok()?.ascii().to_owned();
         Some(Cow::Owned(Self { local: self.local.clone(), domain }))
     }
 }

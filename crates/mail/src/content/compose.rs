@@ -7,9 +7,11 @@
 mod entity;
 mod field;
 mod fold;
+mod resent;
 
 pub use entity::{Body, Entity};
 pub use field::{FieldName, FieldNameError, HeadWriter};
+pub use resent::Resent;
 
 use super::address_list::{AddrSpec, Address, NamedMailbox};
 use super::date_time::DateTime;
@@ -209,8 +211,13 @@ impl Draft {
         if !self.subject.is_empty() {
             writer.text("Subject", &self.subject);
         }
-        for (name, text) in &self.extra {
-            writer.text(name.as_str(), text);
+        for (place, (name, text)) in self.extra.iter().enumerate() {
+            // One of these at most (RFC 8689 §3).
+            let once = name.as_str().eq_ignore_ascii_case("TLS-Required");
+            let before = self.extra.iter().take(place);
+            if !once || !before.into_iter().any(|(other, _)| other.is(name)) {
+                writer.text(name.as_str(), text);
+            }
         }
         Ok(())
     }
@@ -225,5 +232,7 @@ impl Draft {
     }
 }
 
+#[cfg(test)]
+mod strict;
 #[cfg(test)]
 mod tests;

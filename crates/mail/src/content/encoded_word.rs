@@ -16,6 +16,9 @@ use super::transfer::TransferEncoding;
 /// Octets of an encoded word (RFC 2047 §2).
 pub const WORD_MAX: usize = 75;
 
+/// Octets of one that we write: a line of 76 has room for a blank before it and two characters after.
+const WRITTEN_MAX: usize = 73;
+
 /// The parts of a word `=?charset*language?encoding?text?=`.
 struct Word<'a> {
     charset: &'a str,
@@ -246,7 +249,7 @@ pub(super) fn encode(text: &str, place: Place, first: usize) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let max = if words.is_empty() { first.min(WORD_MAX) } else { WORD_MAX };
+        let max = if words.is_empty() { first.min(WRITTEN_MAX) } else { WRITTEN_MAX };
         let room = max.saturating_sub(overhead).max(12);
         let len = fitting(rest, place, base64, room);
         let (piece, after) = rest.split_at_checked(len).unwrap_or((rest, ""));

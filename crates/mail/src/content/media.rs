@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::date_time::DateTime;
 use super::defect::{Defect, Defects};
 use super::lex::{Lexer, Token, is_token};
 use super::parameters::Parameters;
@@ -111,6 +112,11 @@ impl MediaType {
     /// `multipart/subtype`, for a subtype of the standard.
     pub(super) fn multipart(subtype: &str) -> Self {
         Self::made("multipart", subtype)
+    }
+
+    /// A body that is elsewhere.
+    pub(super) fn external() -> Self {
+        Self::made("message", "external-body")
     }
 
     /// A piece of a letter.
@@ -289,6 +295,14 @@ impl Disposition {
             DispositionKind::Inline => "inline",
             DispositionKind::Attachment => "attachment",
         }
+    }
+
+    /// With a date, whose zone is a number (RFC 2183 §2): `creation-date`, `modification-date` or
+    /// `read-date`.
+    #[must_use]
+    pub fn dated(mut self, name: &str, date: &DateTime) -> Self {
+        self.parameters.set(name, &date.to_string());
+        self
     }
 
     /// The size in octets that the field gives (RFC 2183 §2.7).

@@ -74,6 +74,7 @@ pub(super) fn judge(said: &Said) -> Verdict {
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
         }
+        Said::MailboxFull(what) => later(Topic(2, 2), format!("The mailbox is full: {what}.")),
         Said::MailboxUnavailable(what) => {
             later(Topic(2, 0), format!("The mailbox cannot take mail now: {what}."))
         }

@@ -71,7 +71,7 @@ fn try_asked(
 /// What each end of an attempt comes to, and its status, soon after arrival and after five days.
 ///
 /// Register: 5321-4.5.4.1-a, 5321-6.1-b, 5321-5.1-i, 3461-6.3-h, 3463-2-e, 3463-3.1-a, 3463-3.5-a,
-/// 3463-3.5-b, 1870-6.2-b, 1870-6.4-c, 3464-2.3.4-b, 7505-4.1-a, 3463-2-d, 7504-4-b, 5321-7.4-a.
+/// 3463-3.5-b, 1870-6.2-b, 1870-6.4-c, 3464-2.3.4-b, 7505-4.1-a, 3463-2-d, 3463-3.3-a, 7504-4-b, 5321-7.4-a.
 #[test]
 fn fates() {
     let lost = Said::Lost { step: "end of data".to_owned(), what: "timed out".to_owned() };
@@ -112,6 +112,7 @@ fn fates() {
         (unsendable, "return", "5.6.3"),
         (Said::Overdue, "return", "5.4.7"),
         (Said::MailboxUnknown { user: "carl".to_owned() }, "return", "5.1.1"),
+        (Said::MailboxFull("over its quota".to_owned()), "retry", "4.2.2"),
         (Said::MailboxUnavailable("it is locked".to_owned()), "retry", "4.2.0"),
         (Said::MailboxBroken("no permission".to_owned()), "retry", "4.3.5"),
         (Said::Ours("the content cannot be read".to_owned()), "retry", "4.3.0"),

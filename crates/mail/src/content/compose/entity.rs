@@ -92,6 +92,16 @@ impl Entity {
         Self::new(MediaType::message(), Body::Message(octets))
     }
 
+    /// A body that is elsewhere: `access` are the parameters that lead to it, `phantom` has its
+    /// type, its Content-ID, and no body (RFC 2046 §5.2.3).
+    pub fn external(access: &[(&str, &str)], phantom: Entity) -> Self {
+        let mut media = MediaType::external();
+        for (name, value) in access {
+            media.parameters.set(name, value);
+        }
+        Self::new(media, Body::External(Box::new(phantom)))
+    }
+
     /// `multipart/subtype` of parts. For `alternative` the plainest comes first
     /// (RFC 2046 §5.1.4).
     ///
@@ -174,7 +184,17 @@ impl Job<'_> {
         let (body, encoding, domain, inner_utf8) = match &entity.body {
             Body::Text(text) => self.text(text, &mut media, depth),
             Body::Octets(octets) => {
-                let encoding = Measure::of(octets).choose(self.options.path, false);
+                let measure = Measure::of(octets);
+                let mut encoding = measure.choose(self.options.path, false);
+                // The last line of a letter ends, whether or not that of the file does.
+                let ended = octets.is_empty() || octets.ends_with(b"\r\n");
+                let lines = encoding.is_identity() && encoding != TransferEncoding::Binary;
+                if depth == 0 && lines && !ended {
+                    encoding = match measure.choose(TransferEncoding::SevenBit, false) {
+                        TransferEncoding::SevenBit => TransferEncoding::QuotedPrintable,
+                        other => other,
+                    };
+                }
                 let (body, domain) = encoded(octets, encoding, Source::Binary);
                 (body, encoding, domain, false)
             }
@@ -187,17 +207,23 @@ impl Job<'_> {
                 if phantom.id.is_none() {
                     return Err(ComposeError::NoContentId);
                 }
-                let mut writer = HeadWriter::new(self.options.utf8);
-                fields(&mut writer, phantom, &phantom.media, TransferEncoding::SevenBit);
-                writer.blank();
-                let utf8 = writer.is_utf8();
+                // 7bit always (RFC 2046 §5.2.3).
                 let seven = TransferEncoding::SevenBit;
-                (writer.finish(), seven, seven, utf8)
+                let mut writer = HeadWriter::new(false);
+                fields(&mut writer, phantom, &phantom.media, seven);
+                writer.blank();
+                (writer.finish(), seven, seven, false)
             }
         };
         let mut writer = HeadWriter::new(self.options.utf8);
         fields(&mut writer, entity, &media, encoding);
         let utf8 = writer.is_utf8() || inner_utf8;
+        // The fields of a part are octets of the multipart around it.
+        let domain = if writer.is_utf8() && depth > 0 {
+            wider(domain, TransferEncoding::EightBit)
+        } else {
+            domain
+        };
         writer.blank();
         let mut octets = writer.finish();
         octets.extend_from_slice(&body);

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::ComposeError;
 use super::fold::Folder;
+use crate::address::normalized;
 use crate::content::address_list::{AddrSpec, Address, NamedMailbox, is_phrase};
 use crate::content::encoded_word::{self, Place};
 use crate::content::lex::quote;
@@ -35,6 +36,11 @@ impl FieldName {
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both name the same field; case does not matter.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
     }
 }
 
@@ -80,9 +86,10 @@ impl fmt::Display for FieldName {
     }
 }
 
-/// Control characters have no place in a field: each is a blank.
+/// Control characters have no place in a field: each is a blank. Letters are composed
+/// (RFC 6532 §3.1).
 fn clean(text: &str) -> String {
-    text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
+    normalized(text).chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
 /// Writes a header section field by field: folded, encoded where it must be, and never broken open by

@@ -1,9 +1,11 @@
 //! Folds the body of a field into lines (RFC 5322 §2.2.3).
 
-/// Characters of a line (RFC 5322 §2.1.1).
-const WIDTH: usize = 78;
-/// Characters of a line that holds an encoded word (RFC 2047 §2).
-const WORD_WIDTH: usize = 76;
+/// Octets that may follow a token without white space: `:;` of an empty group.
+const GLUED_MAX: usize = 2;
+/// Octets of a line, 78 with what follows (RFC 5322 §2.1.1).
+const WIDTH: usize = 78 - GLUED_MAX;
+/// Octets of a line that holds an encoded word, 76 with what follows (RFC 2047 §2).
+const WORD_WIDTH: usize = 76 - GLUED_MAX;
 /// Octets of any line: here a blank is folded at even where it stands first (RFC 5322 §2.1.1).
 const LINE_MAX: usize = 998;
 

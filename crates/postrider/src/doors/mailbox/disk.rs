@@ -53,6 +53,7 @@ pub(super) fn failure(path: &Path, errno: Errno) -> MailboxError {
         | Errno::EFBIG
         | Errno::EINVAL
         | Errno::EIO => MailboxError::Broken(text),
+        Errno::EDQUOT => MailboxError::Full(text),
         _ => MailboxError::Unavailable(text),
     }
 }

@@ -259,3 +259,28 @@ async fn files_belong_to_the_user() {
         assert_eq!(fs::metadata(&path).unwrap().uid(), account.uid.as_raw(), "{form}");
     }
 }
+
+/// What a failed call of the system means for the mail.
+///
+/// Register: 3463-3.3-a.
+#[test]
+fn failures_of_the_system() {
+    use nix::errno::Errno;
+
+    let meaning = |errno| match disk::failure(Path::new("/mail/ann"), errno) {
+        MailboxError::Full(_) => "full",
+        MailboxError::Unavailable(_) => "later",
+        MailboxError::Broken(_) => "broken",
+        MailboxError::Unknown(_) | MailboxError::Content(_) => "another",
+    };
+    let rows = [
+        (Errno::EDQUOT, "full"),
+        (Errno::ENOSPC, "later"),
+        (Errno::EAGAIN, "later"),
+        (Errno::EACCES, "broken"),
+        (Errno::EIO, "broken"),
+    ];
+    for (errno, want) in rows {
+        assert_eq!(meaning(errno), want, "{errno}");
+    }
+}

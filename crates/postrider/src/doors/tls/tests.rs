@@ -83,10 +83,15 @@ impl Authority {
     /// A certificate for `name` that was good until the end of `year`, with the authority's own
     /// after it, and its octets.
     fn signs(&self, name: &str, year: i32) -> (Certified, Vec<u8>) {
-        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(year, 12, 31);
+        self.signs_all(name, &params)
+    }
+
+    /// The same with all that a certificate can say; `name` is that of its files.
+    fn signs_all(&self, name: &str, params: &CertificateParams) -> (Certified, Vec<u8>) {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let chain = certificate.pem() + &self.issuer.pem();
         let (certificate_path, key_path) = (self.path(name), self.path(&format!("{name}.key")));
@@ -154,6 +159,7 @@ fn is_certificate<T>(result: &Result<T, TlsFailure>) -> bool {
     matches!(result, Err(TlsFailure::Certificate(_)))
 }
 
+/// Register: 8461-7.1-d, 8461-7.2-a.
 #[tokio::test]
 async fn facts_are_known_at_both_ends() {
     let authority = Authority::new();
@@ -245,6 +251,64 @@ async fn records_of_the_domain() {
     }
 }
 
+/// Only names of hosts count, whole or with a star for one whole label; other kinds of names and
+/// the subject's common name do not.
+///
+/// Register: 7817-3-d, 7817-3-f, 4954-14-d.
+#[tokio::test]
+async fn names_of_other_kinds() {
+    let authority = Authority::new();
+    let client = tls(Material { roots: Some(authority.roots()), ..Material::default() });
+    let host = |name: &str| rcgen::SanType::DnsName(name.try_into().unwrap());
+    let place = |name: &str| rcgen::SanType::URI(name.try_into().unwrap());
+    type Row = (&'static str, Vec<rcgen::SanType>, &'static str, bool);
+    let rows: Vec<Row> = vec![
+        ("a name", vec![host("mx.example.org")], "unlike.example", true),
+        ("two names", vec![host("other.example"), host("mx.example.org")], "", true),
+        ("a star", vec![host("*.example.org")], "", true),
+        ("half a star", vec![host("m*.example.org")], "", false),
+        ("a star for two labels", vec![host("*.org")], "", false),
+        ("a place", vec![place("smtp://mx.example.org")], "", false),
+        ("a common name alone", vec![place("x:y")], "mx.example.org", false),
+        ("a common name beside another", vec![host("other.example")], "mx.example.org", false),
+    ];
+    for (what, subjects, common, expected) in rows {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = subjects;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, common);
+        let (shown, _) = authority.signs_all("shown", &params);
+        let wish = wish("mx.example.org", TlsCheck::Names(names(&["mx.example.org"])));
+        let met = meet(&server(&shown), &client, &wish).await;
+        assert_eq!(met.is_ok(), expected, "{what}: {met:?}");
+    }
+}
+
+/// Both ends offer only suites with forward secrecy that seal what they hide, of TLS 1.2 and 1.3.
+///
+/// Register: 7672-8.2-a, 8314-4-f, 8314-4-g, 8314-4-h, 8461-7.2-b.
+#[test]
+fn suites() {
+    let authority = Authority::new();
+    let (certified, _) = authority.signs("mx.example.org", 2999);
+    let server = server(&certified);
+    let (near, far) = (server.server().unwrap(), server.client(&TlsCheck::Nothing).unwrap());
+    for provider in [near.crypto_provider(), far.crypto_provider()] {
+        let suites = &provider.cipher_suites;
+        assert!(suites.iter().any(|suite| suite.tls13().is_some()));
+        assert!(suites.iter().any(|suite| suite.tls13().is_none()));
+        for suite in suites {
+            let name = format!("{:?}", suite.suite());
+            let fresh = name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_");
+            let sealed = name.contains("_GCM_") || name.contains("CHACHA20_POLY1305");
+            assert!(fresh && sealed, "{name}");
+        }
+    }
+}
+
+/// Who names no host, or one that is not here, is shown the first certificate.
+///
+/// Register: 7672-8.1-c, 7672-8.1-d, 8461-7.1-b, 8461-7.1-c.
 #[tokio::test]
 async fn the_certificate_that_fits_the_name_is_shown() {
     let authority = Authority::new();
@@ -266,6 +330,11 @@ async fn the_certificate_that_fits_the_name_is_shown() {
         let met = meet(&server, &client, &wish(asked, check)).await.unwrap();
         assert_eq!(met.1.peer.as_deref(), Some(named), "{asked}");
     }
+    let unnamed =
+        TlsWish { server_name: None, check: TlsCheck::Names(names(&["one.example.org"])) };
+    let met = meet(&server, &client, &unnamed).await.unwrap();
+    assert_eq!(met.1.peer.as_deref(), Some("one.example.org"));
+    assert_eq!(met.0.server_name, None);
 }
 
 #[tokio::test]

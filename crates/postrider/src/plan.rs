@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Tls, World};
+use engine::doors::{Logins, Tls, World};
 use engine::{ListenOptions, Masquerade, Options};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
+use queue::lockout;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
@@ -18,12 +19,16 @@ use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 use spool::Spool;
 
+use crate::accounts::Store;
 use crate::config::{
-    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
-    Source, Sourced, aliases,
+    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
+    Severity, Share, Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
+use crate::doors::{
+    DovecotLogins, FileLogins, FileMailboxes, Granted, Runtime, Stub, SystemClock, SystemRandom,
+    TcpNetwork,
+};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -45,7 +50,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
-        lockout: queue::lockout::Limits::default(),
+        lockout: lockout(config),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         outbound_tls: config.outbound.tls,
@@ -132,6 +137,37 @@ fn schedule(config: &Config) -> Schedule {
     }
 }
 
+fn lockout(config: &Config) -> lockout::Limits {
+    lockout::Limits {
+        login: config.accounts.login_failures,
+        address: config.accounts.address_failures,
+        forget: config.accounts.forget_failures,
+        ..lockout::Limits::default()
+    }
+}
+
+/// The accounts that the configuration names.
+///
+/// # Errors
+/// The file of accounts does not serve.
+pub async fn logins(config: &Config) -> Result<Arc<dyn Logins>, Vec<Problem>> {
+    let source: Arc<dyn Logins> = match &config.accounts.source.value {
+        LoginSource::File => {
+            let logins = FileLogins::new(Store::new(&config.accounts.file));
+            Arc::new(logins.map_err(|error| vec![config.account_problem(&error)])?)
+        }
+        LoginSource::Dovecot(socket) => Arc::new(DovecotLogins::new(socket).await),
+        #[cfg(feature = "pam")]
+        LoginSource::Pam(service) => Arc::new(crate::doors::logins::PamLogins::new(service)),
+        #[cfg(not(feature = "pam"))]
+        LoginSource::Pam(_) => Arc::new(engine::doors::NoLogins),
+    };
+    if config.submission.grants.is_empty() {
+        return Ok(source);
+    }
+    Ok(Arc::new(Granted::new(source, config.submission.grants.clone())))
+}
+
 fn masquerade(config: &Config) -> Option<Masquerade> {
     let hidden = config.masquerade.as_ref()?;
     Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
@@ -180,6 +216,7 @@ pub fn world(
     config: &Config,
     spool: Arc<dyn Spool>,
     tls: Arc<dyn Tls>,
+    logins: Arc<dyn Logins>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
@@ -189,7 +226,7 @@ pub fn world(
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
-        logins: Arc::new(engine::doors::NoLogins),
+        logins,
         names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,

@@ -62,6 +62,11 @@ impl Seen {
     }
 }
 
+/// Nothing is there, nor could be.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// What a change comes to.
 pub enum Change<T> {
     /// Write the book back.
@@ -99,7 +104,7 @@ impl Store {
     pub fn look(&self) -> Result<Option<Seen>, StoreError> {
         match fs::metadata(&self.path) {
             Ok(metadata) => Ok(Some(Seen::of(&metadata))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(self.io()(error)),
         }
     }
@@ -111,7 +116,7 @@ impl Store {
     pub fn load(&self) -> Result<Option<(Book, Seen)>, StoreError> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(self.io()(error)),
         };
         let metadata = file.metadata().map_err(self.io())?;

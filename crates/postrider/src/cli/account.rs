@@ -64,17 +64,18 @@ fn carry_out(command: AccountCommand, store: &Store) -> Result<(), Refused> {
                 Account { login: named(&login)?, name, addresses: address, ..Account::default() };
             add(store, account, &password)
         }
-        AccountCommand::Passwd { login, password, .. } => passwd(store, &login, &password),
+        AccountCommand::Passwd { login, password, .. } => passwd(store, &named(&login)?, &password),
         AccountCommand::List { json, .. } => list(store, json),
         AccountCommand::Remove { login, .. } => {
+            let login = named(&login)?;
             change(store, &login, |book| book.remove(&login).map(|_| ()))?;
             println!("{login} is removed");
             Ok(())
         }
-        AccountCommand::Disable { login, .. } => able(store, &login, true),
-        AccountCommand::Enable { login, .. } => able(store, &login, false),
-        AccountCommand::Grant { login, address, .. } => grant(store, &login, address),
-        AccountCommand::Revoke { login, address, .. } => revoke(store, &login, &address),
+        AccountCommand::Disable { login, .. } => able(store, &named(&login)?, true),
+        AccountCommand::Enable { login, .. } => able(store, &named(&login)?, false),
+        AccountCommand::Grant { login, address, .. } => grant(store, &named(&login)?, address),
+        AccountCommand::Revoke { login, address, .. } => revoke(store, &named(&login)?, &address),
     }
 }
 

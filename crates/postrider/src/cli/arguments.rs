@@ -86,7 +86,16 @@ with SCRAM-SHA-256. A running service sees every change at the next login.
 
 Examples:
   postrider account add ann@example.net    asks for a password, twice
-  postrider account list";
+  postrider account add ann --address info@example.net --address '*@example.org'
+  postrider account add robot --generate   a strong password, printed once
+  postrider account passwd ann@example.net
+  postrider account disable robot          nobody can log in with it any more
+  postrider account list --json
+
+Exit codes: 0 done, 64 wrong usage, 65 the login or the password cannot be used, 66 the file of the
+password cannot be read, 67 there is no such account, 73 there is such an account or the file cannot
+be written, 74 reading or writing failed, 77 not allowed, 78 the configuration or the file of
+accounts is not right.";
 
 const ACCOUNT_ADD: &str = "\
 The file of accounts holds no password, only a hash (Argon2id) and a verifier (SCRAM-SHA-256). It is

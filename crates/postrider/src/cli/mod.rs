@@ -40,6 +40,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
         return program(program_name, arguments.into_iter().skip(1).collect());
     }
+    // Not a command for people: the service runs itself to check one password.
+    #[cfg(feature = "pam")]
+    if second.as_deref() == Some(crate::doors::logins::pam::CHECK) {
+        let service = arguments.get(2).and_then(|word| word.to_str()).unwrap_or_default();
+        return crate::doors::logins::pam::check(service).into();
+    }
     if let Err(error) = privilege::drop_group() {
         eprintln!("postrider: the group of the program cannot be put off: {error}");
         return EX_OSERR.into();

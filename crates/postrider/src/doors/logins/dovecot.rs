@@ -51,8 +51,7 @@ impl DovecotLogins {
         let mut this = Self { socket: socket.to_owned(), relayed: Vec::new(), room };
         match timeout(TIMEOUT, Connection::open(&this.socket)).await {
             Ok(Ok((_, offered))) => {
-                this.relayed =
-                    RELAYED.into_iter().filter(|one| offered.contains(one)).collect();
+                this.relayed = RELAYED.into_iter().filter(|one| offered.contains(one)).collect();
             }
             Ok(Err(error)) => this.tell(&error),
             Err(_) => this.tell(&io::ErrorKind::TimedOut.into()),
@@ -93,11 +92,7 @@ impl DovecotLogins {
 }
 
 /// `AUTH` with its parameters; the response comes last.
-fn request(
-    mechanism: &str,
-    response: Option<&[u8]>,
-    facts: &LoginFacts,
-) -> Zeroizing<String> {
+fn request(mechanism: &str, response: Option<&[u8]>, facts: &LoginFacts) -> Zeroizing<String> {
     let secured = if facts.secured { "\tsecured" } else { "" };
     let (local, client) = (facts.local, facts.client);
     let mut line = Zeroizing::new(format!(
@@ -404,7 +399,10 @@ mod tests {
         let scripts = vec![
             vec![],
             vec![
-                say(format!("AUTH\t1\tSCRAM-SHA-256\t{HEAD}\tresp=Zmlyc3Q=\n"), "CONT\t1\tc2VydmVy\n"),
+                say(
+                    format!("AUTH\t1\tSCRAM-SHA-256\t{HEAD}\tresp=Zmlyc3Q=\n"),
+                    "CONT\t1\tc2VydmVy\n",
+                ),
                 say("CONT\t1\tZmluYWw=\n".into(), "CONT\t1\tdj1zaWc=\n"),
                 say("CONT\t1\t\n".into(), "OK\t1\tuser=a\x01tb\n"),
             ],
@@ -427,9 +425,6 @@ mod tests {
     fn requests() {
         let open = LoginFacts { secured: false, ..facts() };
         let line = request("LOGIN", None, &open);
-        assert_eq!(
-            *line,
-            "AUTH\t1\tLOGIN\tservice=smtp\tnologin\tlip=127.0.0.1\trip=127.0.0.1\n"
-        );
+        assert_eq!(*line, "AUTH\t1\tLOGIN\tservice=smtp\tnologin\tlip=127.0.0.1\trip=127.0.0.1\n");
     }
 }

@@ -38,11 +38,7 @@ impl FileLogins {
         let loaded = store.load()?;
         let (book, seen) = loaded.map_or((None, None), |(book, seen)| (Some(book), Some(seen)));
         let read = Read { seen, book: book.map(Arc::new), told: None };
-        Ok(Self {
-            store: Arc::new(store),
-            read: Arc::new(Mutex::new(read)),
-            work: Work::new(),
-        })
+        Ok(Self { store: Arc::new(store), read: Arc::new(Mutex::new(read)), work: Work::new() })
     }
 
     /// The accounts as they are now; those read last where the file cannot be read any more, so
@@ -77,8 +73,7 @@ impl FileLogins {
     /// The answer, after as much work as for any other account.
     fn look_up(&self, question: &Question) -> Answer {
         let book = self.book();
-        let account =
-            |login: &str| book.as_deref().and_then(|book| book.get(login)).cloned();
+        let account = |login: &str| book.as_deref().and_then(|book| book.get(login)).cloned();
         match question {
             Question::Password { login, password } => {
                 let account = account(login);
@@ -102,7 +97,8 @@ impl FileLogins {
                 }
             }
             Question::Certified { name, login } => {
-                let same = login.as_ref().is_none_or(|login| login.to_lowercase() == name.to_lowercase());
+                let same =
+                    login.as_ref().is_none_or(|login| login.to_lowercase() == name.to_lowercase());
                 match account(name).filter(|account| same && !account.disabled) {
                     Some(account) => Answer::Accepted { login: account.login },
                     None => Answer::Failed(Kind::Credentials),

@@ -4,7 +4,7 @@ mod dovecot;
 mod file;
 mod granted;
 #[cfg(feature = "pam")]
-mod pam;
+pub mod pam;
 mod work;
 
 pub use dovecot::DovecotLogins;

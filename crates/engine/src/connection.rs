@@ -3,20 +3,24 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use mail::TlsFacts;
 use smtp::client::{
-    Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step, Transaction,
+    Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
+    Transaction,
 };
 use spool::SpoolError;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
 
 use crate::content::Content;
-use crate::doors::{Clock, Secured, Tls, TlsWish, Wire};
+use crate::doors::{Clock, Secured, Tls, TlsCheck, TlsWish, Wire};
 use crate::place::Place;
+use crate::security::Demand;
 
 /// Octets gathered before they are written.
 const WRITE: usize = 64 * 1024;
@@ -32,6 +36,10 @@ pub(crate) struct Connection {
     clock: Arc<dyn Clock>,
     buffer: Box<[u8]>,
     out: Vec<u8>,
+    /// Octets came since the last transaction began.
+    heard: bool,
+    /// The certificate of the other end was looked at.
+    is_verified: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -77,6 +85,8 @@ pub(crate) struct Transacted {
     pub(crate) fault: Option<SpoolError>,
     /// The session takes another transaction.
     pub(crate) usable: bool,
+    /// Octets came from the other end.
+    pub(crate) heard: bool,
 }
 
 impl Connection {
@@ -93,7 +103,19 @@ impl Connection {
         let now = clock.now();
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
-        let mut this = Self { wire, session, clock, buffer, out, remote, opened: now, place: None };
+        let is_verified = tls.wish.check != TlsCheck::Nothing;
+        let mut this = Self {
+            wire,
+            session,
+            clock,
+            buffer,
+            out,
+            heard: false,
+            is_verified,
+            remote,
+            opened: now,
+            place: None,
+        };
         loop {
             match this.turn().await {
                 Event::Ready => return Ok(this),
@@ -115,6 +137,24 @@ impl Connection {
         }
     }
 
+    /// Whether the other end has said nothing, not even goodbye, since the last transaction.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.wire).poll_read(&mut context, &mut buffer).is_pending()
+    }
+
+    /// Whether mail with this demand may go this way: nothing that needs a verified host rides on a
+    /// session that was opened with less.
+    pub(crate) fn satisfies(&self, demand: Demand) -> bool {
+        !demand.require_tls || (self.is_verified && self.tls().is_some())
+    }
+
+    /// What the other end offers.
+    pub(crate) fn extensions(&self) -> &Extensions {
+        self.session.extensions()
+    }
+
     /// How the connection is secured; none in the clear.
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         self.session.tls()
@@ -128,6 +168,7 @@ impl Connection {
     ) -> Transacted {
         let count = transaction.recipients.len();
         let mut fault = None;
+        self.heard = false;
         self.handle(Input::Begin(transaction));
         let mut outcome = None;
         loop {
@@ -143,12 +184,12 @@ impl Connection {
                 Event::Done(done) => outcome = Some(done),
                 Event::Ready => {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
-                    return Transacted { outcome, fault, usable: true };
+                    return Transacted { outcome, fault, usable: true, heard: self.heard };
                 }
                 Event::Failed(_) | Event::StartTls => {}
                 Event::Closed => {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
-                    return Transacted { outcome, fault, usable: false };
+                    return Transacted { outcome, fault, usable: false, heard: self.heard };
                 }
             }
         }
@@ -224,7 +265,10 @@ impl Connection {
         match read {
             Err(_) => self.session.handle(Input::Tick, now),
             Ok(Ok(0) | Err(_)) => self.session.handle(Input::Closed, now),
-            Ok(Ok(len)) => self.session.handle(Input::Bytes(&self.buffer[..len]), now),
+            Ok(Ok(len)) => {
+                self.heard = true;
+                self.session.handle(Input::Bytes(&self.buffer[..len]), now);
+            }
         }
     }
 
@@ -234,6 +278,7 @@ impl Connection {
         let read = timeout_at(until.into(), self.wire.read(&mut self.buffer)).await;
         let now = self.clock.now();
         if let Ok(Ok(len @ 1..)) = read {
+            self.heard = true;
             self.session.handle(Input::Bytes(&self.buffer[..len]), now);
         }
         self.session.handle(Input::Closed, now);

@@ -54,7 +54,7 @@ pub(crate) struct Ending {
     /// `host [address]:port`, where somebody was talked to.
     pub(crate) remote: Option<String>,
     /// How the connection was secured.
-    pub(crate) tls: Option<TlsFacts>,
+    pub(crate) tls: Option<Arc<TlsFacts>>,
 }
 
 impl Ending {

@@ -10,6 +10,7 @@
 //! ```
 
 mod admit;
+mod authored;
 mod connection;
 mod content;
 mod deliver;
@@ -48,6 +49,7 @@ use queue::access::Access;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
@@ -82,8 +84,14 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Who may ask for what is no mail.
+    pub trust: queue::trust::Trust,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
+    /// What is done to what authors send.
+    pub submission: queue::submission::Rules,
+    /// How much one login may send.
+    pub rates: queue::submission::Rates,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
@@ -120,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What logins have used of what they may.
+    pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
@@ -181,6 +191,7 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             client_options,
@@ -209,7 +220,7 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(name, options.into());
+        let gate = receive::Gate::new(&self.shared, name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 use crate::Shared;
 use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
-use crate::security::{self, Start, Wanted};
+use crate::security::{self, Demand, Start, Wanted};
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -82,13 +82,18 @@ impl Dialer {
     ///
     /// # Errors
     /// What the recipients are to be told when none does: the best that any host had to say.
-    pub(crate) async fn open(&mut self, shared: &Arc<Shared>) -> Result<Connection, Ending> {
+    pub(crate) async fn open(
+        &mut self,
+        shared: &Arc<Shared>,
+        demand: Demand,
+    ) -> Result<Connection, Ending> {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
             self.tried += 1;
             let remote = remote_name(&host, address);
-            match self.call(shared, &host, address, &remote).await {
+            match self.call(shared, &host, address, &remote, demand).await {
                 Ok(connection) => return Ok(connection),
                 Err(said) => {
+                    let said = if demand.require_tls { for_good(said) } else { said };
                     debug!(event = "host.failed", remote, why = ?said);
                     self.note(&host, Ending { said, remote: Some(remote), tls: None });
                 }
@@ -104,12 +109,14 @@ impl Dialer {
         host: &str,
         to: SocketAddr,
         remote: &str,
+        demand: Demand,
     ) -> Result<Connection, Said> {
-        let mut wanted = security::of_host(shared, &self.hop, host, to).await?;
+        let mut wanted = security::of_host(shared, &self.hop, host, to, demand).await?;
         if self.cleared.contains(host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
-        let opened = Caller { shared, to, remote }.session(wanted).await?;
+        let opened =
+            Caller { shared, to, remote, unchunked: demand.unchunked }.session(wanted).await?;
         if opened.cleared {
             self.cleared.insert(host.to_owned());
         }
@@ -155,10 +162,22 @@ async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
     answers.into_iter().flatten().collect()
 }
 
+/// Mail whose author requires TLS does not wait for hosts that cannot do it (RFC 8689 §4.2.1).
+fn for_good(said: Said) -> Said {
+    match said {
+        Said::Insecure { what, .. } => Said::Unsendable { topic: Topic(7, 10), what },
+        other => other,
+    }
+}
+
 /// A host that wants no mail at all counts only when no other host of the destination had anything
 /// better to say.
 fn is_refused_for_good(said: &Said) -> bool {
-    matches!(said, Said::Refused { reply, .. } if reply.is_permanent())
+    match said {
+        Said::Refused { reply, .. } => reply.is_permanent(),
+        Said::Unsendable { .. } => true,
+        _ => false,
+    }
 }
 
 /// Opens sessions with one address of one host.
@@ -166,6 +185,7 @@ struct Caller<'a> {
     shared: &'a Arc<Shared>,
     to: SocketAddr,
     remote: &'a str,
+    unchunked: bool,
 }
 
 impl Caller<'_> {
@@ -204,7 +224,7 @@ impl Caller<'_> {
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, SessionError>, Said> {
-        let Self { shared, to, remote } = *self;
+        let Self { shared, to, remote, unchunked } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
@@ -227,7 +247,7 @@ impl Caller<'_> {
                 }
             }
         };
-        let opening = Opening { hello, security };
+        let opening = Opening { hello, security, unchunked };
         let session = Session::begun(shared.client_options.clone(), opening, clock.now());
         let handshake_timeout = shared.options.timeouts.handshake;
         Ok(Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await)

@@ -1,13 +1,14 @@
 //! One attempt over SMTP: transactions with the next hop until every recipient has a result.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use mail::{BodyType, ForwardPath, TlsFacts, Topic};
+use mail::{BodyType, MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
-use queue::notify::Onward;
+use queue::notify::{self, Onward, OnwardBy, Way};
+use queue::record::Stored;
 use queue::route::NextHop;
-use smtp::client::{Lost, Outcome, RecipientResult, Step, Transaction};
+use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
 
@@ -16,10 +17,12 @@ use crate::content::{Content, content_len};
 use crate::dispatch::{Ending, Job};
 use crate::open::Dialer;
 use crate::place::Place;
+use crate::security::Demand;
 use crate::{Shared, release};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
+
 /// What came of an attempt.
 pub(crate) enum Attempted {
     /// A result for every open recipient.
@@ -36,12 +39,14 @@ pub(crate) struct Relay<'a> {
     shared: &'a Arc<Shared>,
     queue: Arc<str>,
     connection: Option<Connection>,
+    /// The next hop offers CHUNKING and does not know BDAT.
+    unchunked: bool,
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None }
+        Self { shared, queue, connection: None, unchunked: false }
     }
 
     /// Ends the session properly, if there is one.
@@ -67,19 +72,29 @@ impl<'a> Relay<'a> {
                     break;
                 }
             };
-            if is_lost_early(&transacted.outcome) && transacted.fault.is_none() {
-                // Nothing was taken, so another connection may take it now.
-                if reused {
-                    // The host has worked with this connection before: it gets another chance.
+            match again(&transacted, reused, self.unchunked) {
+                Some(Again::Anew) => {
                     dialer = None;
-                } else if let Some(dialer) = &mut dialer {
-                    let first = transacted.outcome.recipients.into_iter().next();
-                    dialer.failed(first.map_or_else(nothing, |result| ending(&peer, result)));
+                    continue;
                 }
-                continue;
+                Some(Again::Unchunked) => {
+                    (self.unchunked, dialer) = (true, None);
+                    continue;
+                }
+                Some(Again::Elsewhere) => {
+                    if let Some(connection) = self.connection.take() {
+                        connection.quit().await;
+                    }
+                    if let Some(dialer) = &mut dialer {
+                        let first = transacted.outcome.recipients.into_iter().next();
+                        dialer.failed(first.map_or_else(nothing, |result| ending(&peer, result)));
+                    }
+                    continue;
+                }
+                None => {}
             }
             let put_off = settle_chunk(&mut left, &mut results, &chunk, &peer, transacted);
-            if put_off == chunk.len() {
+            if put_off == chunk.len() && !reused {
                 // The server takes no recipient at all now: each was put off until later.
                 let none =
                     Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
@@ -102,9 +117,25 @@ impl<'a> Relay<'a> {
     ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
         let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
-        let mut connection = self.connect(hop, dialer).await?;
-        let transacted = connection.transact(transaction(job, chunk), &mut content).await;
-        let peer = Peer { remote: connection.remote.clone(), tls: connection.tls().cloned() };
+        let demand = Demand {
+            // Reports go on without (RFC 8689 §4.2.1, §5).
+            require_tls: requires_tls(&job.stored),
+            unchunked: self.unchunked,
+        };
+        let mut connection = self.connect(hop, dialer, demand).await?;
+        let now = self.shared.world.clock.wall();
+        let offered =
+            Offered { extensions: connection.extensions(), secured: connection.tls().is_some() };
+        let transaction = match transaction(job, chunk, &offered, now) {
+            Ok(transaction) => transaction,
+            Err(said) => {
+                let peer = Peer::of(&connection, false);
+                self.connection = Some(connection);
+                return Err(NoSession::Failed(peer.ending(said)));
+            }
+        };
+        let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
+        let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
         }
@@ -116,18 +147,21 @@ impl<'a> Relay<'a> {
         &mut self,
         hop: &NextHop,
         dialer: &mut Option<Dialer>,
+        demand: Demand,
     ) -> Result<Connection, NoSession> {
-        if let Some(connection) = self.connection.take() {
+        if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
-            if age < LIFETIME {
+            if age < LIFETIME && connection.is_quiet() && connection.satisfies(demand) {
                 return Ok(connection);
             }
             connection.quit().await;
+            // The host has worked: it is among those that are asked again.
+            *dialer = None;
         }
         let opened = match dialer {
-            Some(dialer) => dialer.open(self.shared).await,
+            Some(dialer) => dialer.open(self.shared, demand).await,
             None => match Dialer::search(self.shared, hop).await {
-                Ok(found) => dialer.insert(found).open(self.shared).await,
+                Ok(found) => dialer.insert(found).open(self.shared, demand).await,
                 Err(ending) => Err(ending),
             },
         };
@@ -165,7 +199,23 @@ impl<'a> Relay<'a> {
 /// The other end of a transaction, for the record.
 struct Peer {
     remote: String,
-    tls: Option<TlsFacts>,
+    tls: Option<Arc<TlsFacts>>,
+    /// What it takes over with the message.
+    onward: Onward,
+}
+
+impl Peer {
+    fn of(connection: &Connection, deliver_by: bool) -> Self {
+        Self {
+            remote: connection.remote.clone(),
+            tls: connection.tls().cloned().map(Arc::new),
+            onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
+        }
+    }
+
+    fn ending(&self, said: Said) -> Ending {
+        Ending { said, remote: Some(self.remote.clone()), tls: self.tls.clone() }
+    }
 }
 
 /// Why there is no session to speak in.
@@ -192,15 +242,95 @@ fn alive(shared: &Arc<Shared>, queue: &Arc<str>) {
     }));
 }
 
-fn transaction(job: &Job, chunk: &[u32]) -> Transaction {
-    let path = |number: &u32| -> Option<ForwardPath> {
-        job.stored.recipients.get(*number as usize).map(|recipient| recipient.path.clone())
+/// What a host has to offer.
+struct Offered<'a> {
+    extensions: &'a Extensions,
+    secured: bool,
+}
+
+/// What goes to a host that offers this.
+///
+/// # Errors
+/// Why the message may not go there.
+fn transaction(
+    job: &Job,
+    chunk: &[u32],
+    offered: &Offered<'_>,
+    now: SystemTime,
+) -> Result<Transaction, Said> {
+    let Offered { extensions: offered, secured } = *offered;
+    let stored = &job.stored;
+    let said = &stored.parameters;
+    let body = match said.body {
+        BodyType::Binary => BodyType::Binary,
+        _ if stored.eight_bit => BodyType::EightBitMime,
+        _ => BodyType::SevenBit,
     };
-    Transaction {
-        reverse_path: job.stored.reverse_path.clone(),
-        recipients: chunk.iter().filter_map(path).collect(),
+    let by = notify::onward_by(said.deliver_by, stored.arrival, now, offered.deliver_by());
+    let deliver_by = match by {
+        OnwardBy::Without => None,
+        OnwardBy::With(by) => Some(by),
+        OnwardBy::Refused(why) => {
+            return Err(Said::Unsendable { topic: Topic(4, 7), what: why.to_owned() });
+        }
+    };
+    let late = said.deliver_by.is_some() && deliver_by.is_none();
+    let recipient = |number: &u32| {
+        let Recipient { path, parameters } = stored.recipients.get(*number as usize)?;
+        let mut parameters = notify::recipient_parameters(parameters, Way::Same);
+        if late {
+            parameters.notify = notify::with_delay(parameters.notify);
+        }
+        Some(Recipient { path: path.clone(), parameters })
+    };
+    let onward = notify::mail_parameters(said, Way::Same);
+    let utf8 = said.utf8 && stored.eight_bit;
+    let require_tls =
+        requires_tls(stored) || (said.require_tls && offered.offers("REQUIRETLS") && secured);
+    Ok(Transaction {
+        reverse_path: stored.reverse_path.clone(),
+        parameters: MailParameters { body, utf8, deliver_by, require_tls, ..onward },
+        recipients: chunk.iter().filter_map(recipient).collect(),
         size: content_len(job),
-        body: if job.stored.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit },
+    })
+}
+
+/// Whether the mail may only go to hosts that are verified and keep to it.
+fn requires_tls(stored: &Stored) -> bool {
+    stored.parameters.require_tls && !stored.reverse_path.is_null()
+}
+
+/// Why a transaction is tried once more at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Again {
+    /// Over a new connection: the old one had gone.
+    Anew,
+    /// The same, without BDAT.
+    Unchunked,
+    /// At the next address.
+    Elsewhere,
+}
+
+/// Whether nothing of `transacted` counts, so that another connection may do better now. The host
+/// has worked with a connection that was `reused` before: it gets another chance.
+fn again(transacted: &Transacted, reused: bool, unchunked: bool) -> Option<Again> {
+    if transacted.fault.is_some() {
+        return None;
+    }
+    let results = &transacted.outcome.recipients;
+    let all = |is: fn(&RecipientResult) -> bool| !results.is_empty() && results.iter().all(is);
+    if all(|result| matches!(result, RecipientResult::Lost(_, Lost::Unchunked))) && !unchunked {
+        return Some(Again::Unchunked);
+    }
+    let stale = reused
+        && !transacted.heard
+        && all(|result| matches!(result, RecipientResult::Lost(_, Lost::Closed)));
+    let insecure = all(|result| matches!(result, RecipientResult::Unsuitable(Lack::RequireTls)));
+    match is_lost_early(&transacted.outcome) || insecure {
+        _ if stale => Some(Again::Anew),
+        true if reused => Some(Again::Anew),
+        true => Some(Again::Elsewhere),
+        false => None,
     }
 }
 
@@ -217,7 +347,12 @@ fn settle_chunk(
     let mut results_of = transacted.outcome.recipients.into_iter();
     for number in chunk {
         let result = results_of.next();
-        if let (Some(RecipientResult::Later(_)), true) = (&result, transacted.usable) {
+        let later = match &result {
+            Some(RecipientResult::Later(_)) => transacted.usable,
+            Some(RecipientResult::Excess) => true,
+            _ => false,
+        };
+        if later {
             put_off += 1;
             continue;
         }
@@ -258,20 +393,31 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
-        // Nothing that was asked of reports has gone with it.
-        RecipientResult::Taken(reply) => Said::Taken { reply, onward: Onward::default() },
+        RecipientResult::Taken(reply) => Said::Taken { reply, onward: peer.onward },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },
         RecipientResult::Lost(step, lost) => {
             Said::Lost { step: step.to_string(), what: lost.to_string() }
         }
-        RecipientResult::Unsuitable(what) => {
-            Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() }
-        }
+        RecipientResult::Excess => Said::Ours("a recipient was left over".to_owned()),
+        RecipientResult::Unsuitable(lack) => Said::Unsendable {
+            topic: topic_of(lack),
+            what: format!("the next host does not offer {lack}"),
+        },
         RecipientResult::TooLarge(limit) => {
             let what = format!("the next host takes messages of at most {limit} octets");
             Said::Unsendable { topic: Topic(3, 4), what }
         }
     };
-    Ending { said, remote: Some(peer.remote.clone()), tls: peer.tls.clone() }
+    peer.ending(said)
+}
+
+fn topic_of(lack: Lack) -> Topic {
+    match lack {
+        Lack::EightBitMime | Lack::BinaryMime => Topic(6, 3),
+        Lack::Utf8Address => Topic(6, 7),
+        Lack::Utf8Header => Topic(6, 9),
+        Lack::RequireTls => Topic(7, 30),
+        Lack::DeliverBy => Topic(4, 7),
+    }
 }

@@ -28,6 +28,15 @@ pub enum TlsLevel {
     Verified,
 }
 
+/// What one message asks of the connection, beside what its destination does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Demand {
+    /// It came with REQUIRETLS: the host must be verified (RFC 8689 §4.2.1).
+    pub(crate) require_tls: bool,
+    /// Not by BDAT.
+    pub(crate) unchunked: bool,
+}
+
 /// What is wanted of the connection to one host.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -66,8 +75,13 @@ pub(crate) async fn of_host(
     hop: &NextHop,
     host: &str,
     _address: SocketAddr,
+    demand: Demand,
 ) -> Result<Wanted, Said> {
-    Ok(by_level(shared.options.outbound_tls, hop, host))
+    let level = match demand.require_tls {
+        true => TlsLevel::Verified,
+        false => shared.options.outbound_tls,
+    };
+    Ok(by_level(level, hop, host))
 }
 
 /// What the configuration asks for. A connection that begins with TLS has no clear to go back to,

@@ -120,7 +120,7 @@ fn decide(
             notify: recipient.and_then(|recipient| recipient.parameters.notify),
             deliver_by: stored.parameters.deliver_by,
             remote,
-            tls,
+            tls: tls.as_deref().cloned(),
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);

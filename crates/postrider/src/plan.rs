@@ -15,8 +15,9 @@ use queue::lockout;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
+use queue::submission::Rules;
 use smtp::client::Timeouts;
-use smtp::server::{Kind, SessionOptions};
+use smtp::server::{Authentication, Kind, SessionOptions};
 use spool::Spool;
 
 use crate::accounts::Store;
@@ -32,6 +33,8 @@ use crate::doors::{
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
+/// Failed logins before a session is ended: RFC 4954 §9 asks for three at least.
+const LOGINS_FAILED: u32 = 5;
 /// Octets of content kept in memory from reception to first attempt.
 const MEMORY: u64 = 128 * 1024 * 1024;
 
@@ -51,6 +54,12 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         schedule: schedule(config),
         masquerade: masquerade(config),
         lockout: lockout(config),
+        submission: Rules {
+            foreign_from: config.submission.foreign_from,
+            remove_bcc: config.submission.remove_bcc,
+        },
+        rates: config.submission.rates,
+        trust: queue::trust::Trust::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         outbound_tls: config.outbound.tls,
@@ -266,7 +275,16 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
         ListenKind::Mx => Kind::Mx,
         ListenKind::Submission => Kind::Submission,
     };
+    let authentication = (kind == Kind::Submission).then(|| Authentication {
+        // Those of the accounts.
+        mechanisms: Vec::new(),
+        relayed: Vec::new(),
+        clear: config.accounts.clear_text,
+        required: true,
+        failures: LOGINS_FAILED,
+    });
     SessionOptions {
+        authentication,
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,

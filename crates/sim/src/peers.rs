@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Clock, Listener, Network, Wire};
-use mail::{BodyType, ForwardPath, ReversePath};
+use mail::{BodyType, ForwardPath, MailParameters, Recipient, RecipientParameters, ReversePath};
 use parking_lot::Mutex;
 use smtp::client::{
     Input, Output, RecipientResult, Session, SessionOptions, Timeouts, Transaction,
@@ -92,11 +92,13 @@ fn known(result: &RecipientResult) -> Sent {
 
 /// A letter for [`send`].
 pub fn letter(from: ReversePath, to: Vec<ForwardPath>, content: &[u8]) -> Transaction {
+    let recipient = |path| Recipient { path, parameters: RecipientParameters::default() };
+    let body = if content.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime };
     Transaction {
         reverse_path: from,
-        recipients: to,
+        parameters: MailParameters { body, ..MailParameters::default() },
+        recipients: to.into_iter().map(recipient).collect(),
         size: content.len() as u64,
-        body: if content.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime },
     }
 }
 

@@ -2,6 +2,7 @@
 //! is a row of a table; nothing sleeps in real time or dials out.
 
 mod booking;
+mod chunks;
 mod destination;
 mod expand;
 mod kept;

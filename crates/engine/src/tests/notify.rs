@@ -151,7 +151,9 @@ fn what_comes_back() {
     ] {
         play(async {
             let scene = far();
-            scene.net.peer(FIRST, &[PIPELINED, REFUSED, BYE].join("\n"));
+            // Where TLS is required and not offered, it fails as well.
+            let answer = if require_tls { "" } else { REFUSED };
+            scene.net.peer(FIRST, &[PIPELINED, answer, BYE].join("\n"));
             let parameters = MailParameters { ret, require_tls, ..MailParameters::default() };
             send(&scene, from_ada(parameters, vec![to("x@far.example", None)])).await;
             let report = scene.boxes.of("ada").join("");

@@ -28,6 +28,7 @@ const WINDOW: usize = 16 * 1024;
 /// | `S: text` | say it |
 /// | `C: text` | read a line that starts so |
 /// | `C: .` | read content up to its dot |
+/// | `bdat` | read `BDAT n LAST` and its octets |
 /// | `quiet` | nothing comes for a second |
 /// | `wait 5` | do nothing for so many seconds |
 /// | `octets 9` | read so many octets |
@@ -88,6 +89,7 @@ impl Net {
                 "S:" => stream.write_all(format!("{rest}\r\n").as_bytes()).await.is_ok(),
                 "C:" if rest == "." => self.content(&mut stream).await,
                 "C:" => self.command(&mut stream, rest).await,
+                "bdat" => self.chunk(&mut stream).await,
                 "quiet" => timeout(Duration::from_secs(1), stream.fill_buf()).await.is_err(),
                 "wait" => {
                     sleep(Duration::from_secs(rest.parse().unwrap())).await;
@@ -112,6 +114,18 @@ impl Net {
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         self.0.lock().seen.commands.push(line.clone());
         read.is_ok() && line.starts_with(start)
+    }
+
+    async fn chunk(&self, stream: &mut BufReader<DuplexStream>) -> bool {
+        if !self.command(stream, "BDAT ").await {
+            return false;
+        }
+        let line = self.seen(|seen| seen.commands.last().cloned()).unwrap_or_default();
+        let size = line.split(' ').nth(1).and_then(|size| size.parse().ok());
+        let mut octets = vec![0; size.unwrap_or_default()];
+        let read = stream.read_exact(&mut octets).await.is_ok();
+        self.0.lock().seen.letters.push(String::from_utf8_lossy(&octets).into_owned());
+        read && line.ends_with(" LAST")
     }
 
     async fn content(&self, stream: &mut BufReader<DuplexStream>) -> bool {

@@ -1,6 +1,7 @@
 //! Secured connections: what is wanted, what is had, and what becomes of the mail.
 
 use mail::lookup::Record;
+use mail::{Envelope, MailParameters, Recipient, RecipientParameters};
 use queue::record::Attempt;
 use queue::route::{Routes, Rule};
 use spool::{Filter, Spool};
@@ -212,6 +213,74 @@ fn tls_before_the_greeting() {
             let waiting = scene.waiting().await;
             assert_eq!(waiting.is_empty(), waits.is_none(), "{waiting:?}");
             assert!(waiting.iter().all(|line| waits.is_some_and(|why| line.contains(why))));
+        });
+    }
+}
+
+/// Mail whose author requires TLS goes to a verified host that keeps to it, or back.
+///
+/// Register: 8689-4.2.1-a, 8689-4.2.1-b.
+#[test]
+fn require_tls() {
+    const KEPT: &str = "C: TLS mx1.far.example mx1.far.example or far.example
+        S: ok
+        C: EHLO here.example
+        S: 250-mx
+        S: 250-PIPELINING
+        S: 250 REQUIRETLS";
+    const MAIL: &str = "C: MAIL FROM:<ada@here.example> REQUIRETLS";
+    const REST: &str = "C: RCPT TO:<x@far.example>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: .
+        S: 250 taken";
+    let second = &KEPT.replace("TLS mx1.far.example mx1", "TLS mx2.far.example mx2");
+    let second = second.as_str();
+    // Sessions with the first exchanger, with the second, and the status of the report.
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a str>);
+    let rows: [Row<'_>; 5] = [
+        (&[OFFERED, STARTTLS, KEPT, MAIL, REST, BYE], &[], None),
+        // The first lacks it: the second is asked.
+        (&[OFFERED, STARTTLS, VERIFIED, BYE], &[OFFERED, STARTTLS, second, MAIL, REST, BYE], None),
+        (&[NOT_OFFERED, BYE], &[OFFERED, STARTTLS, second, MAIL, REST, BYE], None),
+        (&[NOT_OFFERED, BYE], &[NOT_OFFERED, BYE], Some("5.7.10")),
+        (
+            &[OFFERED, STARTTLS, VERIFIED, BYE],
+            &[OFFERED, STARTTLS, "C: TLS", "S: another name"],
+            Some("5.7.10"),
+        ),
+    ];
+    for (first, second, status) in rows {
+        play(async {
+            let scene = Scene::started();
+            let addresses = ["192.0.2.1", "192.0.2.2"];
+            scene.zone.exchangers("far.example", &addresses);
+            for (address, session) in addresses.into_iter().zip([first, second]) {
+                if !session.is_empty() {
+                    scene.net.peer(address, &session.join("\n"));
+                }
+            }
+            let parameters = MailParameters { require_tls: true, ..MailParameters::default() };
+            let recipient = Recipient {
+                path: "<x@far.example>".parse().unwrap(),
+                parameters: RecipientParameters::default(),
+            };
+            let envelope = Envelope {
+                reverse_path: "<ada@here.example>".parse().unwrap(),
+                parameters,
+                recipients: vec![recipient],
+            };
+            scene.submit(envelope, "Subject: x\r\n\r\nhello\r\n").await.unwrap();
+            scene.pass(300).await;
+            scene.check_scripts("requiretls");
+            assert_eq!(scene.waiting().await, [""; 0]);
+            let report = scene.boxes.of("ada").join("");
+            assert_eq!(report.is_empty(), status.is_none(), "{report}");
+            if let Some(status) = status {
+                assert!(report.contains(&format!("Status: {status}")), "{report}");
+            }
         });
     }
 }

@@ -476,3 +476,6 @@ fn phrase(words: &[(bool, Word<'_>)]) -> Text {
     }
     joiner.finish()
 }
+
+#[cfg(test)]
+mod tests;

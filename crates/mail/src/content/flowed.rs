@@ -133,3 +133,6 @@ fn break_line(text: &str, width: usize) -> (&str, &str) {
     }
     best.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
+
+#[cfg(test)]
+mod tests;

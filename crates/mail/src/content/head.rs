@@ -183,3 +183,6 @@ impl<'a> Head<'a> {
         defects
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,26 +153,21 @@ impl MediaType {
                 Some((_, Token::Special('/'))),
                 Some((_, Token::Atom(subtype))),
             ) => Self::made(kind, subtype),
-            (kind, slash, _) => {
+            (_, slash, _) => {
                 // `text; charset=x`: the rest of the field may still be good.
                 if !matches!(slash, Some((_, Token::Special(';')))) {
                     lexer.raw_until(&[';']);
                 } else {
                     lexer = before;
                 }
-                let text = matches!(kind, Some((_, Token::Atom(kind)))
-                    if kind.eq_ignore_ascii_case("text"));
-                let mut plain = Self::plain();
+                let mut plain = Self::made("text", "plain");
                 plain.defects.add(Defect::BadContentType);
-                if !text {
-                    return plain;
-                }
                 plain
             }
         };
-        let parameters = Parameters::read(&mut lexer, &mut defects);
-        for parameter in parameters.iter() {
-            media.parameters.set(&parameter.name, &parameter.value);
+        media.parameters = Parameters::read(&mut lexer, &mut defects);
+        if media.defects.has(Defect::BadContentType) && media.parameters.get("charset").is_none() {
+            media.parameters.set("charset", "us-ascii");
         }
         media.defects |= defects;
         media
@@ -338,3 +333,6 @@ pub(super) fn is_version_one(value: &str) -> bool {
     }
     version == "1.0"
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,3 +106,6 @@ pub fn references_of_reply(
     chain.push(message_id.clone());
     chain
 }
+
+#[cfg(test)]
+mod tests;

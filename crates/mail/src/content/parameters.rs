@@ -10,6 +10,8 @@ use super::lex::{Lexer, Token, is_token, quote, unescape};
 
 /// Sections of one value that are put together; a name of a file needs three.
 const SECTIONS_MAX: usize = 10_000;
+/// Parameters of a field.
+const PARAMETERS_MAX: usize = 10_000;
 /// Characters of a value above which it is split (RFC 2183 §2, RFC 2231 §3).
 const VALUE_LINE_MAX: usize = 60;
 
@@ -143,6 +145,9 @@ struct Gathered {
 
 impl Gathered {
     fn take(&mut self, name: &str, value: String) {
+        if self.order.len() >= PARAMETERS_MAX {
+            return;
+        }
         let name = name.to_ascii_lowercase();
         let (base, number, encoded) = match split_name(&name) {
             Some(found) => found,
@@ -339,3 +344,6 @@ fn percent_encode(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

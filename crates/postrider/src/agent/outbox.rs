@@ -130,7 +130,7 @@ fn fate(result: RecipientResult) -> Open {
         RecipientResult::Refused(_, reply) | RecipientResult::Later(reply) => {
             Some(Fate::Failed(shown(&reply), Exit::of_refusal(&reply)))
         }
-        RecipientResult::Lost(..) => None,
+        RecipientResult::Lost(..) | RecipientResult::Excess => None,
         RecipientResult::Unsuitable(extension) => {
             let reason = format!("the mail service does not offer {extension}");
             Some(Fate::Failed(reason, EX_UNAVAILABLE))

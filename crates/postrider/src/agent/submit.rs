@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mail::{DomainName, ForwardPath, ReversePath};
+use mail::{DomainName, ForwardPath, MailParameters, Recipient, RecipientParameters, ReversePath};
 use smtp::client::{
     Input, Lost, Output, RecipientResult, Session, SessionError, SessionOptions, Step, Timeouts,
     Transaction,
@@ -78,7 +78,12 @@ pub fn submit(
         letter,
         broken: None,
         said: Vec::new(),
-        template: Transaction { reverse_path, recipients: vec![], size, body },
+        template: Transaction {
+            reverse_path,
+            parameters: MailParameters { body, ..MailParameters::default() },
+            recipients: vec![],
+            size,
+        },
         recipients,
         waiting: (0..recipients.len()).collect(),
         batch: Vec::new(),
@@ -191,7 +196,9 @@ impl Driver<'_> {
             return self.handle(Input::Quit);
         }
         let paths = self.batch.iter().filter_map(|&place| self.recipients.get(place).cloned());
-        let transaction = Transaction { recipients: paths.collect(), ..self.template.clone() };
+        let recipient = |path| Recipient { path, parameters: RecipientParameters::default() };
+        let recipients = paths.map(recipient).collect();
+        let transaction = Transaction { recipients, ..self.template.clone() };
         self.handle(Input::Begin(transaction));
     }
 
@@ -220,7 +227,9 @@ impl Driver<'_> {
         let leads_on = outcome.iter().any(|result| matches!(result, RecipientResult::Taken(_)));
         for (&place, result) in self.batch.iter().zip(outcome) {
             match result {
-                RecipientResult::Later(_) if leads_on => self.waiting.push_back(place),
+                RecipientResult::Later(_) | RecipientResult::Excess if leads_on => {
+                    self.waiting.push_back(place);
+                }
                 result => {
                     if let Some(slot) = self.results.get_mut(place) {
                         *slot = Some(result);

@@ -39,6 +39,33 @@ impl Extensions {
         self.offers("STARTTLS")
     }
 
+    /// CHUNKING: content by BDAT (RFC 3030).
+    pub fn chunking(&self) -> bool {
+        self.offers("CHUNKING")
+    }
+
+    /// BINARYMIME, which is of no use without CHUNKING (RFC 3030 §3).
+    pub fn binary_mime(&self) -> bool {
+        self.offers("BINARYMIME") && self.chunking()
+    }
+
+    /// SMTPUTF8; what follows the word does not count (RFC 6531 §3.1).
+    pub fn smtp_utf8(&self) -> bool {
+        self.offers("SMTPUTF8")
+    }
+
+    /// DSN: requests for reports (RFC 3461).
+    pub fn dsn(&self) -> bool {
+        self.offers("DSN")
+    }
+
+    /// DELIVERBY: the least number of seconds that mail to be returned may have left, 0 where none is
+    /// named (RFC 2852 §4).
+    pub fn deliver_by(&self) -> Option<u64> {
+        let least = self.parameters("DELIVERBY")?.split(' ').next().unwrap_or_default();
+        Some(least.parse().unwrap_or(0))
+    }
+
     /// ENHANCEDSTATUSCODES (RFC 2034).
     pub fn enhanced_status_codes(&self) -> bool {
         self.offers("ENHANCEDSTATUSCODES")

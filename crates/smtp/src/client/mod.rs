@@ -8,8 +8,11 @@
 //! connect, what to try again and when is the caller's to decide, and so is how much a session must
 //! be worth before mail is trusted to it: an [`Opening`] says whether it is to be secured.
 
+mod chunks;
 mod connection;
+mod envelope;
 mod extensions;
+mod limits;
 mod progress;
 mod replies;
 mod session;
@@ -21,9 +24,11 @@ mod words;
 
 use std::time::{Duration, Instant};
 
-use mail::{BodyType, ForwardPath, Reply, ReversePath, TlsFacts};
+use mail::envelope::{MailParameters, Recipient};
+use mail::{Reply, ReversePath, TlsFacts};
 
 pub use extensions::Extensions;
+pub use limits::Limits;
 pub use session::Session;
 
 /// How long the client waits; the defaults are the least RFC 5321 §4.5.3.2 allows.
@@ -82,6 +87,8 @@ pub struct Opening {
     pub hello: Hello,
     /// Whether the connection is secured first.
     pub security: Security,
+    /// CHUNKING is not used for text, though it may be offered.
+    pub unchunked: bool,
 }
 
 /// The command a session is opened with.
@@ -92,6 +99,8 @@ pub enum Hello {
     Extended,
     /// HELO, for a server that closed the connection after EHLO.
     Plain,
+    /// LHLO: each recipient has its own reply to the end of the content (RFC 2033).
+    Lmtp,
 }
 
 /// What is wanted of the connection (RFC 3207).
@@ -113,12 +122,15 @@ pub enum Security {
 pub struct Transaction {
     /// `MAIL FROM`.
     pub reverse_path: ReversePath,
+    /// What is said of the message, as far as the host offers it. `body` and `utf8` are what the
+    /// content needs, whatever was said of it before: `utf8`, that its header fields are not in
+    /// ASCII. The addresses are looked at here, and `size` beside this counts. `deliver_by` has the
+    /// time that is left.
+    pub parameters: MailParameters,
     /// `RCPT TO`, at least one; the caller keeps to 100.
-    pub recipients: Vec<ForwardPath>,
-    /// Octets of content, for `SIZE=`.
+    pub recipients: Vec<Recipient>,
+    /// Octets of content with CR LF line ends, for `SIZE=`.
     pub size: u64,
-    /// What the content needs.
-    pub body: BodyType,
 }
 
 /// What happened outside.
@@ -156,7 +168,7 @@ pub enum Input<'a> {
 pub enum Output {
     /// Write these octets: commands.
     Send(Vec<u8>),
-    /// Write these octets: content, stuffed; at most 64 KiB.
+    /// Write these octets: content, stuffed or a chunk; at most 256 KiB.
     SendContent(Vec<u8>),
     /// Write what was given before, then begin a TLS handshake as client; [`Input::Secured`] or
     /// [`Input::TlsFailed`] tells what came of it. Nothing that was read before counts after it.
@@ -195,7 +207,8 @@ pub enum Step {
     Data,
     /// The content.
     Content,
-    /// The reply to the final dot.
+    /// The reply to the final dot or the last chunk; also whatever comes before it once all of the
+    /// content was sent.
     Dot,
     /// RSET.
     Reset,
@@ -217,6 +230,9 @@ pub enum Lost {
     /// More octets came with the reply to STARTTLS: somebody speaks for the server in the clear what
     /// is to be taken for the first replies of the secured session.
     Injected,
+    /// The host offered CHUNKING and does not know BDAT. A new connection may do without:
+    /// [`Opening::unchunked`].
+    Unchunked,
     /// We cut it: our own content failed.
     Aborted,
 }
@@ -233,10 +249,30 @@ pub enum RecipientResult {
     Later(Reply),
     /// The connection was lost at this step. At `Dot` the message may have been taken.
     Lost(Step, Lost),
-    /// The host does not offer what the message needs (8BITMIME): nothing was sent.
-    Unsuitable(&'static str),
+    /// The host says in LIMITS that this is one recipient too many: another transaction or session
+    /// may take it at once.
+    Excess,
+    /// The host does not offer what the message needs: nothing was sent.
+    Unsuitable(Lack),
     /// The message is larger than the SIZE the host announced: nothing was sent.
     TooLarge(u64),
+}
+
+/// What a host does not offer, and a message cannot go without.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lack {
+    /// 8BITMIME: the content has octets above 127.
+    EightBitMime,
+    /// BINARYMIME: the content is not in lines.
+    BinaryMime,
+    /// SMTPUTF8: an address is not in ASCII.
+    Utf8Address,
+    /// SMTPUTF8: a header field is not in ASCII.
+    Utf8Header,
+    /// REQUIRETLS in a secured session (RFC 8689).
+    RequireTls,
+    /// DELIVERBY, for as little time as is left (RFC 2852 §4.1.4.1).
+    DeliverBy,
 }
 
 /// What became of a transaction.

@@ -1,15 +1,18 @@
 //! The dialogue of one connection: greeting, EHLO or HELO, transactions, QUIT.
 //!
-//! What stands between [`Phase::Hello`] and [`Phase::Idle`] has its own file: `starttls`.
+//! What stands between [`Phase::Hello`] and [`Phase::Idle`] has its own file, `starttls`, and so has
+//! content by BDAT, `chunks`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mail::{Reply, Severity, TlsFacts};
+use mail::{BodyType, Reply, Severity, TlsFacts};
 
 use super::connection::Connection;
+use super::envelope::Standing;
 use super::extensions::Extensions;
-use super::progress::{Progress, Verdict};
+use super::limits::{Limits, Used};
+use super::progress::{Progress, Verdict, Way};
 use super::replies::Nonsense;
 use super::stuffing::{FINAL_DOT, Stuffing};
 use super::{
@@ -22,8 +25,8 @@ use super::{
 pub(super) enum Phase {
     /// Nothing is said before the server has spoken (RFC 5321 §4.3.1).
     Greeting,
-    /// EHLO was sent, or HELO.
-    Hello { extended: bool },
+    /// This was sent.
+    Hello(Hello),
     /// STARTTLS was sent.
     StartTls,
     /// The wire is in the hands of TLS.
@@ -32,8 +35,12 @@ pub(super) enum Phase {
     Idle,
     /// MAIL, RCPT and DATA.
     Envelope(Progress),
+    /// Nothing was sent yet: the content comes first.
+    Gather(Progress),
     /// 354 came.
-    Content(Progress, Stuffing),
+    Content(Progress),
+    /// Chunks go out, and are answered.
+    Chunks(Progress),
     /// The final dot was sent.
     Dot(Progress),
     /// The dot that ends a transaction without recipients.
@@ -48,13 +55,15 @@ pub(super) enum Phase {
 pub struct Session {
     options: Arc<SessionOptions>,
     pub(super) connection: Connection,
-    hello: Hello,
+    pub(super) hello: Hello,
     pub(super) security: Security,
     /// What is known of the secured connection.
     pub(super) tls: Option<TlsFacts>,
     pub(super) extensions: Extensions,
     pub(super) peer_name: Option<String>,
     pub(super) phase: Phase,
+    unchunked: bool,
+    used: Used,
     /// Quit was asked for before its time.
     quit: bool,
 }
@@ -79,6 +88,8 @@ impl Session {
             extensions: Extensions::default(),
             peer_name: None,
             phase: Phase::Greeting,
+            unchunked: opening.unchunked,
+            used: Used::default(),
             quit: false,
             options,
         }
@@ -146,11 +157,16 @@ impl Session {
         }
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Greeting => self.greeted(reply, now),
-            Phase::Hello { extended } => self.hello_replied(reply, extended, now),
+            Phase::Hello(hello) => self.hello_replied(reply, hello, now),
             Phase::StartTls => self.starttls_replied(reply, now),
-            Phase::Envelope(progress) => self.envelope_replied(progress, reply, now),
-            Phase::Content(progress, _) => self.interrupted(progress, &reply),
-            Phase::Dot(progress) => self.dot_replied(progress, reply, now),
+            Phase::Envelope(progress) | Phase::Chunks(progress) | Phase::Dot(progress) => {
+                self.transaction_replied(progress, reply, now);
+            }
+            Phase::Gather(mut progress) => {
+                progress.lose_open(Step::Idle, nonsense(&reply));
+                self.cut(progress);
+            }
+            Phase::Content(progress) => self.interrupted(progress, &reply),
             Phase::LoneDot => self.send_reset(now),
             Phase::Reset if reply.is_success() => self.ready(now),
             Phase::Reset => self.refused(Step::Reset, reply, now),
@@ -163,32 +179,39 @@ impl Session {
     fn greeted(&mut self, reply: Reply, now: Instant) {
         self.note_peer(&reply);
         match reply.severity() {
-            Severity::Success => self.send_hello(self.hello == Hello::Extended, now),
+            Severity::Success => self.send_hello(self.hello, now),
             Severity::Intermediate => self.lose_at(Step::Greeting, nonsense(&reply)),
             Severity::Transient | Severity::Permanent => self.refused(Step::Greeting, reply, now),
         }
     }
 
-    pub(super) fn send_hello(&mut self, extended: bool, now: Instant) {
-        let verb = if extended { "EHLO" } else { "HELO" };
+    pub(super) fn send_hello(&mut self, hello: Hello, now: Instant) {
+        let verb = match hello {
+            Hello::Extended => "EHLO",
+            Hello::Plain => "HELO",
+            Hello::Lmtp => "LHLO",
+        };
         self.send(format!("{verb} {}\r\n", self.options.hostname).into_bytes());
-        self.enter(Phase::Hello { extended }, now);
+        self.enter(Phase::Hello(hello), now);
     }
 
-    fn hello_replied(&mut self, reply: Reply, extended: bool, now: Instant) {
+    fn hello_replied(&mut self, reply: Reply, hello: Hello, now: Instant) {
         // These mean it, whatever the command (RFC 7504 §3, RFC 5321 §3.1).
         let is_meant = matches!(reply.code().get(), 521 | 550 | 554);
         match reply.severity() {
             Severity::Success => {
                 self.note_peer(&reply);
-                if extended {
+                if hello != Hello::Plain {
                     let offered = reply.text().get(1..).unwrap_or_default();
                     self.extensions = Extensions::parse(offered);
+                    self.used.limits = Limits::of(&self.extensions);
                 }
                 self.greeted_each_other(now);
             }
             Severity::Intermediate => self.lose_at(Step::Hello, nonsense(&reply)),
-            Severity::Permanent if extended && !is_meant => self.send_hello(false, now),
+            Severity::Permanent if hello == Hello::Extended && !is_meant => {
+                self.send_hello(Hello::Plain, now);
+            }
             Severity::Transient | Severity::Permanent => self.refused(Step::Hello, reply, now),
         }
     }
@@ -211,46 +234,64 @@ impl Session {
         }
     }
 
-    /// A transaction can begin.
+    /// A transaction can begin, unless the server takes no more of them.
     pub(super) fn ready(&mut self, now: Instant) {
-        if self.quit {
+        if self.quit || self.used.is_spent() {
             return self.send_quit(now);
         }
         self.enter(Phase::Idle, now);
         self.connection.give(Output::Ready);
     }
 
+    pub(super) fn standing(&self) -> Standing {
+        Standing { secured: self.tls.is_some(), logged_in: false }
+    }
+
     fn begin(&mut self, transaction: Transaction, now: Instant) {
-        let mut progress = Progress::new(transaction);
+        let body = transaction.parameters.body;
+        let chunks = self.extensions.chunking() && (!self.unchunked || body == BodyType::Binary);
+        let each = self.hello == Hello::Lmtp;
+        let mut progress = Progress::new(transaction, Way { chunks, each });
         if self.connection.is_closed() || !matches!(self.phase, Phase::Idle) {
             let lost = if self.connection.is_closed() { Lost::Closed } else { Lost::Aborted };
             progress.lose_open(Step::Idle, lost);
             return self.connection.give(Output::Done(progress.into_outcome()));
         }
-        if let Some(result) = progress.unsuitable(&self.extensions) {
-            progress.settle_open(&result);
-        }
+        progress.sift(&self.extensions, self.standing(), &mut self.used);
         if progress.is_hopeless() {
+            self.quit |= progress.is_all_excess();
             return self.done(progress.into_outcome(), now);
+        }
+        self.used.begin();
+        if chunks && self.extensions.pipelining() && progress.fits_one_group() {
+            self.enter(Phase::Gather(progress), now);
+            return self.connection.give(Output::WantContent);
         }
         self.send_group(progress, now);
     }
 
-    fn send_group(&mut self, mut progress: Progress, now: Instant) {
-        let group = progress.next_group(&self.extensions);
+    pub(super) fn send_group(&mut self, mut progress: Progress, now: Instant) {
+        let group = progress.next_group(&self.extensions, self.standing());
         self.send(group);
         self.enter(Phase::Envelope(progress), now);
     }
 
-    fn envelope_replied(&mut self, mut progress: Progress, reply: Reply, now: Instant) {
+    fn transaction_replied(&mut self, mut progress: Progress, reply: Reply, now: Instant) {
         let step = progress.step();
         match progress.replied(reply) {
+            Verdict::Await if matches!(step, Step::Content | Step::Dot) => {
+                self.enter(Phase::Chunks(progress), now);
+            }
             Verdict::Await => self.enter(Phase::Envelope(progress), now),
             Verdict::NextGroup => self.send_group(progress, now),
+            Verdict::Content if progress.is_chunked() => self.more_chunks(progress, now),
             Verdict::Content => {
-                self.enter(Phase::Content(progress, Stuffing::new()), now);
+                self.enter(Phase::Content(progress), now);
                 self.connection.give(Output::WantContent);
             }
+            Verdict::More => self.more_chunks(progress, now),
+            // There is no reply to it that could be awaited (RFC 2033 §4.2).
+            Verdict::LoneDot if self.hello == Hello::Lmtp => self.cut(progress),
             Verdict::LoneDot => {
                 self.connection.give(Output::Done(progress.into_outcome()));
                 self.connection.give(Output::SendContent(FINAL_DOT.to_vec()));
@@ -260,31 +301,53 @@ impl Session {
                 self.connection.give(Output::Done(progress.into_outcome()));
                 self.send_reset(now);
             }
+            Verdict::Finished => self.done(progress.into_outcome(), now),
+            Verdict::Unchunked => {
+                // What it has read as commands cannot be taken back; it gets no more.
+                progress.lose_open(Step::Content, Lost::Unchunked);
+                self.cut(progress);
+            }
             Verdict::Nonsense(reply) => {
-                progress.lose_open(step, nonsense(&reply));
+                progress.lose_open(progress.step_lost_at(step), nonsense(&reply));
                 self.cut(progress);
             }
         }
     }
 
     fn content(&mut self, octets: &[u8], now: Instant) {
-        let Phase::Content(_, stuffing) = &mut self.phase else { return };
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Gather(progress) | Phase::Content(progress) | Phase::Chunks(progress)
+                if progress.is_seven_bit_to(&self.extensions) && !octets.is_ascii() =>
+            {
+                self.withhold(progress, now);
+            }
+            Phase::Gather(progress) => self.gather(progress, octets, now),
+            Phase::Chunks(progress) => self.chunk(progress, octets, now),
+            Phase::Content(progress) => self.stuff(progress, octets, now),
+            other => self.phase = other,
+        }
+    }
+
+    fn stuff(&mut self, mut progress: Progress, octets: &[u8], now: Instant) {
         for octets in octets.chunks(Stuffing::INPUT_MAX) {
             let mut out = Vec::new();
-            stuffing.write(octets, &mut out);
+            progress.stuffing.write(octets, &mut out);
             if !out.is_empty() {
                 self.connection.give(Output::SendContent(out));
             }
         }
         self.connection.give(Output::WantContent);
-        self.wait(now);
+        self.enter(Phase::Content(progress), now);
     }
 
     fn content_end(&mut self, now: Instant) {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Content(progress, stuffing) => {
+            Phase::Gather(progress) => self.send_whole(progress, now),
+            Phase::Chunks(progress) => self.last_chunk(progress, now),
+            Phase::Content(mut progress) => {
                 let mut out = Vec::new();
-                stuffing.finish(&mut out);
+                std::mem::replace(&mut progress.stuffing, Stuffing::new()).finish(&mut out);
+                progress.dot_sent();
                 self.connection.give(Output::SendContent(out));
                 self.enter(Phase::Dot(progress), now);
             }
@@ -304,20 +367,8 @@ impl Session {
         self.cut(progress);
     }
 
-    fn dot_replied(&mut self, mut progress: Progress, reply: Reply, now: Instant) {
-        match reply.severity() {
-            Severity::Success => progress.take_open(reply),
-            Severity::Transient | Severity::Permanent => progress.refuse_open(Step::Dot, &reply),
-            Severity::Intermediate => {
-                progress.lose_open(Step::Dot, nonsense(&reply));
-                return self.cut(progress);
-            }
-        }
-        self.done(progress.into_outcome(), now);
-    }
-
     /// The transaction is over and nothing of it is left at the server.
-    fn done(&mut self, outcome: Outcome, now: Instant) {
+    pub(super) fn done(&mut self, outcome: Outcome, now: Instant) {
         self.connection.give(Output::Done(outcome));
         self.ready(now);
     }
@@ -344,7 +395,9 @@ impl Session {
         let step = self.step();
         match std::mem::replace(&mut self.phase, Phase::Quit) {
             Phase::Envelope(mut progress)
-            | Phase::Content(mut progress, _)
+            | Phase::Gather(mut progress)
+            | Phase::Content(mut progress)
+            | Phase::Chunks(mut progress)
             | Phase::Dot(mut progress) => {
                 progress.refuse_open(step, reply);
                 self.cut(progress);
@@ -364,7 +417,7 @@ impl Session {
         }
         match self.phase {
             // It is the caller that has nothing to say.
-            Phase::Idle => self.wait(now),
+            Phase::Idle | Phase::Gather(_) => self.wait(now),
             _ => self.lose(Lost::TimedOut),
         }
     }
@@ -378,9 +431,11 @@ impl Session {
     pub(super) fn lose_at(&mut self, step: Step, lost: Lost) {
         match std::mem::replace(&mut self.phase, Phase::Quit) {
             Phase::Envelope(mut progress)
-            | Phase::Content(mut progress, _)
+            | Phase::Gather(mut progress)
+            | Phase::Content(mut progress)
+            | Phase::Chunks(mut progress)
             | Phase::Dot(mut progress) => {
-                progress.lose_open(step, lost);
+                progress.lose_open(progress.step_lost_at(step), lost);
                 self.cut(progress);
             }
             Phase::Quit => self.connection.close(),
@@ -392,7 +447,7 @@ impl Session {
     }
 
     /// Tells what became of the transaction, and closes without a word.
-    fn cut(&mut self, progress: Progress) {
+    pub(super) fn cut(&mut self, progress: Progress) {
         self.connection.give(Output::Done(progress.into_outcome()));
         self.connection.close();
     }
@@ -430,12 +485,13 @@ impl Session {
     fn step(&self) -> Step {
         match &self.phase {
             Phase::Greeting => Step::Greeting,
-            Phase::Hello { .. } => Step::Hello,
+            Phase::Hello(_) => Step::Hello,
             Phase::StartTls => Step::StartTls,
             Phase::Handshake => Step::Handshake,
-            Phase::Idle => Step::Idle,
+            Phase::Idle | Phase::Gather(_) => Step::Idle,
             Phase::Envelope(progress) => progress.step(),
-            Phase::Content(..) => Step::Content,
+            Phase::Content(_) => Step::Content,
+            Phase::Chunks(progress) => progress.step(),
             Phase::Dot(_) | Phase::LoneDot => Step::Dot,
             Phase::Reset => Step::Reset,
             Phase::Quit => Step::Quit,

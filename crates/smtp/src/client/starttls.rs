@@ -52,7 +52,7 @@ impl Session {
         self.tls = Some(facts);
         self.extensions = Extensions::default();
         self.peer_name = None;
-        self.send_hello(true, now);
+        self.send_hello(self.hello, now);
     }
 
     pub(super) fn tls_failed(&mut self, reason: String) {

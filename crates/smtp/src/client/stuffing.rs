@@ -11,6 +11,8 @@ pub(super) struct Stuffing {
     start: bool,
     /// After a CR that is not written yet: what it is depends on the next octet.
     cr: bool,
+    /// Dots are doubled, and one ends the content.
+    dots: bool,
 }
 
 /// The line that ends content.
@@ -22,7 +24,12 @@ impl Stuffing {
     pub(super) const INPUT_MAX: usize = 32 * 1024 - 1;
 
     pub(super) fn new() -> Self {
-        Self { start: true, cr: false }
+        Self { start: true, cr: false, dots: true }
+    }
+
+    /// Makes lines and leaves dots alone, for content whose size is told (RFC 3030 §2).
+    pub(super) fn without_dots() -> Self {
+        Self { dots: false, ..Self::new() }
     }
 
     /// Writes the next octets of the content.
@@ -37,7 +44,7 @@ impl Stuffing {
         // What lies before `written` is in `out`; whole lines in order go out together.
         let (mut at, mut written) = (0, 0);
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
-            if self.start && rest.first() == Some(&b'.') {
+            if self.start && self.dots && rest.first() == Some(&b'.') {
                 copy(input, written..at, out);
                 out.push(b'.');
                 written = at;
@@ -73,7 +80,9 @@ impl Stuffing {
         if !self.start {
             self.end_line(out);
         }
-        out.extend_from_slice(FINAL_DOT);
+        if self.dots {
+            out.extend_from_slice(FINAL_DOT);
+        }
     }
 
     fn end_line(&mut self, out: &mut Vec<u8>) {

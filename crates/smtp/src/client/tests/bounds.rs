@@ -59,6 +59,87 @@ fn large_content() {
     assert_eq!(stage.wire.len(), 500_000 * 4 + 3);
 }
 
+const CHUNKING: &[u8] =
+    b"220 mx.example.net\r\n250-mx\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250 PIPELINING\r\n";
+
+/// The chunks on the wire: their octets, and whether each is the last.
+fn chunks(mut wire: &[u8]) -> Vec<(Vec<u8>, bool)> {
+    let mut found = Vec::new();
+    while !wire.is_empty() {
+        let end = memchr::memchr(b'\n', wire).expect("a line");
+        let line = String::from_utf8_lossy(&wire[..end]).trim_end().to_owned();
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!(words[0], "BDAT");
+        let size: usize = words[1].parse().expect("a size");
+        let (chunk, rest) = wire[end + 1..].split_at(size);
+        found.push((chunk.to_vec(), words.get(2) == Some(&"LAST")));
+        wire = rest;
+    }
+    found
+}
+
+/// At a server that takes binary content, a transaction of which the envelope was accepted.
+fn large_binary(content: &[u8]) -> Stage {
+    let mut stage = Stage::new(Opening::default(), 10_000);
+    stage.give(Input::Bytes(CHUNKING));
+    stage.content = content.to_vec();
+    stage.give(Input::Begin(transaction("<a@b.example> <c@d.example> binary", content)));
+    stage.wire.clear();
+    stage.events.clear();
+    stage.give(Input::Bytes(b"250 ok\r\n250 ok\r\n"));
+    stage
+}
+
+/// Large content goes out in several chunks, a few ahead of their replies, and comes together again.
+///
+/// Register: 3030-3-d.
+#[test]
+fn many_chunks() {
+    let content: Vec<u8> = (0..2_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut stage = large_binary(&content);
+    let mut arrived = Vec::new();
+    while stage.events.is_empty() {
+        let sent = chunks(&std::mem::take(&mut stage.wire));
+        assert!(!sent.is_empty() && sent.len() <= 4);
+        for (chunk, _) in sent {
+            arrived.extend(chunk);
+            stage.give(Input::Bytes(b"250 2.0.0 ok\r\n"));
+        }
+    }
+    assert!(arrived == content);
+    assert_eq!(stage.events, ["taken 250 2.0.0 ok", "ready"]);
+}
+
+/// After a refusal no further chunk goes out; RSET comes when all that were under way are answered.
+///
+/// Register: 3030-2-h, 3030-2-k, 3030-2-e.
+#[test]
+fn a_chunk_is_refused() {
+    let mut stage = large_binary(&vec![7; 2_000_000]);
+    let sent = chunks(&std::mem::take(&mut stage.wire));
+    assert_eq!(sent.len(), 4);
+    stage.give(Input::Bytes(b"552 5.3.4 too large\r\n"));
+    stage.give(Input::Bytes(b"503 no\r\n503 no\r\n"));
+    assert!(stage.wire.is_empty() && stage.events.is_empty());
+    stage.give(Input::Bytes(b"503 no\r\n"));
+    assert_eq!(stage.wire, b"RSET\r\n");
+    assert_eq!(stage.events, ["refused Content 552 5.3.4 too large"]);
+}
+
+/// Text in chunks has the lines that DATA would have.
+///
+/// Register: 3030-2-n.
+#[test]
+fn text_in_chunks() {
+    let mut stage = Stage::new(Opening::default(), 3);
+    stage.give(Input::Bytes(CHUNKING));
+    stage.content = b"a\nb\r.\r\n.c".to_vec();
+    let begin = transaction("<a@b.example> <c@d.example>", &stage.content);
+    stage.give(Input::Begin(begin));
+    let bdat = b"BDAT 13 LAST\r\na\r\nb\r\n.\r\n.c\r\n";
+    assert!(stage.wire.ends_with(bdat), "{}", shown(&stage.wire));
+}
+
 /// A begin that comes too late, as the server went at the same moment.
 #[test]
 fn begin_after_the_end() {
@@ -77,6 +158,7 @@ fn replies() -> impl Strategy<Value = Vec<u8>> {
         b"250 ok\r\n",
         b"250-mx\r\n250 PIPELINING\r\n",
         b"250-mx\r\n250-SIZE 50\r\n250 8BITMIME\r\n",
+        b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
         b"354 go\r\n",
         b"450 4.2.1 no\r\n",
         b"452 too many\r\n",
@@ -95,10 +177,15 @@ fn replies() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Plays events against a session and returns its wire and events.
-fn run(events: &[(u8, Vec<u8>)], piece: usize) -> (Vec<u8>, Vec<String>) {
-    let mut stage = Stage::new(Opening::default(), 3);
+fn run(
+    events: &[(u8, Vec<u8>)],
+    piece: usize,
+    hello: Hello,
+    offered: &[u8],
+) -> (Vec<u8>, Vec<String>) {
+    let mut stage = Stage::new(Opening { hello, ..Opening::default() }, 3);
     let (mut begun, mut told) = (0, Vec::new());
-    stage.give(Input::Bytes(HELLO));
+    stage.give(Input::Bytes(offered));
     for (event, octets) in events {
         match event {
             0 => {
@@ -127,7 +214,7 @@ fn run(events: &[(u8, Vec<u8>)], piece: usize) -> (Vec<u8>, Vec<String>) {
     }
     stage.give(Input::Closed);
     told.extend(stage.events.drain(..));
-    let starts = ["taken", "refused", "later", "lost", "unsuitable", "too large"];
+    let starts = ["taken", "refused", "later", "lost", "excess", "unsuitable", "too large"];
     let outcomes = told.iter().filter(|event| starts.iter().any(|start| event.starts_with(start)));
     assert_eq!(outcomes.count(), begun, "{told:?}");
     assert_eq!(told.iter().filter(|event| *event == "close").count(), 1, "{told:?}");
@@ -142,6 +229,11 @@ proptest! {
         events in proptest::collection::vec((0_u8..60, replies()), 0..30),
         piece in 1_usize..20,
     ) {
-        prop_assert_eq!(run(&events, piece), run(&events, usize::MAX));
+        for hello in [Hello::Extended, Hello::Lmtp] {
+            for offered in [HELLO, CHUNKING] {
+                let cut = run(&events, piece, hello, offered);
+                prop_assert_eq!(cut, run(&events, usize::MAX, hello, offered));
+            }
+        }
     }
 }

@@ -7,6 +7,12 @@ mod together;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use mail::ForwardPath;
+use mail::envelope::{
+    AuthSender, BodyType, DeliverBy, Hold, LateMode, Notify, OriginalRecipient,
+    RecipientParameters, Return,
+};
+
 use super::*;
 use crate::transcript::{self, Case, octets};
 
@@ -60,7 +66,7 @@ impl Stage {
                     self.wire.extend(octets);
                 }
                 Output::SendContent(octets) => {
-                    assert!(!octets.is_empty() && octets.len() <= 64 * 1024);
+                    assert!(!octets.is_empty() && octets.len() <= 256 * 1024);
                     self.wire.extend(octets);
                 }
                 Output::StartTls => self.events.push_back("starttls".to_owned()),
@@ -104,28 +110,74 @@ fn told(result: &RecipientResult) -> String {
         RecipientResult::Refused(step, reply) => format!("refused {step:?} {reply}"),
         RecipientResult::Later(reply) => format!("later {reply}"),
         RecipientResult::Lost(step, lost) => format!("lost {step:?} {lost:?}"),
-        RecipientResult::Unsuitable(what) => format!("unsuitable {what}"),
+        RecipientResult::Excess => "excess".to_owned(),
+        RecipientResult::Unsuitable(lack) => format!("unsuitable {lack:?}"),
         RecipientResult::TooLarge(limit) => format!("too large {limit}"),
     }
 }
 
-/// `<from> <to> …`, and the words `8bit` and `size=n`; the size is else that of `content`.
+/// `<from> <to> …` and words: `8bit`, `binary`, `utf8` (of the header), `size=n` (else that of
+/// `content`), and parameters as in MAIL and RCPT: `ret=full`, `envid=x`, `auth=x@y`, `by=60;R`,
+/// `hold=60`, `priority=3`, `requiretls`; `notify=…` and `orcpt=…` are of the recipient before.
 fn transaction(text: &str, content: &[u8]) -> Transaction {
+    let mut words = text.split(' ');
+    let reverse_path = words.next().and_then(|word| ReversePath::parse_utf8(word).ok());
     let mut transaction = Transaction {
-        reverse_path: ReversePath::Null,
+        reverse_path: reverse_path.expect("a path"),
+        parameters: MailParameters::default(),
         recipients: Vec::new(),
         size: content.len() as u64,
-        body: BodyType::SevenBit,
     };
-    for (place, word) in text.split(' ').enumerate() {
-        match (place, word.strip_prefix("size=")) {
-            (0, _) => transaction.reverse_path = word.parse().expect("a path"),
-            (_, Some(size)) => transaction.size = size.parse().expect("a size"),
-            (_, None) if word == "8bit" => transaction.body = BodyType::EightBitMime,
-            (_, None) => transaction.recipients.push(word.parse().expect("a path")),
-        }
+    for word in words {
+        parameter(&mut transaction, word);
     }
     transaction
+}
+
+fn parameter(transaction: &mut Transaction, word: &str) {
+    let parameters = &mut transaction.parameters;
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    match key {
+        "8bit" => parameters.body = BodyType::EightBitMime,
+        "binary" => parameters.body = BodyType::Binary,
+        "utf8" => parameters.utf8 = true,
+        "size" => transaction.size = value.parse().expect("a size"),
+        "ret" => {
+            parameters.ret = Some(if value == "full" { Return::Full } else { Return::Headers });
+        }
+        "envid" => parameters.envelope_id = Some(value.parse().expect("xtext")),
+        "auth" => {
+            let mailbox = |text: &str| AuthSender::Mailbox(text.parse().expect("a mailbox"));
+            let unknown = value == "<>";
+            parameters.auth = Some(if unknown { AuthSender::Unknown } else { mailbox(value) });
+        }
+        "by" => {
+            let (seconds, mode) = value.split_once(';').expect("a mode");
+            let late = if mode.starts_with('R') { LateMode::Return } else { LateMode::Notify };
+            let seconds = seconds.parse().expect("seconds");
+            let trace = mode.ends_with('T');
+            parameters.deliver_by = Some(DeliverBy { seconds, mode: late, trace });
+        }
+        "hold" => parameters.hold = Some(Hold::For(value.parse().expect("seconds"))),
+        "priority" => parameters.priority = Some(value.parse().expect("a priority")),
+        "requiretls" => parameters.require_tls = true,
+        "notify" => {
+            let has = |wanted: &str| value.split(',').any(|word| word == wanted);
+            let (success, failure, delay) = (has("SUCCESS"), has("FAILURE"), has("DELAY"));
+            let last = transaction.recipients.last_mut().expect("a recipient");
+            last.parameters.notify = Some(Notify { success, failure, delay });
+        }
+        "orcpt" => {
+            let (kind, address) = value.split_once(';').expect("a type");
+            let (address_type, address) = (kind.to_owned(), address.to_owned());
+            let last = transaction.recipients.last_mut().expect("a recipient");
+            last.parameters.original = Some(OriginalRecipient { address_type, address });
+        }
+        _ => transaction.recipients.push(Recipient {
+            path: ForwardPath::parse_utf8(word).expect("a path"),
+            parameters: RecipientParameters::default(),
+        }),
+    }
 }
 
 fn facts() -> TlsFacts {
@@ -138,6 +190,8 @@ fn opening(case: &Case) -> Opening {
     for step in &case.steps {
         match step.tag.as_str() {
             "hello only" => opening.hello = Hello::Plain,
+            "lmtp" => opening.hello = Hello::Lmtp,
+            "unchunked" => opening.unchunked = true,
             "tls" => {
                 opening.security = match step.text.as_str() {
                     "if offered" => Security::IfOffered,
@@ -175,7 +229,7 @@ fn shown(octets: &[u8]) -> String {
 fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
     let mut text = octets(&step.text);
     match step.tag.as_str() {
-        "hello only" | "tls" => {}
+        "hello only" | "lmtp" | "unchunked" | "tls" => {}
         "S" | "S-" => {
             if step.tag == "S" {
                 text.extend(b"\r\n");

@@ -27,6 +27,7 @@ mod spool;
 mod submission;
 mod surroundings;
 mod tls;
+mod tls_policy;
 mod units;
 
 use std::collections::BTreeMap;
@@ -54,6 +55,7 @@ pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
+pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 
 pub(crate) use options::Shown;
@@ -80,6 +82,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &relay::DOC,
     &route::DOC,
     &outbound::DOC,
+    &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
     &limits::DOC,
@@ -113,6 +116,8 @@ pub struct Config {
     pub default_route: Sourced<String>,
     /// How other hosts are reached.
     pub outbound: Outbound,
+    /// How connections to single destinations are secured.
+    pub tls_policies: Vec<TlsPolicy>,
     /// Whom to ask for names.
     pub dns: Dns,
     /// How long and how often mail is tried.
@@ -233,6 +238,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "relay",
         "route",
         "outbound",
+        "tls-policy",
         "dns",
         "queue",
         "limits",
@@ -253,6 +259,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         routes,
         default_route,
         outbound: outbound::read(&top.table("outbound")),
+        tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),

@@ -4,11 +4,12 @@
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
 #   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd sslscan openssl
+#                                             s-nail mutt python3 mailparser (not by default: needs npm)
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd sslscan openssl
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd sslscan openssl s-nail mutt python3
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
@@ -35,6 +36,12 @@ failed=0
 for name in "$@"; do
     if [ -e "$folder/$name/.complete" ]; then
         echo "$name: there already"
+        continue
+    fi
+    if [ "$name" = mailparser ]; then
+        # A reader of letters from npm, where there is one.
+        npm install --silent --no-audit --no-fund --prefix "$folder/mailparser" mailparser@3 >&2 &&
+            : >"$folder/mailparser/.complete" || failed=1
         continue
     fi
     package=$(package_of "$name")

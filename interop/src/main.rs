@@ -8,6 +8,7 @@
 //! The last line says how many checks passed and failed; the exit code is 0 when none failed.
 
 mod abuse;
+mod agent;
 mod balance;
 mod certificates;
 mod checks;
@@ -24,6 +25,8 @@ mod opensmtpd;
 mod pairs;
 mod play;
 mod postrider;
+#[path = "../../crates/postrider/tests/pty/mod.rs"]
+mod pty;
 mod scan;
 mod stop;
 mod talk;
@@ -85,6 +88,8 @@ enum Play {
     Secured,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// Letters to and from other programs that people read and write mail with.
+    Agent,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -147,7 +152,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
+        Play::Agent | Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -158,6 +163,9 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Agent => {
+            return agent::play(checks, &program, &peers, &folder, options.skip_missing);
         }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),

@@ -110,7 +110,7 @@ pub struct Envelope<'a> {
 enum Tls {
     #[default]
     None,
-    StartTls(Arc<ClientConfig>),
+    Upgraded(Arc<ClientConfig>),
     Implicit(Arc<ClientConfig>),
 }
 
@@ -131,7 +131,7 @@ impl Client {
     /// Secures the connection with STARTTLS, or sends nothing (RFC 3207).
     #[must_use]
     pub fn with_starttls(mut self, config: Arc<ClientConfig>) -> Self {
-        self.tls = Tls::StartTls(config);
+        self.tls = Tls::Upgraded(config);
         self
     }
 

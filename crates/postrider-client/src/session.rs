@@ -31,7 +31,7 @@ pub async fn deliver(
 ) -> Result<Sent, SendError> {
     let config = match tls {
         Tls::None => None,
-        Tls::StartTls(config) | Tls::Implicit(config) => {
+        Tls::Upgraded(config) | Tls::Implicit(config) => {
             let name = server.rsplit_once(':').map_or(server, |(name, _)| name);
             let name = name.trim_start_matches('[').trim_end_matches(']').to_owned();
             let parsed = ServerName::try_from(name.clone());
@@ -51,7 +51,7 @@ pub async fn deliver(
             wire = secured;
             Security::Implicit(facts)
         }
-        (Tls::StartTls(_), _) => Security::Required,
+        (Tls::Upgraded(_), _) => Security::Required,
         _ => Security::None,
     };
     let options = SessionOptions { hostname: hostname.to_owned(), timeouts: Timeouts::default() };

@@ -287,6 +287,7 @@ impl Chaos {
                 broken.extend(waiting(spool.as_ref()).await);
             }
         }
+        self.foreign.plain().into_iter().for_each(|number| evidence.was_plain(number));
         for taken in self.foreign.letters() {
             for recipient in taken.recipients {
                 evidence.found(&recipient, taken.letter.clone());

@@ -120,6 +120,11 @@ impl Evidence {
         }
     }
 
+    /// Letter `number` came to a foreign host in a session that began with HELO.
+    pub fn was_plain(&mut self, number: u64) {
+        self.plain.insert(number);
+    }
+
     fn report(&mut self, letter: &Letter) {
         let Some(number) = number_in(&letter.octets) else {
             // What it returns has no mark: only a report of ours has none.

@@ -165,6 +165,7 @@ pub struct Taken {
     lost_replies: Arc<Mutex<u64>>,
     habits: Habits,
     offences: Arc<Mutex<Vec<String>>>,
+    plain: Arc<Mutex<Vec<u64>>>,
     story: Story,
     tracks: Tracks,
 }
@@ -193,6 +194,11 @@ impl Taken {
     /// What a host must not do to this one, and did.
     pub fn offences(&self) -> Vec<String> {
         self.offences.lock().clone()
+    }
+
+    /// Letters that came in a session that began with HELO.
+    pub fn plain(&self) -> Vec<u64> {
+        self.plain.lock().clone()
     }
 
     /// What it has.
@@ -232,6 +238,7 @@ pub fn foreign_with(
         lost_replies: Arc::default(),
         habits,
         offences: Arc::default(),
+        plain: Arc::default(),
         story: ground.story.clone(),
         tracks: ground.tracks.clone(),
     };
@@ -279,6 +286,7 @@ async fn dialogue(
     let mut recipients = Vec::new();
     let mut line = String::new();
     let offer = taken.habits.offer();
+    let mut is_plain = false;
     loop {
         line.clear();
         if wire.read_line(&mut line).await? == 0 {
@@ -286,6 +294,7 @@ async fn dialogue(
         }
         taken.hear(&line);
         let verb = line.split([' ', '\r']).next().unwrap_or_default().to_ascii_uppercase();
+        is_plain |= verb == "HELO";
         if mood == Mood::HangsUpOn(step_of(&verb)) {
             return Ok(());
         }
@@ -312,7 +321,7 @@ async fn dialogue(
             "DATA" if recipients.is_empty() => b"503 5.5.1 no recipients\r\n",
             "DATA" => {
                 wire.write_all(b"354 go on\r\n").await?;
-                if !content(wire, taken, &recipients, mood).await? {
+                if !content(wire, taken, &recipients, mood, is_plain).await? {
                     return Ok(());
                 }
                 recipients.clear();
@@ -344,6 +353,7 @@ async fn content(
     taken: &Taken,
     recipients: &[String],
     mood: Mood,
+    is_plain: bool,
 ) -> std::io::Result<bool> {
     let (mut octets, mut line) = (Vec::new(), Vec::new());
     loop {
@@ -364,6 +374,9 @@ async fn content(
             return Ok(true);
         }
         _ => {}
+    }
+    if is_plain {
+        taken.plain.lock().extend(number_in(&octets));
     }
     taken.take(recipients, octets, mood != Mood::TakesAndDies);
     if mood == Mood::TakesAndDies {

@@ -14,6 +14,7 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod logins;
 mod masquerade;
 mod options;
 mod outbound;
@@ -23,8 +24,10 @@ mod reader;
 mod relay;
 mod route;
 mod spool;
+mod submission;
 mod surroundings;
 mod tls;
+mod tls_policy;
 mod units;
 
 use std::collections::BTreeMap;
@@ -40,6 +43,7 @@ pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
+pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
 pub use outbound::Outbound;
@@ -48,8 +52,10 @@ pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use spool::SpoolLimits;
+pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
+pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 
 pub(crate) use options::Shown;
@@ -68,11 +74,15 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &listen::SUBMISSION,
     &tls::DOC,
     &tls::NAMES,
+    &logins::DOC,
+    &submission::DOC,
+    &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
     &route::DOC,
     &outbound::DOC,
+    &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
     &limits::DOC,
@@ -90,6 +100,10 @@ pub struct Config {
     pub listeners: Vec<Listen>,
     /// Certificates and keys.
     pub tls: TlsFiles,
+    /// Who may log in.
+    pub accounts: Logins,
+    /// What they may send.
+    pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
@@ -102,6 +116,8 @@ pub struct Config {
     pub default_route: Sourced<String>,
     /// How other hosts are reached.
     pub outbound: Outbound,
+    /// How connections to single destinations are secured.
+    pub tls_policies: Vec<TlsPolicy>,
     /// Whom to ask for names.
     pub dns: Dns,
     /// How long and how often mail is tried.
@@ -215,11 +231,14 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let top = reader.top(table);
     let tables = [
         "listen",
+        "accounts",
+        "submission",
         "local",
         "masquerade",
         "relay",
         "route",
         "outbound",
+        "tls-policy",
         "dns",
         "queue",
         "limits",
@@ -232,12 +251,15 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
+        accounts: logins::read(&top.table("accounts"), &host.data_dir),
+        submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),
         routes,
         default_route,
         outbound: outbound::read(&top.table("outbound")),
+        tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),

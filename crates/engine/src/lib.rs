@@ -10,6 +10,7 @@
 //! ```
 
 mod admit;
+mod authored;
 mod connection;
 mod content;
 mod deliver;
@@ -51,6 +52,7 @@ use queue::access::Access;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
@@ -93,6 +95,10 @@ pub struct Options {
     pub trust: queue::trust::Trust,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
+    /// What is done to what authors send.
+    pub submission: queue::submission::Rules,
+    /// How much one login may send.
+    pub rates: queue::submission::Rates,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
@@ -133,6 +139,8 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What logins have used of what they may.
+    pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
@@ -196,6 +204,7 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             client_options,

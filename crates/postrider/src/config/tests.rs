@@ -549,3 +549,16 @@ fn the_name_we_greet_with() {
         assert_eq!(told.len(), usize::from(warned), "{name} {address} {known}: {told:?}");
     }
 }
+
+/// The name that we greet with is ASCII on the wire; one in letters beyond it is written as A-labels.
+///
+/// Register: 6531-3.7.1-a, 6531-3.7.1-b.
+#[test]
+fn a_name_beyond_ascii() {
+    let told = |name: &str| {
+        let config = Config::parse(&format!("hostname = \"{name}\"\n"), "x.toml");
+        config.map(|config| config.hostname.to_string()).map_err(|problems| problems.len())
+    };
+    assert_eq!(told("mail.xn--bcher-kva.example").as_deref(), Ok("mail.xn--bcher-kva.example"));
+    assert_eq!(told("mail.b\u{fc}cher.example"), Err(1));
+}

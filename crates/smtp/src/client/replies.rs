@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// Register: 5321-4.2-c, 5321-4.2-d, 5321-4.2.1-f, 5321-4.2-l, 5321-4.5.3.1.5-b, 2034-4-g,
-    /// 2920-3.1-k.
+    /// 2920-3.1-k, 6531-3.7.4.1-a.
     #[test]
     fn replies() {
         let nonsense = |text: &str| Err(Nonsense(text.to_owned()));
@@ -176,6 +176,7 @@ mod tests {
                 vec![right("259 odd"), right("459 odd"), right("599 odd")],
             ),
             ("250 a\u{7}\rb\u{e9}\r\n", vec![right("250 a??b\u{e9}")]),
+            ("551 5.1.6 try <\u{fc}@x>\r\n", vec![right("551 5.1.6 try <\u{fc}@x>")]),
             ("250-a\r\n", vec![]),
             ("100 no\r\n", vec![nonsense("100 no")]),
             ("650 no\r\n", vec![nonsense("650 no")]),

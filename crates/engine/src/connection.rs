@@ -216,7 +216,9 @@ impl Connection {
     async fn turn(&mut self) -> Event {
         loop {
             match self.session.poll() {
-                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Send(octets) | Output::SendSecret(octets) => {
+                    self.out.extend_from_slice(&octets);
+                }
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {

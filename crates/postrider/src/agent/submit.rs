@@ -168,7 +168,7 @@ impl Driver<'_> {
                     .for_each(|line| self.dialogue.command(line));
                 self.write(&octets);
             }
-            Output::SendContent(octets) => self.write(&octets),
+            Output::SendSecret(octets) | Output::SendContent(octets) => self.write(&octets),
             Output::Ready => self.begin(),
             Output::WantContent => self.give_content(),
             Output::Done(outcome) => self.record(outcome.recipients),

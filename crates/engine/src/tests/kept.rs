@@ -129,3 +129,30 @@ fn what_is_delivered() {
         });
     }
 }
+
+/// Nobody stays nobody on the way, also behind a hub that changes the names of others.
+///
+/// Register: 5321-4.5.5-c.
+#[test]
+fn the_null_path_stays() {
+    let hidden = crate::Masquerade {
+        domain: "hub.example".parse().unwrap(),
+        hosts: vec![".example".parse().unwrap()],
+    };
+    for masquerade in [None, Some(hidden)] {
+        play(async {
+            let scene = Scene::new(crate::Options { masquerade, ..options() });
+            scene.engine.start();
+            scene.zone.exchangers("far.example", &["192.0.2.1"]);
+            let one = "C: MAIL FROM:<> \nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: .
+                S: 250 taken";
+            scene.net.peer("192.0.2.1", &[PIPELINED, one, BYE].join("\n"));
+            let letter = "From: a@one.example\r\nReturn-Path: <b@two.example>\r\n\r\nbody\r\n";
+            scene.letter("", &["x@far.example"], letter).await.unwrap();
+            scene.pass(60).await;
+            scene.check_scripts("null");
+            let mail = scene.net.seen(|seen| seen.commands[1].clone());
+            assert!(mail.starts_with("MAIL FROM:<> ") || mail == "MAIL FROM:<>", "{mail}");
+        });
+    }
+}

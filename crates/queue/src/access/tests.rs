@@ -143,7 +143,7 @@ fn any_user() {
     }
 }
 
-/// Register: 5321-4.5.5-c, 1123-5.2.9-a.
+/// Register: 1123-5.2.9-a.
 #[test]
 fn senders() {
     for path in ["<>", "<x@x.example>", "<ann@our.example>"] {

@@ -13,6 +13,7 @@ use smtp::client::{
     Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
     Transaction,
 };
+use smtp::sasl::Mechanism;
 use spool::SpoolError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
@@ -153,6 +154,11 @@ impl Connection {
     /// What the other end offers.
     pub(crate) fn extensions(&self) -> &Extensions {
         self.session.extensions()
+    }
+
+    /// With which mechanism we were let in.
+    pub(crate) fn logged_in(&self) -> Option<Mechanism> {
+        self.session.logged_in()
     }
 
     /// How the connection is secured; none in the clear.

@@ -5,6 +5,7 @@
 //! tells the time, and must agree with the timers.
 
 mod logins;
+mod secrets;
 
 use std::future::Future;
 use std::io;
@@ -21,6 +22,7 @@ use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
+pub use secrets::{NoSecrets, Secrets};
 
 /// A future of a door.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -216,6 +218,8 @@ pub struct World {
     pub tls: Arc<dyn Tls>,
     /// Who may log in.
     pub logins: Arc<dyn Logins>,
+    /// Our own passwords at other hosts.
+    pub secrets: Arc<dyn Secrets>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
     /// Where local mail ends.

@@ -34,6 +34,7 @@ mod report;
 mod reroute;
 mod security;
 mod settle;
+mod smarthost;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use receive::ListenOptions;
 pub use security::TlsLevel;
+pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -90,6 +92,8 @@ pub struct Options {
     pub outbound_port: u16,
     /// How outgoing connections are secured at least.
     pub outbound_tls: TlsLevel,
+    /// Who we are at the hosts that mail is handed to.
+    pub smarthosts: Smarthosts,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -123,6 +127,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
+    pub(crate) remembered: smarthost::Remembered,
     client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -183,6 +188,7 @@ impl Engine {
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
+            remembered: smarthost::Remembered::default(),
             client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),

@@ -19,6 +19,7 @@ use crate::Shared;
 use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
 use crate::security::{self, Demand, Start, Wanted};
+use crate::smarthost::Account;
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -35,6 +36,8 @@ pub(crate) struct Dialer {
     tried: usize,
     /// Hosts with which TLS has failed in this attempt, and that may do without.
     cleared: BTreeSet<String>,
+    /// Who we are there.
+    account: Option<Account>,
 }
 
 impl Dialer {
@@ -66,6 +69,7 @@ impl Dialer {
                         failure: None,
                         tried: 0,
                         cleared: BTreeSet::new(),
+                        account: Account::at(&shared.options.smarthosts, hop),
                     });
                 }
                 Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
@@ -115,8 +119,15 @@ impl Dialer {
         if self.cleared.contains(host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
-        let opened =
-            Caller { shared, to, remote, unchunked: demand.unchunked }.session(wanted).await?;
+        let opened = Caller {
+            shared,
+            to,
+            remote,
+            unchunked: demand.unchunked,
+            account: self.account.as_ref(),
+        }
+        .session(wanted)
+        .await?;
         if opened.cleared {
             self.cleared.insert(host.to_owned());
         }
@@ -186,6 +197,7 @@ struct Caller<'a> {
     to: SocketAddr,
     remote: &'a str,
     unchunked: bool,
+    account: Option<&'a Account>,
 }
 
 impl Caller<'_> {
@@ -197,8 +209,18 @@ impl Caller<'_> {
             let remote = self.remote;
             match self.once(&wanted, hello).await? {
                 Ok(connection) => {
+                    if let (Some(account), Some(mechanism)) = (self.account, connection.logged_in())
+                    {
+                        account.let_in(self.shared, mechanism);
+                    }
                     debug!(event = "connection.opened", remote, tls = ?connection.tls());
                     return Ok(Opened { connection, cleared });
+                }
+                Err(SessionError::Login(error)) => {
+                    return Err(match self.account {
+                        Some(account) => account.turned_away(&error),
+                        None => said(SessionError::Login(error)),
+                    });
                 }
                 Err(SessionError::Lost(Phase::Hello, Lost::Closed))
                     if hello == Hello::Extended && wanted.start != Start::Implicit =>
@@ -224,7 +246,7 @@ impl Caller<'_> {
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, SessionError>, Said> {
-        let Self { shared, to, remote, unchunked } = *self;
+        let Self { shared, to, remote, unchunked, account } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
@@ -247,7 +269,11 @@ impl Caller<'_> {
                 }
             }
         };
-        let opening = Opening { hello, security, unchunked };
+        let login = match account {
+            Some(account) => Some(account.login(shared).await?),
+            None => None,
+        };
+        let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(shared.client_options.clone(), opening, clock.now());
         let handshake_timeout = shared.options.timeouts.handshake;
         Ok(Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await)
@@ -266,7 +292,10 @@ fn is_of_tls(error: &SessionError) -> bool {
         SessionError::TlsFailed(_) | SessionError::Lost(Phase::StartTls | Phase::Handshake, _) => {
             true
         }
-        SessionError::Lost(..) | SessionError::Refused(..) | SessionError::NoTls => false,
+        SessionError::Lost(..)
+        | SessionError::Refused(..)
+        | SessionError::NoTls
+        | SessionError::Login(_) => false,
     }
 }
 
@@ -287,6 +316,7 @@ fn said(error: SessionError) -> Said {
             topic: Topic(7, 10),
             what: "TLS is required, and the host does not offer it".to_owned(),
         },
+        SessionError::Login(error) => Said::NoLogin { topic: Topic(7, 8), what: error.to_string() },
         SessionError::TlsFailed(what) => Said::Insecure { topic: Topic(7, 5), what },
     }
 }

@@ -13,6 +13,7 @@ use queue::route::{Host, NextHop, Service};
 
 use crate::Shared;
 use crate::doors::{TlsCheck, TlsWish};
+use crate::smarthost::Account;
 
 /// How much security outgoing connections have at least, where no policy says more.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -79,6 +80,12 @@ pub(crate) async fn of_host(
 ) -> Result<Wanted, Said> {
     let level = match demand.require_tls {
         true => TlsLevel::Verified,
+        // A login wants to know whom it is shown to (RFC 4954 §14).
+        false
+            if Account::at(&shared.options.smarthosts, hop).is_some_and(|one| one.is_guarded()) =>
+        {
+            TlsLevel::Verified
+        }
         false => shared.options.outbound_tls,
     };
     Ok(by_level(level, hop, host))

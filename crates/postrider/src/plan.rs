@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Tls, World};
-use engine::{ListenOptions, Masquerade, Options};
+use engine::{ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
@@ -23,7 +23,9 @@ use crate::config::{
     Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
+use crate::doors::{
+    FileMailboxes, FileSecrets, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork,
+};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -49,6 +51,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         outbound_tls: config.outbound.tls,
+        smarthosts: smarthosts(config),
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),
@@ -122,6 +125,25 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
+fn smarthosts(config: &Config) -> Smarthosts {
+    let known = config.smarthosts.iter().map(|known| {
+        let name = |path: &Sourced<PathBuf>| path.value.to_string_lossy().into_owned();
+        let proof = match &known.secret {
+            Some(path) if known.is_token => ProofSource::Token(name(path)),
+            Some(path) => ProofSource::Password(name(path)),
+            None => ProofSource::Certificate,
+        };
+        let smarthost = Smarthost {
+            login: known.login.clone(),
+            proof,
+            mechanisms: known.mechanisms.clone(),
+            clear: known.allow_clear,
+        };
+        (known.host.clone(), smarthost)
+    });
+    known.collect()
+}
+
 fn schedule(config: &Config) -> Schedule {
     Schedule {
         retry: config.queue.retry.clone(),
@@ -190,6 +212,7 @@ pub fn world(
         network: Arc::new(TcpNetwork),
         tls,
         logins: Arc::new(engine::doors::NoLogins),
+        secrets: Arc::new(FileSecrets),
         names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,

@@ -152,6 +152,7 @@ impl Host {
             network: Arc::new(self.ground.net.at(self.plan.addresses.clone())),
             tls: Arc::new(engine::doors::NoTls),
             logins: Arc::new(engine::doors::NoLogins),
+            secrets: Arc::new(engine::doors::NoSecrets),
             names: Arc::new(self.ground.names.clone()),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             spool: Arc::new(watched),

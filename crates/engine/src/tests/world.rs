@@ -16,12 +16,15 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
+use smtp::sasl::Secret;
+
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Secrets, Tasks, Tls,
+    World,
 };
-use crate::{Accepted, Engine, Listed, Options, Refusal, TlsLevel};
+use crate::{Accepted, Engine, Listed, Options, Refusal, Smarthosts, TlsLevel};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -59,6 +62,18 @@ struct Runtime;
 impl Tasks for Runtime {
     fn spawn(&self, task: Doing<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+/// Every secret is `open sesame`, but for one that is lost.
+struct Keyring;
+
+impl Secrets for Keyring {
+    fn read<'a>(&'a self, name: &'a str) -> Doing<'a, Result<Secret, String>> {
+        Box::pin(async move {
+            let found = (name != "lost").then(|| Secret::new("open sesame"));
+            found.ok_or_else(|| "it is lost".to_owned())
+        })
     }
 }
 
@@ -215,6 +230,7 @@ pub(crate) fn options() -> Options {
         destination_connections: 3,
         outbound_port: 25,
         outbound_tls: TlsLevel::Opportunistic,
+        smarthosts: Smarthosts::new(),
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
@@ -244,6 +260,7 @@ impl Scene {
             network: Arc::new(net.clone()),
             tls,
             logins: Arc::new(crate::doors::NoLogins),
+            secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),

@@ -22,6 +22,7 @@ mod queue;
 mod reader;
 mod relay;
 mod route;
+mod smarthost;
 mod spool;
 mod surroundings;
 mod tls;
@@ -47,6 +48,7 @@ pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
+pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
@@ -72,6 +74,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &masquerade::DOC,
     &relay::DOC,
     &route::DOC,
+    &smarthost::DOC,
     &outbound::DOC,
     &dns::DOC,
     &queue::DOC,
@@ -100,6 +103,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
     pub default_route: Sourced<String>,
+    /// Who we are at hosts that mail is handed to.
+    pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// Whom to ask for names.
@@ -219,6 +224,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "masquerade",
         "relay",
         "route",
+        "smarthost",
         "outbound",
         "dns",
         "queue",
@@ -237,6 +243,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         relay: relay::read(&top.table("relay")),
         routes,
         default_route,
+        smarthosts: smarthost::read(&top.table("smarthost")),
         outbound: outbound::read(&top.table("outbound")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),

@@ -9,6 +9,7 @@ mod clock;
 pub mod mailbox;
 pub mod names;
 pub mod net;
+pub mod secrets;
 mod tasks;
 pub mod tls;
 
@@ -17,5 +18,6 @@ pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
+pub use secrets::FileSecrets;
 pub use tasks::Runtime;
 pub use tls::RustlsTls;

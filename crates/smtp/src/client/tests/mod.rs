@@ -208,7 +208,10 @@ fn login(text: &str) -> Login {
     };
     let policy = Policy { clear: words.contains(&"clear"), ..Policy::default() };
     Login {
-        credentials: Credentials { login: words.get(1).copied().unwrap_or_default().to_owned(), proof },
+        credentials: Credentials {
+            login: words.get(1).copied().unwrap_or_default().to_owned(),
+            proof,
+        },
         policy,
         host: "mx.example.net".to_owned(),
         port: 587,

@@ -67,8 +67,31 @@ complete -c postrider -n "__fish_postrider_using_subcommand pages" -s h -l help 
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s s -l subject -d 'What it is about' -r
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s c -l cc -d 'Who gets a copy; several with commas between' -r
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s b -l bcc -d 'Who gets a copy without the others knowing' -r
-complete -c postrider -n "__fish_postrider_using_subcommand mail" -s r -l from -d 'Write as this address instead of your own' -r
-complete -c postrider -n "__fish_postrider_using_subcommand mail" -s v -l verbose -d 'Show the dialogue with the mail service as it happens'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s a -l attach -d 'A file that goes with the letter; may be said again' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s r -l from -d 'Write as this address instead of your own; several with commas between' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -l reply-to -d 'Where answers shall go' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s C -l field -d 'One more field: \'X-Mood: fine\'; may be said again' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s q -l quote-file -d 'Begin with the text of this file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s M -l media-type -d 'The input is a text of this type: text/html' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -l parts -d 'Send a letter larger than this in parts (message/partial): 500k, 10M' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s f -l folder -d 'Read this folder; without a name, your mbox' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s u -l user -d 'Read the mailbox of this user' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s X -l command -d 'A command to begin with; may be said again' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s A -l account -d 'Be another of your selves in mail.toml' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s S -l set -d 'Set one key of mail.toml: quote=\'| \'; may be said again' -r
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s t -l take-fields -d 'Recipients, subject and other fields stand above the text'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s E -l skip-empty -d 'Send nothing when there is no text'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s ~ -l tilde -d 'Obey tilde commands also when nobody types'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s F -l file-copy -d 'Keep a copy in a folder named after the first recipient'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -l flowed -d 'Write text that others may fit to their windows (format=flowed)'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s v -l verbose -d 'Show the dialogue with the mail service as it happens, and when each line came'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s H -l headers -d 'Only list the letters'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s e -l exists -d 'Only tell by the exit code whether there is mail'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s N -l no-list -d 'Do not begin with the list'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s R -l read-only -d 'Change nothing in the folder'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -l screen -d 'Begin in the full-screen view'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s n -l no-settings -d 'Do not read mail.toml'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -s i -l ignore-interrupts -d 'Accepted for scripts: Ctrl-C never ends a letter that is being written at once'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -l json -d 'One JSON object for each letter, one on each line'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -s h -l help -d 'Print help'

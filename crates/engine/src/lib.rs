@@ -16,6 +16,7 @@ mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod fit;
 mod ids;
 mod listing;
 mod local;
@@ -53,6 +54,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use receive::ListenOptions;
@@ -84,6 +86,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Who may ask for what is no mail.
+    pub trust: queue::trust::Trust,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
     /// Connections to one destination at most.
@@ -94,6 +98,8 @@ pub struct Options {
     pub outbound_tls: TlsLevel,
     /// Who we are at the hosts that mail is handed to.
     pub smarthosts: Smarthosts,
+    /// What is done with content that a next hop does not take as it is.
+    pub eight_bit: EightBit,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -215,7 +221,7 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(name, options.into());
+        let gate = receive::Gate::new(&self.shared, name, options.into());
         let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }

@@ -2,9 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mail::{Domain, DomainName, Reply, Topic};
 use queue::notify;
 use queue::record::Stored;
+use queue::route::{self, NextHop};
 use spool::{Filter, JobInfo, Op, Page, SpoolError, Txn};
+
+use smtp::grammar::Release;
+use tracing::{info, warn};
 
 use crate::{RELAXED, Shared};
 
@@ -64,4 +73,84 @@ async fn release_singly(shared: &Shared, page: &Page, due: SystemTime) -> Result
         }
     }
     Ok(released)
+}
+
+/// Queues looked at together.
+const QUEUES: usize = 1000;
+
+/// What ETRN is answered (RFC 1985 §5.1): how much waits, while it is set going.
+pub(crate) async fn requested(shared: &Arc<Shared>, client: IpAddr, request: Release) -> Reply {
+    let (names, whom) = match &request {
+        Release::Node(node) => {
+            (queues_of(shared, |domain| domain == node, node).await, node.to_string())
+        }
+        Release::Below(node) => {
+            (queues_of(shared, |domain| domain.is_within(node), node).await, format!("@{node}"))
+        }
+        Release::Queue(queue) => (queue_named(shared, queue).await, format!("#{queue}")),
+    };
+    let names = match names {
+        Ok(names) => names,
+        Err(error) => {
+            warn!(event = "queue.not-released", %client, whom, %error);
+            return Reply::new(458, Topic(3, 0), format!("Unable to queue messages for {whom}"));
+        }
+    };
+    let jobs: u64 = names.iter().map(|(_, jobs)| jobs).sum();
+    info!(event = "queue.requested", %client, whom, jobs);
+    if jobs == 0 {
+        return Reply::new(251, Topic(0, 0), format!("No messages are waiting for {whom}"));
+    }
+    let shared_then = shared.clone();
+    shared.world.tasks.spawn(Box::pin(async move {
+        for (queue, _) in names {
+            if let Err(error) = release(&shared_then, Some(&queue)).await {
+                warn!(event = "queue.not-released", queue, %error);
+            }
+        }
+    }));
+    Reply::new(253, Topic(0, 0), format!("{jobs} pending messages for {whom} started"))
+}
+
+/// The queues of the domains that `wanted` means, with their jobs, and that of `node` itself
+/// wherever its mail goes.
+async fn queues_of(
+    shared: &Shared,
+    wanted: impl Fn(&DomainName) -> bool,
+    node: &DomainName,
+) -> Result<Vec<(String, u64)>, SpoolError> {
+    let routed =
+        route::route(&shared.options.routes, &shared.options.access, &Domain::Name(node.clone()));
+    let own = routed.next_hop.queue_name();
+    queues(shared, |queue| {
+        let of_domain = match NextHop::parse(queue) {
+            Ok(NextHop::Exchangers(domain)) => wanted(&domain),
+            _ => false,
+        };
+        of_domain || queue == own
+    })
+    .await
+}
+
+/// The queue of that name, with or without what stands before its colon.
+async fn queue_named(shared: &Shared, name: &str) -> Result<Vec<(String, u64)>, SpoolError> {
+    let short = |queue: &str| queue.split_once(':').is_some_and(|(_, rest)| rest == name);
+    queues(shared, |queue| queue.eq_ignore_ascii_case(name) || short(queue)).await
+}
+
+async fn queues(
+    shared: &Shared,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, u64)>, SpoolError> {
+    let (mut found, mut after): (BTreeSet<(String, u64)>, Option<String>) = Default::default();
+    loop {
+        let page = shared.world.spool.queues(after.as_deref(), QUEUES).await?;
+        after = page.last().map(|last| last.queue.clone());
+        let full = page.len() == QUEUES;
+        let right = page.into_iter().filter(|stat| wanted(&stat.queue));
+        found.extend(right.map(|stat| (stat.queue, stat.jobs.saturating_sub(stat.held))));
+        if !full {
+            return Ok(found.into_iter().collect());
+        }
+    }
 }

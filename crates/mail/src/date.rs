@@ -3,7 +3,7 @@
 //! The moment and the offset of the zone come from the caller. The civil calendar is computed here,
 //! since a date is written for every message and the two divisions it takes need no library.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
@@ -60,6 +60,62 @@ fn two(out: &mut String, number: i64) {
     }
 }
 
+/// The moment as protocols write it: `2025-07-01T10:00:00Z` (RFC 3339 §5.6). Years as in
+/// [`rfc5322`].
+pub fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let utc = i64::try_from(since).unwrap_or(LAST_SECOND).min(LAST_SECOND);
+    let (days, second) = (utc / 86_400, utc % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Reads a moment of UTC, `2025-07-01T10:00:00Z`, with or without a fraction of the second, which is
+/// dropped (RFC 3339 §5.6). None for anything else, and for moments before 1970.
+pub fn parse_utc(text: &str) -> Option<SystemTime> {
+    let text = text.strip_suffix(['Z', 'z'])?;
+    let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if text.len() != "2025-07-01T10:00:00".len() || !text.is_ascii() || !digits(fraction) {
+        return None;
+    }
+    let marks = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
+    let mark = |&(place, mark): &(usize, &str)| {
+        text.get(place..place + 1).is_some_and(|found| found.eq_ignore_ascii_case(mark))
+    };
+    let number = |from: usize, to: usize| {
+        let part = text.get(from..to).filter(|part| digits(part))?;
+        part.parse::<i64>().ok()
+    };
+    if !marks.iter().all(mark) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let days = days_of(year, month, day)?;
+    // A leap second is the last one once more.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second.min(59);
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
+}
+
+/// The days from 1970-01-01 to a date; none where there is no such date. The inverse of [`civil`].
+fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (march_year, march_month) =
+        if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (march_year.div_euclid(400), march_year.rem_euclid(400));
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
 /// Year, month and day of a number of days after 1970-01-01. Counted in years that begin in March,
 /// so that the leap day is the last one and months follow a fixed pattern of 153 days in five.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -78,8 +134,6 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-k, 5321-4.4-y, 5321-F.5-a.
@@ -119,7 +173,38 @@ mod tests {
             let got = civil(day);
             let expected = (want.year().into(), want.month().into(), want.day().into());
             assert_eq!(got, expected, "day {day}");
+            assert_eq!(days_of(got.0, got.1, got.2), Some(day));
             want = want.tomorrow().unwrap();
         }
+    }
+
+    #[test]
+    fn moments() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2025-07-01T10:00:00Z", Some(1_751_364_000)),
+            ("2025-07-01t10:00:00.25z", Some(1_751_364_000)),
+            ("2000-02-29T00:00:00Z", Some(951_782_400)),
+            ("2016-12-31T23:59:60Z", Some(1_483_228_799)),
+            ("9999-12-31T23:59:59Z", Some(253_402_300_799)),
+            ("2025-02-29T00:00:00Z", None),
+            ("2025-13-01T00:00:00Z", None),
+            ("2025-07-01T24:00:00Z", None),
+            ("2025-07-01T10:00:00", None),
+            ("2025-07-01T10:00:00+02:00", None),
+            ("2025-07-01 10:00:00Z", None),
+            ("2025-07-01T10:00:00.Z", None),
+            ("1969-12-31T23:59:59Z", None),
+            ("+025-07-01T10:00:00Z", None),
+            ("2025-07-\u{e9}T10:00:00Z", None),
+            ("", None),
+        ] {
+            let found = parse_utc(text);
+            let since = found.map(|time| time.duration_since(UNIX_EPOCH).unwrap().as_secs());
+            assert_eq!(since, seconds, "{text}");
+        }
+        let time = UNIX_EPOCH + Duration::from_secs(1_751_364_000);
+        assert_eq!(rfc3339(time), "2025-07-01T10:00:00Z");
+        assert_eq!(parse_utc(&rfc3339(time)), Some(time));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod content;
+pub mod convert;
 pub mod date;
 pub mod envelope;
 pub mod lookup;

@@ -290,25 +290,3 @@ pub fn hops(access: &Access, hops: usize) -> Verdict<()> {
     let reason = format!("{hops} Received fields, {} are allowed: a loop", access.max_hops);
     Verdict::refuse(554, Topic(4, 6), "The message has been passed on too often: a loop", reason)
 }
-
-/// The reply to `VRFY` (RFC 5321 §3.5.3, §7.3): nobody learns who has a mailbox here, so what could
-/// be an address gets 252, and 250 is never said without having verified.
-pub fn verify(argument: &str) -> Reply {
-    let text = argument.trim_matches([' ', '\t']);
-    if text.is_empty() {
-        return Reply::new(501, Topic(5, 4), "VRFY needs a mailbox or a user name");
-    }
-    let path = if text.starts_with('<') { text.to_owned() } else { format!("<{text}>") };
-    if path.parse::<ForwardPath>().is_ok() || text.parse::<LocalPart>().is_ok() {
-        return Reply::new(252, Topic(5, 0), "Not verified; send mail to it to find out");
-    }
-    Reply::new(553, Topic(1, 3), "That is not a mailbox or a user name")
-}
-
-/// The reply to `EXPN`: members of lists are not shown (RFC 5321 §7.3).
-pub fn expand(argument: &str) -> Reply {
-    if argument.trim_matches([' ', '\t']).is_empty() {
-        return Reply::new(501, Topic(5, 4), "EXPN needs the name of a list");
-    }
-    Reply::new(252, Topic(5, 0), "Lists are not expanded here")
-}

@@ -10,6 +10,7 @@ pub mod domains;
 pub mod expansion;
 pub mod fate;
 pub mod lockout;
+pub mod lookup;
 pub mod notify;
 pub mod reason;
 pub mod record;
@@ -17,6 +18,7 @@ pub mod route;
 pub mod schedule;
 pub mod search;
 pub mod submission;
+pub mod trust;
 
 pub use access::{Access, Users, Verdict};
 pub use fate::Fate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{Options, Smarthosts, TlsLevel};
+use engine::{EightBit, Options, Smarthosts, TlsLevel};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -36,11 +36,13 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         routes: Routes::default(),
         schedule: Schedule::default(),
         masquerade: None,
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: 5,
         outbound_port: 25,
         outbound_tls: TlsLevel::Opportunistic,
         smarthosts: Smarthosts::new(),
+        eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],

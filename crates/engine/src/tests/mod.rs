@@ -5,6 +5,7 @@ mod booking;
 mod chunks;
 mod destination;
 mod expand;
+mod fit;
 mod kept;
 mod local;
 mod masquerade;

@@ -24,7 +24,7 @@ use crate::doors::{
     Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Secrets, Tasks, Tls,
     World,
 };
-use crate::{Accepted, Engine, Listed, Options, Refusal, Smarthosts, TlsLevel};
+use crate::{Accepted, EightBit, Engine, Listed, Options, Refusal, Smarthosts, TlsLevel};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -226,11 +226,13 @@ pub(crate) fn options() -> Options {
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
+        trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: 3,
         outbound_port: 25,
         outbound_tls: TlsLevel::Opportunistic,
         smarthosts: Smarthosts::new(),
+        eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],

@@ -253,6 +253,10 @@ impl Structure {
             [b'-'] if !whole => return None,
             _ => {}
         }
+        let near = line.get(..LINE_HELD_MAX).unwrap_or(line);
+        if field_name(near).is_some() {
+            return Some(Line::Field);
+        }
         if self.head_lines == 0
             && self.open.last().is_none_or(|open| open.shape != Shape::Multipart)
         {
@@ -263,10 +267,6 @@ impl Structure {
             if !whole && !long && b"From ".starts_with(quoted.get(..5).unwrap_or(quoted)) {
                 return None;
             }
-        }
-        let near = line.get(..LINE_HELD_MAX).unwrap_or(line);
-        if field_name(near).is_some() {
-            return Some(Line::Field);
         }
         let may_be = !whole && !long && !near.contains(&b':');
         let mut blank = false;

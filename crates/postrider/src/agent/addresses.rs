@@ -27,6 +27,23 @@ pub struct Entry {
     pub completed: bool,
 }
 
+impl fmt::Display for Entry {
+    /// As a person would type it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            None => self.mailbox.fmt(f),
+            Some(name) => {
+                let plain = |c: char| c.is_alphanumeric() || " -'_".contains(c);
+                if name.chars().all(plain) {
+                    return write!(f, "{name} <{}>", self.mailbox);
+                }
+                let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+                write!(f, "\"{name}\" <{}>", self.mailbox)
+            }
+        }
+    }
+}
+
 /// A piece of a list that is not an address.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{piece:?}: {reason}")]

@@ -5,6 +5,7 @@
 //! blanks before anything is written.
 
 use mail::Mailbox;
+use mail::content::Parameters;
 
 use super::addresses::Entry;
 
@@ -14,6 +15,8 @@ const COLUMNS: usize = 78;
 const ENCODED_COLUMNS: usize = 76;
 /// Characters of one encoded-word (RFC 2047 §2).
 const ENCODED_WORD_MAX: usize = 75;
+/// Characters of the name of a field: with its colon it leaves room on the line.
+const FIELD_NAME_MAX: usize = 70;
 /// A word in plain ASCII longer than this is encoded, so that lines end before 998.
 const WORD_MAX: usize = 900;
 
@@ -32,6 +35,76 @@ pub fn write_text(out: &mut Vec<u8>, name: &str, text: &str) {
     } else {
         encoded_words(&text, line.column + 1).iter().for_each(|word| line.encoded(word));
     }
+    line.end();
+}
+
+/// Fields that letters have by themselves, or that others write on their way.
+const OWN_FIELDS: [&str; 19] = [
+    "Date",
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Subject",
+    "Return-Path",
+    "Received",
+    "MIME-Version",
+    "User-Agent",
+    "Status",
+    "X-Status",
+    "Delivered-To",
+    // A person writes: the letter is no program's (RFC 3834 §5).
+    "Auto-Submitted",
+];
+
+/// Whether a person may add the field to a letter (RFC 5322 §3.6.8).
+///
+/// # Errors
+/// Why not.
+pub fn is_extra_field(name: &str, value: &str) -> Result<(), &'static str> {
+    let is_own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || !name.bytes().all(|byte| matches!(byte, 33..=126) && byte != b':') {
+        return Err("the name of a field is printable ASCII without blanks and colons");
+    }
+    if name.len() > FIELD_NAME_MAX {
+        return Err("the name of the field is too long");
+    }
+    if is_own || lower.starts_with("resent-") || lower.starts_with("content-") {
+        return Err("this field has a meaning of its own and cannot be added");
+    }
+    if value.chars().any(|letter| letter.is_control() && letter != '\t') {
+        return Err("the value of a field is one line of text");
+    }
+    Ok(())
+}
+
+/// Writes `Name: value; parameter=value…`, folded between the parameters (RFC 2045 §5.1).
+pub fn write_parameters(out: &mut Vec<u8>, name: &str, value: &str, parameters: &Parameters) {
+    let written = parameters.written();
+    let mut line = Line::new(out, name);
+    let mut left = written.len();
+    let semicolon = |left: usize| if left > 0 { ";" } else { "" };
+    line.word(&format!("{value}{}", semicolon(left)));
+    for parameter in written {
+        left -= 1;
+        line.word(&format!("{parameter}{}", semicolon(left)));
+    }
+    line.end();
+}
+
+/// Writes `Name: <id> <id>…`, folded between the ids, which come without brackets.
+pub fn write_ids(out: &mut Vec<u8>, name: &str, ids: &[String]) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut line = Line::new(out, name);
+    ids.iter().for_each(|id| line.word(&format!("<{id}>")));
     line.end();
 }
 

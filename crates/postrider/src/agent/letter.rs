@@ -15,7 +15,7 @@ use tempfile::SpooledTempFile;
 use super::lines::{Canonical, QuotedPrintable, Survey};
 
 /// Octets of body kept in memory before a file is made.
-const IN_MEMORY: usize = 1 << 20;
+pub const IN_MEMORY: usize = 1 << 20;
 /// Octets read or written at once.
 pub const PIECE: usize = 64 << 10;
 /// The longest line of a message without CR LF (RFC 5322 §2.1.1).
@@ -72,6 +72,40 @@ impl Text {
         self.len == 0
     }
 
+    /// Octets so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Ends the last line.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.canonical.finish(&mut self.piece);
+        self.store_piece()
+    }
+
+    /// Copies the text to `out` with line ends of this system; more can be added afterwards.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read, or `out` written.
+    pub fn copy_to(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let mut lines = WithoutCr(out);
+        self.copy_wire_to(&mut lines)
+    }
+
+    /// The same with the line ends of the wire.
+    ///
+    /// # Errors
+    /// As [`copy_to`](Self::copy_to).
+    pub fn copy_wire_to(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.store.rewind()?;
+        let copied = io::copy(&mut self.store, out).and_then(|_| out.flush());
+        self.store.seek(io::SeekFrom::End(0))?;
+        copied
+    }
+
     /// What is in it so far.
     pub fn survey(&self) -> &Survey {
         &self.survey
@@ -82,13 +116,9 @@ impl Text {
     ///
     /// # Errors
     /// When the temporary file cannot be written.
-    pub fn into_letter(mut self, mut head: Vec<u8>) -> io::Result<Letter> {
-        self.canonical.finish(&mut self.piece);
-        self.store_piece()?;
-        let eight_bit = self.survey.eight_bit || !head.is_ascii();
-        head.extend_from_slice(b"\r\n");
-        self.store.rewind()?;
-        Ok(Letter { head, head_read: 0, body: self.store, body_len: self.len, eight_bit })
+    pub fn into_letter(mut self, head: Vec<u8>) -> io::Result<Letter> {
+        self.finish()?;
+        Letter::of(head, self.store, self.len, self.survey.eight_bit)
     }
 
     /// This text in quoted-printable.
@@ -123,6 +153,21 @@ impl Text {
     }
 }
 
+/// Passes everything on but CR, which in a [`Text`] only stands before LF.
+struct WithoutCr<'a>(&'a mut dyn Write);
+
+impl Write for WithoutCr<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let kept: Vec<u8> = octets.iter().copied().filter(|octet| *octet != b'\r').collect();
+        self.0.write_all(&kept)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 impl Default for Text {
     fn default() -> Self {
         Self::new()
@@ -139,6 +184,23 @@ pub struct Letter {
 }
 
 impl Letter {
+    /// Of a header section without its empty line and a body in the form of the wire, `body_len`
+    /// octets long.
+    ///
+    /// # Errors
+    /// When the temporary file fails.
+    pub fn of(
+        mut head: Vec<u8>,
+        mut body: SpooledTempFile,
+        body_len: u64,
+        eight_bit: bool,
+    ) -> io::Result<Self> {
+        let eight_bit = eight_bit || !head.is_ascii();
+        head.extend_from_slice(b"\r\n");
+        body.rewind()?;
+        Ok(Self { head, head_read: 0, body, body_len, eight_bit })
+    }
+
     /// Octets of content.
     pub fn size(&self) -> u64 {
         self.head.len() as u64 + self.body_len

@@ -16,10 +16,13 @@ mod mail;
 mod mailq;
 pub mod outbox;
 pub mod reading;
+mod running;
 mod sendmail;
+pub mod settings;
 mod site;
 pub mod submit;
 pub mod sysexits;
+pub mod typing;
 
 pub use self::mail::{command as mail_command, run_mail};
 pub use console::may_colour;

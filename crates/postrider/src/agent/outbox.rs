@@ -166,10 +166,9 @@ fn queue_rest(
         uid: nix::unistd::Uid::effective().as_raw(),
         time: SystemTime::now(),
     };
-    let written = parcel
-        .letter
-        .rewind()
-        .and_then(|()| drop::write(&site.drop_dir(), &envelope, &mut parcel.letter));
+    let written = parcel.letter.rewind().and_then(|()| {
+        drop::lent::with_group(|| drop::write(&site.drop_dir(), &envelope, &mut parcel.letter))
+    });
     match written {
         Ok(_) => Some(why.to_owned()),
         Err(error) => {

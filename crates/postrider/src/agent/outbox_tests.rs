@@ -48,6 +48,9 @@ pub(crate) fn nowhere() -> SocketAddr {
 
 pub(crate) fn site(dir: &Path, submission: SocketAddr) -> Site {
     Site {
+        inbox_of: dir.join("mail/{user}").display().to_string(),
+        mail_variable: None,
+        settings_file: None,
         hostname: "sun.tuc.example".parse().unwrap(),
         data_dir: dir.to_path_buf(),
         submission: vec![submission],

@@ -15,6 +15,12 @@ pub struct Site {
     pub data_dir: PathBuf,
     /// Where the service takes mail from authors; tried in order. Loopback addresses first.
     pub submission: Vec<SocketAddr>,
+    /// The mailbox of a user, `{user}` standing for the name.
+    pub inbox_of: String,
+    /// What `$MAIL` says.
+    pub mail_variable: Option<PathBuf>,
+    /// The file of the person's settings.
+    pub settings_file: Option<PathBuf>,
     /// Who is writing.
     pub person: Person,
 }

@@ -32,6 +32,8 @@ pub trait Dialogue {
     fn connecting(&mut self, _to: SocketAddr) {}
     /// A command went out.
     fn command(&mut self, _line: &str) {}
+    /// Octets of the letter went out.
+    fn content(&mut self, _octets: usize) {}
     /// A line came in.
     fn reply(&mut self, _line: &str) {}
 }
@@ -168,7 +170,11 @@ impl Driver<'_> {
                     .for_each(|line| self.dialogue.command(line));
                 self.write(&octets);
             }
-            Output::SendSecret(octets) | Output::SendContent(octets) => self.write(&octets),
+            Output::SendSecret(octets) => self.write(&octets),
+            Output::SendContent(octets) => {
+                self.dialogue.content(octets.len());
+                self.write(&octets);
+            }
             Output::Ready => self.begin(),
             Output::WantContent => self.give_content(),
             Output::Done(outcome) => self.record(outcome.recipients),

@@ -7,6 +7,8 @@ use mail::{Reply, Topic};
 
 /// All is done, or safely queued.
 pub const EX_OK: Exit = Exit(0);
+/// There is no mail, as `mail -e` has always told.
+pub const NO_MAIL: Exit = Exit(1);
 /// The command was used wrongly.
 pub const EX_USAGE: Exit = Exit(64);
 /// The letter itself is not in order.

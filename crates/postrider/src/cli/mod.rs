@@ -143,11 +143,16 @@ fn program(name: &str, arguments: Vec<OsString>) -> ExitCode {
 
 fn site(config: &Config) -> Site {
     let login = std::env::var("LOGNAME").ok();
+    let person = Person::current(login.as_deref());
+    let variable = std::env::var_os("MAIL").filter(|path| !path.is_empty());
     Site {
+        inbox_of: config.local.mailbox.value.pattern(),
+        mail_variable: variable.map(PathBuf::from),
+        settings_file: agent::settings::file(person.home.as_deref()),
         hostname: config.hostname.clone(),
         data_dir: config.data_dir.clone(),
         submission: plan::submission(config),
-        person: Person::current(login.as_deref()),
+        person,
     }
 }
 

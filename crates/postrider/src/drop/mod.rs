@@ -26,6 +26,7 @@
 //! wrote it, whatever the file says: [`read`] refuses a file in which the two differ.
 
 mod format;
+pub mod lent;
 mod place;
 
 use std::io;

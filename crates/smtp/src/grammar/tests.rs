@@ -1,5 +1,7 @@
 //! Rows: a line of a client, and what is read in it.
 
+mod extended;
+
 use super::*;
 use mail::BodyType;
 
@@ -13,6 +15,8 @@ fn verbs() {
         (b"MAIL\tFROM:<>", Some((Verb::Mail, b"\tFROM:<>"))),
         (b"STARTTLS", Some((Verb::StartTls, b""))),
         (b"STARTTLSX", None),
+        (b"XFORWARD A=b", Some((Verb::Forwarded, b" A=b"))),
+        (b"lhlo x", Some((Verb::LocalHello, b" x"))),
         (b"MAILFROM:<>", None),
         (b"", None),
         (b" NOOP", None),
@@ -88,7 +92,7 @@ fn senders() {
         (" FROM:<é@b.example>", Err(Fault::Octets)),
     ];
     for (rest, expected) in rows {
-        let found = mail(rest.as_bytes(), Sender::Server);
+        let found = mail(rest.as_bytes(), Sender::Server, &Extensions::LEAST);
         let found = found.map(|(path, given)| (path.to_string(), given.size, given.body));
         let expected = expected.map(|(path, size, body)| (path.to_owned(), size, body));
         assert_eq!(found, expected, "{rest}");
@@ -108,9 +112,10 @@ fn final_dots() {
         (" TO:<a@b>", Some("<a@b>")),
         (" TO:<.>", None),
     ] {
-        let found = recipient(rest.as_bytes(), Sender::Author).ok();
+        let found = recipient(rest.as_bytes(), Sender::Author, &Extensions::LEAST, false).ok();
         assert_eq!(found.map(|(path, _)| path.to_string()).as_deref(), expected, "{rest}");
     }
-    assert!(recipient(b" TO:<a@b.example.>", Sender::Server).is_err());
-    assert_eq!(recipient(b" TO:<postmaster> X", Sender::Server), Err(Fault::UnknownParameter));
+    let other = |rest| recipient(rest, Sender::Server, &Extensions::LEAST, false);
+    assert!(other(b" TO:<a@b.example.>").is_err());
+    assert_eq!(other(b" TO:<postmaster> X"), Err(Fault::UnknownParameter));
 }

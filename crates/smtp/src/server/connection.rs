@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use mail::Reply;
 
-use super::Output;
+use super::{Output, replies};
 use crate::line::{LineError, Lines};
 
 /// Octets of a MAIL or RCPT line at most: 512, and what all extensions add to it
@@ -14,6 +14,8 @@ use crate::line::{LineError, Lines};
 const ENVELOPE_LINE_MAX: usize = 2048;
 /// Octets of any other command line at most; RFC 5321 §4.5.3.1.4 wants 512.
 const LINE_MAX: usize = 1024;
+/// Octets of a line of AUTH at most (RFC 4954 §4).
+const AUTH_LINE_MAX: usize = 12_288;
 /// Octets that wait behind a question before the caller leaves them in the socket.
 pub(super) const INBOX_MAX: usize = 64 * 1024;
 
@@ -54,8 +56,14 @@ impl Connection {
         self.lines.next(&mut self.inbox, |line| match line.get(..4) {
             Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => ENVELOPE_LINE_MAX,
             Some(verb) if verb.eq_ignore_ascii_case(b"RCPT") => ENVELOPE_LINE_MAX,
+            Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => AUTH_LINE_MAX,
             _ => LINE_MAX,
         })
+    }
+
+    /// The next line that answers a challenge.
+    pub(super) fn next_response(&mut self) -> Option<Result<BytesMut, LineError>> {
+        self.lines.next(&mut self.inbox, |_| AUTH_LINE_MAX)
     }
 
     /// Says one line of ours: code, status and text, without CR LF.
@@ -64,9 +72,39 @@ impl Connection {
         self.replies.extend_from_slice(b"\r\n");
     }
 
-    /// Says what the engine answered.
+    /// Says what the engine answered, in ASCII: only the two below may say more (RFC 6531 §3.7.4).
     pub(super) fn say_reply(&mut self, reply: &Reply) {
+        let start = self.replies.len();
         reply.write_to(&mut self.replies);
+        let said = self.replies.get_mut(start..).unwrap_or_default();
+        if !said.is_ascii() {
+            said.iter_mut().filter(|octet| !octet.is_ascii()).for_each(|octet| *octet = b'?');
+        }
+    }
+
+    /// Says the answer to VRFY or EXPN. Where that cannot be said in ASCII and nothing else may be
+    /// said, it is said so (RFC 6531 §3.7.4.2).
+    pub(super) fn say_lookup(&mut self, reply: &Reply, utf8: bool) {
+        if reply.text().iter().all(|line| line.is_ascii()) {
+            self.say_reply(reply);
+        } else if utf8 {
+            reply.write_to(&mut self.replies);
+        } else if reply.is_success() {
+            self.say(replies::NEEDS_UTF8);
+        } else {
+            self.say(replies::NEEDS_UTF8_REFUSED);
+        }
+    }
+
+    /// Says the answer to RCPT, an address that it shows in UTF-8 only if the transaction is.
+    pub(super) fn say_moved(&mut self, reply: &Reply, utf8: bool) {
+        let shows = matches!(reply.code().get(), 251 | 551);
+        match (shows && !reply.text().iter().all(|line| line.is_ascii()), utf8) {
+            (false, _) => self.say_reply(reply),
+            (true, true) => reply.write_to(&mut self.replies),
+            (true, false) if reply.is_success() => self.say(replies::WILL_FORWARD),
+            (true, false) => self.say(replies::MOVED),
+        }
     }
 
     /// The last reply may not be held back behind a question.

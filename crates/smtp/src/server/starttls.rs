@@ -53,7 +53,7 @@ impl Session {
         }
         let errors = self.dialogue.errors;
         self.dialogue = Dialogue { errors, ..Dialogue::default() };
-        self.transaction = None;
+        self.drop_transaction();
         self.tls = Some(Arc::new(facts));
         self.phase = Phase::Command;
         self.connection.deadline = now + self.options.command_timeout;

@@ -221,14 +221,14 @@ impl Folder {
                 // Another program may have marked it, which gives it another name.
                 Err(FolderError::Missing(_)) => {
                     self.refresh()?;
-                    self.source_again(index)
+                    self.peek(index)
                 }
                 opened => opened,
             },
             (Store::Mbox(mbox), Place::Span(span)) => match mbox.source(span) {
                 Err(FolderError::Changed(_)) => {
                     self.refresh()?;
-                    self.source_again(index)
+                    self.peek(index)
                 }
                 opened => opened,
             },
@@ -236,7 +236,11 @@ impl Folder {
         }
     }
 
-    fn source_again(&self, index: usize) -> Result<Source, FolderError> {
+    /// The same without looking what others did; what they moved is not found.
+    ///
+    /// # Errors
+    /// As [`source`](Self::source).
+    pub fn peek(&self, index: usize) -> Result<Source, FolderError> {
         match (&self.store, self.items.get(index).filter(|item| !item.gone)) {
             (Store::Maildir(maildir), Some(Item { place: Place::File(name), .. })) => {
                 maildir.source(name)
@@ -272,7 +276,7 @@ impl Folder {
     }
 
     /// Keeps what makes the next opening quick. Nothing depends on it.
-    pub fn close(self) {
+    pub fn keep_cache(&self) {
         if let Store::Maildir(maildir) = &self.store {
             maildir.keep_cache(&self.items);
         }

@@ -11,13 +11,15 @@ pub struct Source {
     len: u64,
     at: u64,
     quoted: bool,
+    /// The file stands where the next octet is.
+    placed: bool,
 }
 
 impl Source {
     /// The octets of `file` from `start` to `start + len`. `quoted`: lines like `>From ` have one `>`
     /// too many, as letters in an mbox do.
     pub(super) fn new(file: File, start: u64, len: u64, quoted: bool) -> Self {
-        Self { file, start, len, at: 0, quoted }
+        Self { file, start, len, at: 0, quoted, placed: false }
     }
 
     /// Octets in the folder; the letter has as many, or a few less where lines are quoted.
@@ -39,13 +41,31 @@ impl Source {
         Ok(octets)
     }
 
+    /// The octets of a part of it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is shorter now.
+    pub fn read_range(&mut self, range: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
+        let len = range.end.min(self.len).saturating_sub(range.start);
+        self.seek(SeekFrom::Start(range.start))?;
+        let mut octets = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+        (&mut *self).take(len).read_to_end(&mut octets)?;
+        if octets.len() as u64 != len {
+            return Err(io::Error::other("the letter was cut off by another program"));
+        }
+        if self.quoted {
+            unquote(&mut octets);
+        }
+        Ok(octets)
+    }
+
     /// The first octets, `max` at most.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn read_head(&mut self, max: usize) -> io::Result<Vec<u8>> {
         let mut octets = Vec::new();
-        self.take(u64::try_from(max).unwrap_or(u64::MAX)).read_to_end(&mut octets)?;
+        (&mut *self).take(u64::try_from(max).unwrap_or(u64::MAX)).read_to_end(&mut octets)?;
         Ok(octets)
     }
 }
@@ -57,8 +77,9 @@ impl Read for Source {
         if room == 0 {
             return Ok(0);
         }
-        if self.at == 0 {
-            self.file.seek(SeekFrom::Start(self.start))?;
+        if !self.placed {
+            self.file.seek(SeekFrom::Start(self.start + self.at))?;
+            self.placed = true;
         }
         let n = self.file.read(buffer.get_mut(..room).unwrap_or_default())?;
         self.at += n as u64;
@@ -74,8 +95,7 @@ impl Seek for Source {
             SeekFrom::Current(on) => self.at.checked_add_signed(on),
         };
         let place = place.ok_or(io::ErrorKind::InvalidInput)?;
-        self.file.seek(SeekFrom::Start(self.start.saturating_add(place)))?;
-        self.at = place;
+        (self.at, self.placed) = (place, false);
         Ok(place)
     }
 }

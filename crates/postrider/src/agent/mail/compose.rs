@@ -1,37 +1,70 @@
 //! Makes a message (RFC 5322, RFC 2045) of what a person wrote.
 //!
-//! `Bcc` is no field of it: blind recipients stand in the envelope alone (RFC 5321 §7.2). Nor are
-//! `Sender`, `Return-Path` or trace fields: those belong to others.
+//! `Bcc` is no field of what is sent: blind recipients stand in the envelope alone (RFC 5321 §7.2).
+//! Nor are `Return-Path` or trace fields: those belong to others. Large attachments go from their
+//! files into an unlinked file, never whole through memory.
 
-use std::io;
+use std::io::{self, Write};
 
-use crate::agent::addresses::Entry;
-use crate::agent::fields::{write_addresses, write_text};
-use crate::agent::letter::{LINE_MAX, Letter, Stamp, Text};
-use crate::agent::lines::Survey;
 use mail::DomainName;
+use mail::content::{MediaType, flowed};
+use tempfile::SpooledTempFile;
 
-/// What the header section is made of.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// The author.
-    pub from: Entry,
-    /// `To`.
-    pub to: Vec<Entry>,
-    /// `Cc`.
-    pub cc: Vec<Entry>,
-    /// `Subject`; no field when empty.
-    pub subject: String,
-}
+use super::draft::Draft;
+use crate::agent::addresses::Entry;
+use crate::agent::fields::{write_addresses, write_ids, write_parameters, write_text};
+use crate::agent::letter::{IN_MEMORY, LINE_MAX, Letter, Stamp, Text};
+use crate::agent::lines::Survey;
 
-/// The message of `draft` with `body`, finished at `stamp` on `host`.
+/// Octets of a text that is made flowed: what a person types, not what a program pipes.
+const FLOWED_MAX: u64 = 16 << 20;
+
+/// What the field `User-Agent` says.
+const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
+
+/// The message of `draft`, finished at `stamp` on `host`.
 ///
 /// # Errors
-/// When the temporary file of the body fails.
-pub fn compose(draft: &Draft, body: Text, stamp: &Stamp, host: &DomainName) -> io::Result<Letter> {
+/// When the temporary file fails, or an attachment cannot be read any more.
+pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Result<Letter> {
+    let mut head = header(draft, stamp, host);
+    let mut body = std::mem::take(&mut draft.body);
+    let mut media = text_type(draft);
+    if draft.flowed && body.len() <= FLOWED_MAX && body.survey().is_utf8() {
+        body = make_flowed(&mut body)?;
+        media = media.with("format", "flowed");
+    }
+    body.finish()?;
+    let encoding = Encoding::of(body.survey());
+    if draft.attachments.is_empty() {
+        let is_plain = draft.body_type.is_none() && !draft.flowed;
+        if encoding != Encoding::Plain || !is_plain {
+            write_text(&mut head, "MIME-Version", "1.0");
+            encoding.write_fields(body.survey(), media, &mut head);
+        }
+        return match encoding {
+            Encoding::QuotedPrintable => body.into_quoted_printable()?.into_letter(head),
+            Encoding::Plain | Encoding::EightBit => body.into_letter(head),
+        };
+    }
+    write_text(&mut head, "MIME-Version", "1.0");
+    multipart(draft, body, media, head, stamp)
+}
+
+fn header(draft: &Draft, stamp: &Stamp, host: &DomainName) -> Vec<u8> {
     let mut head = Vec::new();
     write_text(&mut head, "Date", &stamp.date());
-    write_addresses(&mut head, "From", std::slice::from_ref(&draft.from));
+    write_addresses(&mut head, "From", &draft.from);
+    // Several authors need one who sends it (RFC 5322 §3.6.2).
+    let sender = draft.sender.as_ref().or(draft.from.first().filter(|_| draft.from.len() > 1));
+    let is_author = |sender: &&Entry| match draft.from.as_slice() {
+        [author] => author.mailbox == sender.mailbox,
+        _ => false,
+    };
+    if let Some(sender) = sender.filter(|sender| !is_author(sender)) {
+        write_addresses(&mut head, "Sender", std::slice::from_ref(sender));
+    }
+    write_addresses(&mut head, "Reply-To", &draft.reply_to);
     if draft.to.is_empty() && draft.cc.is_empty() {
         // Blind recipients only: an empty group says so (RFC 5322 §3.6.3).
         write_text(&mut head, "To", "undisclosed-recipients:;");
@@ -42,15 +75,99 @@ pub fn compose(draft: &Draft, body: Text, stamp: &Stamp, host: &DomainName) -> i
         write_text(&mut head, "Subject", &draft.subject);
     }
     write_text(&mut head, "Message-ID", &stamp.message_id(host));
+    write_ids(&mut head, "In-Reply-To", &draft.in_reply_to);
+    write_ids(&mut head, "References", &draft.references);
+    if draft.user_agent {
+        write_text(&mut head, "User-Agent", USER_AGENT);
+    }
+    for (name, value) in &draft.fields {
+        write_text(&mut head, name, value);
+    }
+    head
+}
+
+fn text_type(draft: &Draft) -> MediaType {
+    let word = draft.body_type.as_deref().unwrap_or("text/plain");
+    let (kind, subtype) = word.split_once('/').unwrap_or(("text", "plain"));
+    MediaType::new(kind, subtype).unwrap_or_else(MediaType::plain)
+}
+
+/// Lines of a paragraph end in a blank, so that readers may join them (RFC 3676).
+fn make_flowed(body: &mut Text) -> io::Result<Text> {
+    let mut octets = Vec::new();
+    body.copy_to(&mut octets)?;
+    let text = String::from_utf8_lossy(&octets);
+    let mut flowing = Text::new();
+    flowing.push(flowed::split(&text).as_bytes())?;
+    Ok(flowing)
+}
+
+/// The text and what goes with it (RFC 2046 §5.1.3).
+fn multipart(
+    draft: &mut Draft,
+    body: Text,
+    media: MediaType,
+    mut head: Vec<u8>,
+    stamp: &Stamp,
+) -> io::Result<Letter> {
+    let boundary = boundary(stamp);
+    let mixed = MediaType::new("multipart", "mixed").unwrap_or_else(MediaType::octets);
+    let mixed = mixed.with("boundary", &boundary);
+    write_parameters(&mut head, "Content-Type", &mixed.to_string(), &mixed.parameters);
     let encoding = Encoding::of(body.survey());
-    encoding.write_fields(body.survey(), &mut head);
-    match encoding {
-        Encoding::QuotedPrintable => body.into_quoted_printable()?.into_letter(head),
-        Encoding::Plain | Encoding::EightBit => body.into_letter(head),
+    let letters = draft.attachments.iter().any(super::attach::Attachment::is_eight_bit);
+    let eight_bit = encoding == Encoding::EightBit || letters;
+    if eight_bit {
+        head.extend_from_slice(b"Content-Transfer-Encoding: 8bit\r\n");
+    }
+    let mut out = Counted { store: tempfile::spooled_tempfile(IN_MEMORY), len: 0 };
+    if !body.is_empty() {
+        let mut part = format!("--{boundary}\r\n").into_bytes();
+        encoding.write_fields(body.survey(), media, &mut part);
+        part.extend_from_slice(b"\r\n");
+        out.write_all(&part)?;
+        let mut text = match encoding {
+            Encoding::QuotedPrintable => body.into_quoted_printable()?,
+            Encoding::Plain | Encoding::EightBit => body,
+        };
+        text.copy_wire_to(&mut out)?;
+    }
+    for attachment in &mut draft.attachments {
+        let mut part = format!("\r\n--{boundary}\r\n").into_bytes();
+        attachment.write_fields(&mut part);
+        part.extend_from_slice(b"\r\n");
+        out.write_all(&part)?;
+        attachment.write_body(&mut |octets| out.write_all(octets))?;
+    }
+    out.write_all(format!("\r\n--{boundary}--\r\n").as_bytes())?;
+    Letter::of(head, out.store, out.len, eight_bit)
+}
+
+/// A line that stands in no part: quoted-printable and base64 have no `=_`, and text of ours has not
+/// this stamp (RFC 2046 §5.1.1).
+fn boundary(stamp: &Stamp) -> String {
+    format!("=_{}_=", stamp.unique)
+}
+
+/// Counts what is written.
+struct Counted {
+    store: SpooledTempFile,
+    len: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let n = self.store.write(octets)?;
+        self.len += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.store.flush()
     }
 }
 
-/// How the body travels.
+/// How the text travels.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Encoding {
     /// ASCII in lines: needs no word of MIME.
@@ -70,9 +187,9 @@ impl Encoding {
         }
     }
 
-    fn write_fields(self, survey: &Survey, head: &mut Vec<u8>) {
+    fn write_fields(self, survey: &Survey, media: MediaType, head: &mut Vec<u8>) {
         let encoding = match self {
-            Self::Plain => return,
+            Self::Plain => "7bit",
             Self::EightBit => "8bit",
             Self::QuotedPrintable => "quoted-printable",
         };
@@ -82,97 +199,12 @@ impl Encoding {
             // Octets of some older charset: said honestly rather than guessed (RFC 1428 §3).
             (true, false) => "unknown-8bit",
         };
-        write_text(head, "MIME-Version", "1.0");
-        write_text(head, "Content-Type", &format!("text/plain; charset={charset}"));
+        let media = media.with("charset", charset);
+        write_parameters(head, "Content-Type", &media.to_string(), &media.parameters);
         write_text(head, "Content-Transfer-Encoding", encoding);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use super::*;
-    use crate::agent::addresses::read_list;
-
-    fn host() -> DomainName {
-        "sun.tuc.example".parse().unwrap()
-    }
-
-    fn composed(to: &str, cc: &str, subject: &str, body: &[u8]) -> Letter {
-        let time = "2026-07-06T12:00:00+02:00[+02:00]".parse().unwrap();
-        let stamp = Stamp { time, unique: "1.2.3".into() };
-        let mut text = Text::new();
-        text.push(body).unwrap();
-        let list = |text| read_list(text, &host()).unwrap();
-        let from = list("Ann Archer <ann>").remove(0);
-        let draft = Draft { from, to: list(to), cc: list(cc), subject: subject.into() };
-        compose(&draft, text, &stamp, &host()).unwrap()
-    }
-
-    fn content(letter: &mut Letter) -> Vec<u8> {
-        let mut content = Vec::new();
-        letter.rewind().unwrap();
-        letter.read_to_end(&mut content).unwrap();
-        assert_eq!(content.len() as u64, letter.size());
-        content
-    }
-
-    /// Register: 1123-5.2.14-a, 1123-5.2.14-b, 1123-5.2.18-c, 5322-3.3-b, 5322-3.6-d, 5322-3.6.4-a,
-    /// 5322-3.6.4-e, 5322-3.6.4-f, 5321-4.4-o
-    #[test]
-    fn a_plain_letter() {
-        let mut letter = composed("rstevens@noao.example", "bob", "testing", b"1, 2, 3.\n");
-        let expected = "Date: Mon, 6 Jul 2026 12:00:00 +0200\r\n\
-            From: Ann Archer <ann@sun.tuc.example>\r\n\
-            To: rstevens@noao.example\r\n\
-            Cc: bob@sun.tuc.example\r\n\
-            Subject: testing\r\n\
-            Message-ID: <1.2.3@sun.tuc.example>\r\n\
-            \r\n\
-            1, 2, 3.\r\n";
-        assert_eq!(String::from_utf8_lossy(&content(&mut letter)), expected);
-        // It can be read again, for a second transaction.
-        assert_eq!(content(&mut letter).len(), expected.len());
-        assert_eq!(letter.body_type(), mail::BodyType::SevenBit);
-    }
-
-    /// Register: 5322-3.6.3-d
-    #[test]
-    fn blind_recipients_only() {
-        let letter = composed("", "", "", b"");
-        let head = String::from_utf8_lossy(letter.head()).into_owned();
-        assert!(head.contains("To: undisclosed-recipients:;\r\n"), "{head}");
-        assert!(!head.contains("Subject") && !head.contains("Bcc"), "{head}");
-    }
-
-    /// Register: 2045-4-a, 2045-6.2-a, 2045-2.7-a, 2045-2.8-a
-    #[test]
-    fn bodies_are_labelled_by_what_they_hold() {
-        let long = [b"x".repeat(999), b"\n".to_vec()].concat();
-        let long_utf8 = "é".repeat(500).into_bytes();
-        let cases: &[(&[u8], &str, &str)] = &[
-            (b"plain\n", "", ""),
-            ("Grüße\n".as_bytes(), "utf-8", "8bit"),
-            (b"Gr\xfc\xdfe\n", "unknown-8bit", "8bit"),
-            (&long, "us-ascii", "quoted-printable"),
-            (&long_utf8, "utf-8", "quoted-printable"),
-            (b"nul \0\n", "us-ascii", "quoted-printable"),
-        ];
-        for (body, charset, encoding) in cases {
-            let mut letter = composed("bob", "", "", body);
-            let octets = content(&mut letter);
-            let content = String::from_utf8_lossy(&octets);
-            assert_eq!(content.contains("MIME-Version: 1.0\r\n"), !charset.is_empty());
-            if !charset.is_empty() {
-                let fields = format!(
-                    "Content-Type: text/plain; charset={charset}\r\n\
-                     Content-Transfer-Encoding: {encoding}\r\n\r\n"
-                );
-                assert!(content.contains(&fields), "{content}");
-            }
-            assert!(octets.split(|&byte| byte == b'\n').all(|line| line.len() <= 999));
-            assert_eq!(letter.body_type() == mail::BodyType::EightBitMime, *encoding == "8bit");
-        }
-    }
-}
+#[path = "compose_tests.rs"]
+mod tests;

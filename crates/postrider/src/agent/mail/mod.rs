@@ -1,38 +1,50 @@
-//! `mail`: a person writes a letter (POSIX `mailx`, the part that sends).
+//! `mail`: a person writes and reads letters (POSIX `mailx`, and what people have come to expect).
 //!
-//! On a terminal it asks for what is missing; from a pipe it takes the whole input as body, dots
-//! and tildes included. Reading mail comes from another room.
+//! On a terminal it asks for what is missing; from a pipe it takes the whole input as text, dots and
+//! tildes included. Without recipients it [reads](crate::agent::reading).
 
 mod arguments;
+pub mod attach;
 mod compose;
 mod dialogue;
-mod dictation;
+pub mod dictation;
+pub mod draft;
+mod escapes;
+pub mod outgoing;
+mod sniff;
+mod template;
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use mail::{ForwardPath, ReversePath};
 
 use self::arguments::Arguments;
-use self::compose::{Draft, compose};
-use self::dictation::{Ending, dictate};
-use super::addresses::{Entry, ListError, read_list, read_one};
+use self::attach::Attachment;
+use self::dictation::{Desk, Ending, NoLetters, in_home, shown_list, signature};
+use self::draft::Draft;
+use self::outgoing::Sending;
+use super::addresses::{Entry, ListError, read_list};
 use super::console::Console;
-use super::letter::{Letter, PIECE, Stamp, Text};
-use super::outbox::{Parcel, Report, send};
+use super::fields::is_extra_field;
+use super::folder::place::Places;
+use super::reading::{self, Opening};
+use super::settings::{self, Settings, SettingsError};
 use super::site::Site;
-use super::submit::Silent;
-use super::sysexits::{EX_IOERR, EX_OK, EX_USAGE, Exit};
+use super::sysexits::{EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, EX_OSERR, EX_USAGE, Exit};
+use crate::drop::lent;
 
 pub(super) use dialogue::Shown;
+pub(super) use outgoing::{recipients, tell};
 
 /// `mail`. `arguments` begin with the program's name.
 pub fn run_mail(arguments: Vec<OsString>, site: &Site) -> ExitCode {
+    if let Err(error) = lent::put_aside() {
+        eprintln!("mail: the group of the program cannot be put aside: {error}");
+        return EX_OSERR.into();
+    }
     Console::with_own(|console| mail(arguments, site, console)).into()
 }
 
@@ -41,11 +53,23 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Why no letter was sent.
+/// `mail` on any console.
+#[cfg(test)]
+pub(super) fn run_on(arguments: Vec<OsString>, site: &Site, console: &mut Console<'_>) -> Exit {
+    mail(arguments, site, console)
+}
+
+/// Why nothing was done.
 struct Stop(String, Exit);
 
 impl From<ListError> for Stop {
     fn from(error: ListError) -> Self {
+        Self(error.to_string(), EX_USAGE)
+    }
+}
+
+impl From<SettingsError> for Stop {
+    fn from(error: SettingsError) -> Self {
         Self(error.to_string(), EX_USAGE)
     }
 }
@@ -61,12 +85,15 @@ fn mail(arguments: Vec<OsString>, site: &Site, console: &mut Console<'_>) -> Exi
         Ok(arguments) => arguments,
         Err(error) => return console.show_usage(&error),
     };
-    if arguments.names_nobody() {
-        console.complain("mail", "reading mail is not part of this program yet");
-        console.complain("mail", "to write, name the recipients: mail ann@example.net");
-        return EX_USAGE;
-    }
-    match write_and_send(&arguments, site, console) {
+    let done = load(&arguments, site).and_then(|settings| {
+        prepare(console, &settings, site);
+        if arguments.reads() {
+            read(&arguments, settings, site, console)
+        } else {
+            write_and_send(&arguments, &settings, site, console)
+        }
+    });
+    match done {
         Ok(exit) => exit,
         Err(Stop(reason, exit)) => {
             console.complain("mail", &reason);
@@ -75,157 +102,277 @@ fn mail(arguments: Vec<OsString>, site: &Site, console: &mut Console<'_>) -> Exi
     }
 }
 
-fn write_and_send(
+/// The settings of the file and of the command line.
+fn load(arguments: &Arguments, site: &Site) -> Result<Settings, Stop> {
+    let file = site.settings_file.clone().filter(|_| !arguments.no_settings);
+    let loaded = file.map(|file| Settings::load(&file, &site.hostname)).transpose();
+    let loaded = loaded.map_err(|SettingsError(why)| Stop(why, EX_CONFIG))?;
+    let mut settings = loaded.unwrap_or_default();
+    if let Some(account) = &arguments.account {
+        settings.choose(account)?;
+    }
+    for assignment in &arguments.set {
+        settings.set(assignment, &site.hostname)?;
+    }
+    settings.flowed |= arguments.flowed;
+    settings.screen |= arguments.screen;
+    if let Some(size) = arguments.parts {
+        settings.part_size = size;
+    }
+    Ok(settings)
+}
+
+/// Lets the terminal complete names and remember commands.
+fn prepare(console: &mut Console<'_>, settings: &Settings, site: &Site) {
+    if let Some(editor) = &mut console.editor {
+        let commands = reading::command_names();
+        editor.complete(settings.alias.keys().cloned().collect(), commands);
+        if let Some(file) = settings::history_file(site.person.home.as_deref()) {
+            editor.remember_in(file);
+        }
+    }
+}
+
+fn read(
     arguments: &Arguments,
+    settings: Settings,
     site: &Site,
     console: &mut Console<'_>,
 ) -> Result<Exit, Stop> {
-    let host = &site.hostname;
+    let places = places(&settings, site);
+    let name = match (&arguments.folder, &arguments.user) {
+        (Some(Some(folder)), _) => folder.clone(),
+        (Some(None), _) => arguments.to.first().cloned().unwrap_or_else(|| "&".to_owned()),
+        (None, Some(user)) => format!("%{user}"),
+        (None, None) => "%".to_owned(),
+    };
+    let path = places.path_of(&name, None).map_err(|why| Stop(why, EX_NOINPUT))?;
+    let opening = Opening {
+        path,
+        is_inbox: name == "%",
+        list_only: arguments.headers,
+        exists_only: arguments.exists,
+        no_list: arguments.no_list,
+        read_only: arguments.read_only,
+        verbose: arguments.verbose,
+        commands: arguments.command.clone(),
+    };
+    Ok(reading::read(opening, places, settings, site, console))
+}
+
+fn write_and_send(
+    arguments: &Arguments,
+    settings: &Settings,
+    site: &Site,
+    console: &mut Console<'_>,
+) -> Result<Exit, Stop> {
     // All addresses first: nobody likes to hear of a typing error after the letter is written.
-    let to = lists(&arguments.to, site)?;
-    let mut cc = lists(&arguments.cc, site)?;
-    let bcc = lists(&arguments.bcc, site)?;
-    let from = author(arguments.from.as_deref(), site)?;
+    let mut draft = begun(arguments, settings, site)?;
+    let sending =
+        Sending { site, settings, verbose: arguments.verbose, file_copy: arguments.file_copy };
     if arguments.verbose && console.interactive {
-        console.say(&format!("To: {}", arguments.to.join(", ")));
+        console.say(&format!("To: {}", shown_list(&draft.to)));
     }
-    let mut subject = arguments.subject.clone().unwrap_or_default();
-    let mut body = Text::new();
-    if console.interactive {
-        if arguments.subject.is_none() {
-            subject = dictation::ask(console, "Subject: ")?;
-        }
-        let ending = dictate(console, &mut body)?;
-        if let Ending::Quit = ending {
-            return Ok(give_up(body, site, console));
-        }
-        if arguments.cc.is_empty() {
-            cc = ask_cc(site, console)?;
-        }
-    } else {
-        body.read_from(console.input).map_err(|error| {
+    if arguments.take_fields {
+        template::take(&mut draft, console.input, settings, site)?;
+    }
+    if console.interactive && !arguments.take_fields || arguments.tilde {
+        let given = arguments.subject.is_some();
+        return write_on(draft, given, console.interactive, &sending, console);
+    }
+    if !arguments.take_fields {
+        draft.body.read_from(console.input).map_err(|error| {
             Stop(format!("the letter cannot be read from standard input: {error}"), EX_IOERR)
         })?;
     }
-    if body.is_empty() {
-        console.complain("mail", "the letter has no text; it is sent all the same");
-    }
-    let reverse_path = ReversePath::Mailbox(from.mailbox.clone());
-    let recipients = recipients([&to, &cc, &bcc]);
-    if recipients.is_empty() {
+    if draft.names_nobody() {
         return Err(Stop("the lists of recipients are empty".to_owned(), EX_USAGE));
     }
-    let letter = compose(&Draft { from, to, cc, subject }, body, &Stamp::now(), host)?;
-    let parcel = Parcel { reverse_path, recipients, letter };
-    Ok(deliver(parcel, arguments.verbose, site, console))
+    if draft.body.is_empty() && draft.attachments.is_empty() {
+        if arguments.skip_empty {
+            return Ok(EX_OK);
+        }
+        console.complain("mail", "the letter has no text; it is sent all the same");
+    }
+    Ok(sending.send(draft, console).exit)
 }
 
-fn lists(lists: &[String], site: &Site) -> Result<Vec<Entry>, ListError> {
+fn write_on(
+    mut draft: Draft,
+    subject_given: bool,
+    asks: bool,
+    sending: &Sending<'_>,
+    console: &mut Console<'_>,
+) -> Result<Exit, Stop> {
+    let mut letters = NoLetters;
+    let mut desk = Desk {
+        site: sending.site,
+        settings: sending.settings,
+        console,
+        letters: &mut letters,
+        tildes: true,
+    };
+    if asks {
+        desk.begin(&mut draft, subject_given)?;
+    }
+    let ending = desk.dictate(&mut draft)?;
+    if ending == Ending::Done && asks {
+        desk.end(&mut draft)?;
+    }
+    Ok(finish(draft, ending, asks, sending, console).exit)
+}
+
+/// Does with a written letter what the person wants.
+pub(super) fn finish(
+    mut draft: Draft,
+    ending: Ending,
+    sign: bool,
+    sending: &Sending<'_>,
+    console: &mut Console<'_>,
+) -> outgoing::Sent {
+    let not = |exit| outgoing::Sent { exit, safe: false };
+    match ending {
+        Ending::Exit => return not(EX_OK),
+        Ending::Quit => {
+            sending.bury(draft, console);
+            return not(EX_OK);
+        }
+        Ending::Draft => return not(sending.set_aside(draft, console)),
+        Ending::Done => {}
+    }
+    if sign {
+        match signature(sending.settings, sending.site) {
+            Ok(Some(text)) => {
+                let text = format!("\n-- \n{}\n", text.trim_end());
+                if draft.body.push(text.as_bytes()).is_err() {
+                    console.complain("mail", "the signature is left out");
+                }
+            }
+            Ok(None) => {}
+            Err(why) => console.complain("mail", &format!("{why}; it is left out")),
+        }
+    }
+    if draft.is_empty() {
+        console.complain("mail", "the letter has no text; it is sent all the same");
+    }
+    sending.send(draft, console)
+}
+
+/// What the command line says of the letter.
+fn begun(arguments: &Arguments, settings: &Settings, site: &Site) -> Result<Draft, Stop> {
+    let mut settings_of = settings.clone();
+    if arguments.from.is_some() {
+        settings_of.from.clone_from(&arguments.from);
+    }
+    if arguments.reply_to.is_some() {
+        settings_of.reply_to.clone_from(&arguments.reply_to);
+    }
+    let mut draft = new_draft(&settings_of, site)?;
+    draft.to = lists(&arguments.to, settings, site)?;
+    draft.cc = lists(&arguments.cc, settings, site)?;
+    draft.bcc = lists(&arguments.bcc, settings, site)?;
+    draft.subject = arguments.subject.clone().unwrap_or_default();
+    for field in &arguments.field {
+        let (name, value) = field
+            .split_once(':')
+            .ok_or_else(|| Stop(format!("{field:?}: a field is NAME: VALUE"), EX_USAGE))?;
+        add_field(&mut draft, name.trim(), value.trim())?;
+    }
+    if let Some(media) = &arguments.media_type {
+        let is_text = media.strip_prefix("text/").is_some_and(|subtype| !subtype.is_empty());
+        if !is_text
+            || !media.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-.+".contains(&byte))
+        {
+            return Err(Stop(format!("{media:?} is no type of text, like text/html"), EX_USAGE));
+        }
+        draft.body_type = Some(media.to_ascii_lowercase());
+    }
+    for path in &arguments.attach {
+        let path = path.to_str().map_or_else(|| path.clone(), |name| in_home(name, site));
+        let attachment = Attachment::file(&path).map_err(|error| {
+            Stop(format!("{}: cannot be attached: {error}", path.display()), EX_NOINPUT)
+        })?;
+        draft.attachments.push(attachment);
+    }
+    if let Some(path) = &arguments.quote_file {
+        let fail = |error| Stop(format!("{}: {error}", path.display()), EX_NOINPUT);
+        let mut file = std::fs::File::open(path).map_err(fail)?;
+        draft.body.read_from(&mut file).map_err(fail)?;
+        draft.body.finish()?;
+    }
+    Ok(draft)
+}
+
+fn add_field(draft: &mut Draft, name: &str, value: &str) -> Result<(), Stop> {
+    is_extra_field(name, value).map_err(|why| Stop(format!("{name}: {why}"), EX_USAGE))?;
+    draft.fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    draft.fields.push((name.to_owned(), value.to_owned()));
+    Ok(())
+}
+
+/// A letter of the person with nothing in it yet.
+pub(super) fn new_draft(settings: &Settings, site: &Site) -> Result<Draft, ListError> {
+    let from = match settings.from.as_deref() {
+        None => vec![own_entry(site)],
+        Some(from) => {
+            let named = read_list(from, &site.hostname)?.into_iter().map(|entry| {
+                let is_own = entry.mailbox == site.own_address();
+                let own_name = site.person.full_name.clone().filter(|_| is_own);
+                Entry { name: entry.name.clone().or(own_name), ..entry }
+            });
+            let named: Vec<Entry> = named.collect();
+            if named.is_empty() { vec![own_entry(site)] } else { named }
+        }
+    };
+    let sender = (from.len() > 1).then(|| own_entry(site));
+    let reply_to = settings.reply_to.as_deref().unwrap_or_default();
+    Ok(Draft {
+        from,
+        sender,
+        reply_to: read_list(reply_to, &site.hostname)?,
+        fields: settings.fields.clone().into_iter().collect(),
+        user_agent: settings.user_agent,
+        flowed: settings.flowed,
+        ..Draft::default()
+    })
+}
+
+fn own_entry(site: &Site) -> Entry {
+    Entry { name: site.person.full_name.clone(), mailbox: site.own_address(), completed: true }
+}
+
+fn lists(lists: &[String], settings: &Settings, site: &Site) -> Result<Vec<Entry>, Stop> {
     let mut entries = Vec::new();
     for list in lists {
-        entries.extend(read_list(list, &site.hostname)?);
+        // An address with a fault is quoted as it came.
+        read_list(list, &site.hostname)?;
+        entries.extend(settings.expand(list, &site.hostname)?);
     }
     Ok(entries)
 }
 
-/// The person, or who `--from` says.
-fn author(from: Option<&str>, site: &Site) -> Result<Entry, ListError> {
-    let own_name = site.person.full_name.clone();
-    match from {
-        None => Ok(Entry { name: own_name, mailbox: site.own_address(), completed: true }),
-        Some(from) => {
-            let entry = read_one(from, &site.hostname)?;
-            let is_own = entry.mailbox == site.own_address();
-            Ok(Entry { name: entry.name.or(own_name.filter(|_| is_own)), ..entry })
-        }
-    }
-}
-
-/// Everyone the lists name, once each.
-pub(super) fn recipients<'a>(lists: impl IntoIterator<Item = &'a Vec<Entry>>) -> Vec<ForwardPath> {
-    let mut seen = std::collections::BTreeSet::new();
-    let entries = lists.into_iter().flatten().map(|entry| &entry.mailbox);
-    let fresh = entries.filter(|mailbox| seen.insert((*mailbox).clone()));
-    fresh.map(|mailbox| ForwardPath::Mailbox(mailbox.clone())).collect()
-}
-
-/// Asks for copies until the answer can be read: the letter is written and must not be lost.
-fn ask_cc(site: &Site, console: &mut Console<'_>) -> Result<Vec<Entry>, Stop> {
-    loop {
-        let answer = dictation::ask(console, "Cc: ")?;
-        match read_list(&answer, &site.hostname) {
-            Ok(entries) => return Ok(entries),
-            Err(error) => console.complain("mail", &error.to_string()),
-        }
-    }
-}
-
-/// `~q`: the person wants it so; what was written is kept.
-fn give_up(body: Text, site: &Site, console: &mut Console<'_>) -> Exit {
-    if !body.is_empty() {
-        match body.into_letter(Vec::new()) {
-            Ok(letter) => keep(letter, site, console),
-            Err(error) => console.complain("mail", &format!("the letter is lost: {error}")),
-        }
-    }
-    EX_OK
-}
-
-fn deliver(mut parcel: Parcel, verbose: bool, site: &Site, console: &mut Console<'_>) -> Exit {
-    let report = if verbose {
-        send(site, &mut parcel, &mut Shown::new(console.out))
-    } else {
-        send(site, &mut parcel, &mut Silent)
-    };
-    tell("mail", &report, verbose, console);
-    if report.is_hopeless() {
-        keep(parcel.letter, site, console);
-    }
-    report.exit()
-}
-
-/// Tells what became of a letter: trouble always, success to who wants to know.
-pub(super) fn tell(program: &str, report: &Report, verbose: bool, console: &mut Console<'_>) {
-    if let Some(queued) = &report.queued {
-        console.complain(program, queued);
-    }
-    for (path, reason) in report.failures() {
-        console.complain(program, &format!("{path}... {reason}"));
-    }
-    if verbose {
-        report.successes().for_each(|(path, what)| console.say(&format!("{path}... {what}")));
-    }
-}
-
-/// Saves a letter nobody took in `dead.letter`, where mail programs always left it.
-fn keep(mut letter: Letter, site: &Site, console: &mut Console<'_>) {
+/// Where the folders of the person are.
+pub(super) fn places(settings: &Settings, site: &Site) -> Places {
     let home = site.person.home.clone().unwrap_or_else(|| PathBuf::from("."));
-    let path = home.join("dead.letter");
-    match append(&path, &mut letter) {
-        Ok(()) => console.complain("mail", &format!("the letter is saved in {}", path.display())),
-        Err(error) => {
-            let line = format!("the letter cannot be saved in {}: {error}", path.display());
-            console.complain("mail", &line);
-        }
+    let set = settings.inbox.as_deref().map(|name| in_home(name, site));
+    let folders = in_home(&settings.folders, site);
+    let delivered: PathBuf = site.inbox_of.replace("{user}", &site.person.login).into();
+    // A login shell sets MAIL whether there is such a mailbox or not.
+    let system = PathBuf::from(format!("/var/mail/{}", site.person.login));
+    let mut known = site.mail_variable.iter().chain([&delivered, &system]);
+    let inbox = set.or_else(|| known.find(|path| path.exists()).cloned());
+    let in_folders = |name: &str| match name.strip_prefix('+') {
+        Some(rest) => folders.join(rest),
+        None => in_home(name, site),
+    };
+    Places {
+        inbox: inbox.unwrap_or_else(|| delivered.clone()),
+        inbox_of: site.inbox_of.clone(),
+        mbox: in_folders(&settings.mbox),
+        record: settings.record.as_deref().map(in_folders),
+        home,
+        folders: folders.clone(),
     }
-}
-
-fn append(path: &Path, letter: &mut Letter) -> io::Result<()> {
-    letter.rewind()?;
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let mut buffer = vec![0; PIECE];
-    loop {
-        let n = letter.read(&mut buffer)?;
-        if n == 0 {
-            break;
-        }
-        // Lines end in LF here. A lone CR is not in a letter.
-        let mut piece = buffer.get(..n).unwrap_or_default().to_vec();
-        piece.retain(|&byte| byte != b'\r');
-        file.write_all(&piece)?;
-    }
-    file.write_all(b"\n")?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use super::*;
@@ -27,6 +28,7 @@ fn run(words: &[&str], typed: &str, interactive: bool, site: &Site) -> Ran {
             interactive,
             colour: false,
             err_colour: false,
+            editor: None,
         },
     );
     let text = |octets| String::from_utf8(octets).unwrap();
@@ -50,7 +52,7 @@ fn a_person_writes() {
     let typed = "testing\n1, 2, 3.\n~~tilde\n~?\n~z\n..\n.\nnot an address\ncarol, dan@x.example\n";
     let ran = run(&["rstevens@noao.example"], typed, true, &site);
     assert_eq!((ran.exit, ran.out.matches("Cc: ").count()), (EX_OK, 2));
-    assert!(ran.out.starts_with("Subject: ") && ran.out.contains("~.   end the letter"));
+    assert!(ran.out.starts_with("Subject: ") && ran.out.contains("End the letter, as a lone ."));
     assert!(ran.out.contains("~z is not known here"), "{}", ran.out);
     assert!(ran.err.contains("queued; the mail service is not running"), "{}", ran.err);
     let (to, content) = dropped(room.path());
@@ -95,10 +97,15 @@ fn usage() {
     let room = tempfile::tempdir().unwrap();
     let site = site(room.path(), nowhere());
     let cases: &[(&[&str], Exit, &str)] = &[
-        (&[], EX_USAGE, "reading mail"),
-        (&["-s", "x"], EX_USAGE, "reading mail"),
+        (&["-s", "x"], EX_USAGE, "empty"),
+        (&["-C", "X Y: z", "ann"], EX_USAGE, "printable ASCII"),
+        (&["-C", "From: z", "ann"], EX_USAGE, "a meaning of its own"),
+        (&["-a", "/nowhere/x", "ann"], EX_NOINPUT, "/nowhere/x"),
+        (&["-S", "flowd", "ann"], EX_USAGE, "flowd"),
+        (&["-A", "work", "ann"], EX_USAGE, "there is no account work"),
+        (&["-f", "/nowhere/x"], EX_NOINPUT, "no such folder"),
         (&["a b"], EX_USAGE, "\"a b\""),
-        (&["-r", "a, b", "ann"], EX_USAGE, "\"a, b\""),
+        (&["-r", "a b", "ann"], EX_USAGE, "\"a b\""),
         (&["g:;"], EX_USAGE, "empty"),
         (&["--colour", "ann"], EX_USAGE, "--colour"),
         (&["--help"], EX_OK, ""),
@@ -198,5 +205,15 @@ fn the_dialogue_is_shown() {
          221 bye\n\
          <bob@sun.tuc.example>... Sent\n"
     );
-    assert_eq!(ran.out, expected);
+    let (told, table) = ran.out.split_once("\nSession of ").unwrap();
+    let (dialogue, after) = expected.rsplit_once("<bob").unwrap();
+    assert_eq!(told, dialogue);
+    assert!(table.ends_with(&format!("<bob{after}")), "{table}");
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(1).map(|row| row.split_whitespace().collect()).collect();
+    // Number, moment, seconds, seconds since the line before, direction, line.
+    let directions: Vec<&str> = rows.iter().take(14).map(|row| row[4]).collect();
+    assert_eq!(directions.join(""), "*<><><><><>><><"[..14].to_owned());
+    assert_eq!(rows[10][6..], ["octets", "of", "content)"]);
+    assert!(rows.iter().take(14).all(|row| row[3].starts_with('(') && row[3].ends_with(')')));
 }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use mail::{Reply, Topic};
+use smtp::grammar::Extensions;
 use smtp::server::{Input, Kind, Output, Peer, Question, Session, SessionOptions, Transaction};
 use tempfile::SpooledTempFile;
 
@@ -83,6 +84,8 @@ impl<'a> Counter<'a> {
             data_timeout: DAY,
             errors: ERRORS_MAX,
             starttls: false,
+            // The drop keeps no parameter but BODY.
+            extensions: Extensions::LEAST,
             ..SessionOptions::new(site.hostname.to_string(), Kind::Submission)
         };
         let session = Session::new(Arc::new(options), Peer::default(), Instant::now());
@@ -105,7 +108,7 @@ impl<'a> Counter<'a> {
                 }
                 // There is no TLS at this counter, and nothing to tell but what is said.
                 Output::StartTls => self.session.handle(Input::TlsFailed, Instant::now()),
-                Output::Notice(_) => {}
+                Output::Notice(_) | Output::Turn => {}
                 Output::Close => return Ok(()),
                 Output::Wait(_) => match input.read(&mut buffer) {
                     Ok(0) => self.session.handle(Input::Closed, Instant::now()),
@@ -132,7 +135,14 @@ impl<'a> Counter<'a> {
             Question::Recipient { .. } => Reply::new(250, Topic(1, 5), "recipient ok"),
             Question::Message(transaction) => self.store(&transaction),
             Question::Verify(_) => Reply::new(252, Topic(5, 0), "cannot verify, will try"),
-            Question::Expand(_) => Reply::new(502, Topic(5, 1), "the mail service is not running"),
+            // Nothing of these is offered here.
+            Question::Expand(_)
+            | Question::Login(_)
+            | Question::Release(_)
+            | Question::Turn { .. }
+            | Question::Client(_) => {
+                Reply::new(502, Topic(5, 1), "the mail service is not running")
+            }
         }
     }
 

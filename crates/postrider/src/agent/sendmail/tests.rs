@@ -20,6 +20,7 @@ fn run_words(words: &str, input: &str, site: &Site) -> (Exit, String, String) {
             interactive: false,
             colour: false,
             err_colour: false,
+            editor: None,
         },
     );
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

@@ -87,6 +87,15 @@ impl MailboxTemplate {
         &self.root
     }
 
+    /// The path with `{user}` where the name goes.
+    pub fn pattern(&self) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::User => "{user}".to_owned(),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// Where the mailbox of `user` is, `None` when the name is not [safe](is_safe_user).
     pub fn path_of(&self, user: &str) -> Option<PathBuf> {
         is_safe_user(user).then(|| {

@@ -44,7 +44,9 @@ fn talk(client: &mut Stage, server: &mut server::Session, piece: usize) -> Vec<V
                     let yes = Reply::new(250, Topic(0, 0), "yes");
                     server.handle(server::Input::Answer(yes), client.now);
                 }
-                output @ (server::Output::StartTls | server::Output::Notice(_)) => {
+                output @ (server::Output::StartTls
+                | server::Output::Turn
+                | server::Output::Notice(_)) => {
                     panic!("our client asks for nothing of that: {output:?}")
                 }
                 server::Output::Close | server::Output::Wait(_) => break,

@@ -8,6 +8,8 @@ mod injection;
 use std::time::Duration;
 
 use super::*;
+use crate::grammar::{Extensions, Lookup, Release};
+use crate::sasl::server::{Answer, Kind as Failed, Question as LoginQuestion};
 use crate::transcript::{self, Case};
 use mail::Topic;
 
@@ -16,6 +18,7 @@ pub(super) fn options() -> SessionOptions {
     SessionOptions {
         message_size: 100_000,
         recipients: 100,
+        extensions: Extensions::LEAST,
         ..SessionOptions::new("mx.example.net", Kind::Mx)
     }
 }
@@ -34,6 +37,10 @@ pub(super) struct Stage {
     /// Handshakes that were asked for.
     pub(super) handshakes: usize,
     pub(super) notices: Vec<Notice>,
+    /// Clients that a proxy has named.
+    pub(super) clients: Vec<Attributes>,
+    /// The roles have turned round.
+    pub(super) turned: bool,
     /// Polls on to `Wait` before it answers.
     pub(super) slow: bool,
 }
@@ -61,6 +68,8 @@ impl Stage {
             closed: false,
             handshakes: 0,
             notices: Vec::new(),
+            clients: Vec::new(),
+            turned: false,
             slow: false,
         };
         stage.drive();
@@ -99,6 +108,7 @@ impl Stage {
                 }
                 Output::Ask(question) => self.answer(question),
                 Output::StartTls => self.handshakes += 1,
+                Output::Turn => self.turned = true,
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::Close => return self.closed = true,
                 Output::Wait(deadline) => match open.take() {
@@ -110,8 +120,19 @@ impl Stage {
     }
 
     fn answer(&mut self, question: Question) {
-        let reply = self.decide(question);
-        self.session.handle(Input::Answer(reply), self.now);
+        match question {
+            Question::Login(question) => {
+                self.session.handle(Input::Login(accounts(&question)), self.now);
+            }
+            Question::Client(attributes) => {
+                self.clients.push(*attributes);
+                self.session.handle(Input::Client(Peer::default()), self.now);
+            }
+            question => {
+                let reply = self.decide(question);
+                self.session.handle(Input::Answer(reply), self.now);
+            }
+        }
     }
 
     /// The policy of the tests: local-parts say what becomes of them.
@@ -126,6 +147,8 @@ impl Stage {
                 Some("unknown") => Reply::new(550, Topic(1, 1), "no such mailbox\nreally not"),
                 Some("busy") => Reply::new(450, Topic(2, 1), "mailbox busy"),
                 Some("moved") => Reply::new(251, Topic(1, 5), "will forward"),
+                Some("moved8") => Reply::new(251, Topic(1, 5), "to <j\u{f6}rg@b.example>"),
+                Some("gone8") => Reply::new(551, Topic(1, 6), "try <j\u{f6}rg@b.example>"),
                 Some("closing") => Reply::new(421, Topic(3, 2), "closing"),
                 _ => Reply::new(250, Topic(1, 5), format!("recipient {path}")),
             },
@@ -139,9 +162,44 @@ impl Stage {
                     false => Reply::new(250, Topic(0, 0), format!("taken for {count}")),
                 }
             }
-            Question::Verify(text) => Reply::new(252, Topic(5, 0), format!("cannot verify {text}")),
+            Question::Verify(Lookup { text, .. }) if text.starts_with("j\u{f6}rg") => {
+                Reply::new(250, Topic(1, 5), "J\u{f6}rg <j\u{f6}rg@example.net>")
+            }
+            Question::Verify(Lookup { text, .. }) if text == "joerg" => {
+                Reply::new(550, Topic(1, 1), "not j\u{f6}rg")
+            }
+            Question::Verify(Lookup { text, .. }) if text == "jorg" => {
+                Reply::new(250, Topic(1, 5), "J\u{f6}rg <j\u{f6}rg@example.net>")
+            }
+            Question::Verify(Lookup { text, .. }) => {
+                Reply::new(252, Topic(5, 0), format!("cannot verify {text}"))
+            }
+            Question::Release(release) => match release {
+                Release::Node(node) => Reply::new(250, Topic(0, 0), format!("node {node}")),
+                Release::Below(node) => Reply::new(253, Topic(0, 0), format!("below {node}")),
+                Release::Queue(queue) => Reply::new(458, Topic(5, 0), format!("no queue {queue}")),
+            },
+            Question::Turn { login, domains } if domains.is_empty() => {
+                Reply::new(453, Topic(0, 0), format!("no mail for {login}"))
+            }
+            Question::Turn { .. } => Reply::new(250, Topic(0, 0), "now you"),
+            Question::Login(_) | Question::Client(_) => unreachable!("answered by themselves"),
             Question::Expand(_) => Reply::new(252, Topic(5, 0), "no lists are shown"),
         }
+    }
+}
+
+/// The accounts of the tests: ada with her secret.
+fn accounts(question: &LoginQuestion) -> Answer {
+    match question {
+        LoginQuestion::Password { login, password } => match login.as_str() {
+            "ada" if password.reveal() == "secret" => Answer::Accepted { login: login.clone() },
+            "down" => Answer::Failed(Failed::Unavailable),
+            "locked" => Answer::Failed(Failed::Locked),
+            "weak" => Answer::Failed(Failed::TooWeak),
+            _ => Answer::Failed(Failed::Credentials),
+        },
+        _ => Answer::Failed(Failed::Credentials),
     }
 }
 
@@ -175,7 +233,9 @@ fn check(case: &Case, piece: usize, slow: bool) {
         lines.extend(String::from_utf8_lossy(&sent).lines().map(str::to_owned));
         if step.tag == "S" {
             let line = lines.pop_front().unwrap_or_default();
-            assert!(transcript::matches(&line, &step.text), "{name}: {line:?} for {step:?}");
+            let expected = transcript::octets(&step.text);
+            let expected = String::from_utf8_lossy(&expected);
+            assert!(transcript::matches(&line, &expected), "{name}: {line:?} for {step:?}");
             check_status(&line);
         }
     }
@@ -217,6 +277,21 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
             let (transaction, _) = stage.messages.last().expect("a message");
             assert_eq!(transaction.with().word(), step.text, "{name}");
         }
+        "envelope" => {
+            let (transaction, _) = stage.messages.last().expect("a message");
+            let found = format!("{:?}", transaction.envelope);
+            assert!(found.contains(&step.text), "{name}: {found}");
+        }
+        "client" => {
+            let found = format!("{:?}", stage.clients.pop().expect("a client"));
+            assert!(found.contains(&step.text), "{name}: {found}");
+        }
+        "forwarded" => {
+            let (transaction, _) = stage.messages.last().expect("a message");
+            let found = format!("{:?}", transaction.forwarded);
+            assert!(found.contains(&step.text), "{name}: {found}");
+        }
+        "turned" => assert!(stage.turned, "{name}"),
         "shutdown" => stage.give(Input::Shutdown),
         "closed" => stage.give(Input::Closed),
         "close" => assert!(stage.closed, "{name}"),
@@ -246,6 +321,33 @@ fn set(options: &mut SessionOptions, peer: &mut Peer, text: &str) {
             "submission" => options.kind = Kind::Submission,
             "no-starttls" => options.starttls = false,
             "tls-required" => options.tls_required = true,
+            "lmtp" => options.kind = Kind::Lmtp,
+            "odmr" => options.kind = Kind::Odmr,
+            "mails" => options.transactions = Some(number()),
+            "domains" => options.recipient_domains = Some(number() as usize),
+            "by-min" => options.deliver_by_min = Duration::from_secs(number().into()),
+            "hold" => options.hold_max = Duration::from_secs(number().into()),
+            "all" => options.extensions = Extensions::ALL,
+            "chunking" => options.extensions.chunking = true,
+            "dsn" => options.extensions.dsn = true,
+            "utf8" => options.extensions.utf8 = true,
+            "binary" => options.extensions.binary = true,
+            "auth" | "auth-required" => {
+                options.extensions.auth = true;
+                options.authentication = Some(Authentication {
+                    mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256],
+                    relayed: Vec::new(),
+                    clear: false,
+                    required: key == "auth-required",
+                    failures: 3,
+                });
+            }
+            "clear" => options.authentication.iter_mut().for_each(|auth| auth.clear = true),
+            "may-release" => peer.may.release = true,
+            "may-expand" => peer.may.expand = true,
+            "may-prioritise" => peer.may.prioritise = true,
+            "may-vouch" => peer.may.vouch = true,
+            "may-proxy" => peer.may.proxy = true,
             "certificate" => peer.can_secure = true,
             "tls" => peer.tls = Some(Arc::new(facts())),
             other => panic!("no such option: {other}"),
@@ -255,7 +357,10 @@ fn set(options: &mut SessionOptions, peer: &mut Peer, text: &str) {
 
 /// The form of each reply line, and its status where one must be.
 fn check_status(line: &str) {
-    assert!(line.len() <= 510 && line.is_ascii(), "{line}");
+    assert!(line.len() <= 510, "{line}");
+    // RFC 6531 §3.7.4: nothing else is ever in UTF-8.
+    let may_be_utf8 = ["250 2.1.5", "251 ", "551 ", "550 5.1.1"];
+    assert!(line.is_ascii() || may_be_utf8.iter().any(|it| line.starts_with(it)), "{line}");
     let (code, rest) = line.split_at(3);
     let code: u16 = code.parse().expect("three digits");
     assert!((200..600).contains(&code) && rest.starts_with([' ', '-']), "{line}");
@@ -267,6 +372,21 @@ fn check_status(line: &str) {
         "8BITMIME",
         "ENHANCEDSTATUSCODES",
         "STARTTLS",
+        "CHUNKING",
+        "BINARYMIME",
+        "SMTPUTF8",
+        "DSN",
+        "MT-PRIORITY",
+        "REQUIRETLS",
+        "DELIVERBY",
+        "FUTURERELEASE",
+        "LIMITS",
+        "AUTH",
+        "ETRN",
+        "ATRN",
+        "EXPN",
+        "XCLIENT",
+        "XFORWARD",
         "VRFY",
         "HELP",
     ];

@@ -1,0 +1,252 @@
+//! One session over its wire: the machine is given what comes, and what it wants is done.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use queue::submission::Identity;
+use smtp::server::{Input, Notice, Output, Peer, Session};
+use spool::{BodySink, SpoolError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Sleep, sleep_until};
+use tracing::info;
+
+use super::{Gate, secure};
+use crate::Shared;
+use crate::doors::{LoginFacts, Wire};
+use crate::login::Logging;
+use crate::passing::Passing;
+
+/// Octets read at once, at first and when content streams in.
+const READ: usize = 8 * 1024;
+const READ_MAX: usize = 64 * 1024;
+/// Octets of replies gathered before they are written.
+const WRITE: usize = 16 * 1024;
+/// How long a client may refuse to take our replies.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Why a conversation stops.
+pub(super) enum End {
+    /// It is over.
+    Closed,
+    /// It goes on within TLS.
+    StartTls,
+}
+
+/// Content on its way in.
+pub(super) struct Incoming {
+    pub(super) sink: Option<Box<dyn BodySink>>,
+    pub(super) passing: Passing,
+    /// The first failure of the spool; what comes after it is read and dropped.
+    pub(super) failed: Option<SpoolError>,
+}
+
+pub(super) struct Conversation<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    wire: Box<dyn Wire>,
+    session: Session,
+    pub(super) gate: Arc<Gate>,
+    /// Who speaks: the peer of the wire, or the client that it speaks for.
+    pub(super) client: IpAddr,
+    /// What was known of the peer of the wire when it came.
+    pub(super) peer: Peer,
+    /// Its tries to log in, once there was one.
+    pub(super) logging: Option<Logging>,
+    /// As whom it has logged in.
+    pub(super) identity: Option<Identity>,
+    buffer: Vec<u8>,
+    out: Vec<u8>,
+    alarm: Alarm,
+    pub(super) incoming: Option<Incoming>,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        wire: Box<dyn Wire>,
+        session: Session,
+        gate: Arc<Gate>,
+        client: IpAddr,
+        peer: Peer,
+    ) -> Self {
+        let until = shared.world.clock.now() + gate.options.command_timeout;
+        Self {
+            buffer: vec![0; READ],
+            out: Vec::with_capacity(512),
+            alarm: Alarm::new(until),
+            incoming: None,
+            logging: None,
+            identity: None,
+            wire,
+            session,
+            gate,
+            client,
+            peer,
+            shared,
+        }
+    }
+
+    /// The same conversation within TLS; the machine has forgotten what was said before.
+    pub(super) async fn secure(mut self) -> Option<Self> {
+        let secured = secure(self.shared, self.wire, self.gate.options.handshake_timeout).await?;
+        self.wire = secured.wire;
+        self.identity = None;
+        self.peer.tls = Some(Arc::new(secured.facts.clone()));
+        self.logging.iter_mut().for_each(Logging::secured);
+        let now = self.shared.world.clock.now();
+        self.session.handle(Input::Secured(secured.facts), now);
+        Some(self)
+    }
+
+    pub(super) async fn run(&mut self) -> io::Result<End> {
+        let shared = self.shared;
+        let mut stop = pin!(shared.stopping());
+        let mut stopped = false;
+        loop {
+            match self.session.poll() {
+                Output::Send(octets) => {
+                    self.out.extend_from_slice(&octets);
+                    if self.out.len() >= WRITE {
+                        self.flush().await?;
+                    }
+                }
+                Output::Content(octets) => self.take(octets).await,
+                Output::Discard => self.incoming = None,
+                Output::Ask(question) => {
+                    let answer = self.answer(question).await;
+                    self.handle(answer);
+                }
+                Output::StartTls => {
+                    self.flush().await?;
+                    return Ok(End::StartTls);
+                }
+                Output::Notice(notice) => self.notice(notice).await,
+                // No listener of that kind is served yet.
+                Output::Turn => return Ok(End::Closed),
+                Output::Close => {
+                    self.flush().await?;
+                    self.wire.shutdown().await?;
+                    return Ok(End::Closed);
+                }
+                Output::Wait(until) => {
+                    self.flush().await?;
+                    tokio::select! {
+                        biased;
+                        () = &mut stop, if !stopped => {
+                            stopped = true;
+                            self.handle(Input::Shutdown);
+                        }
+                        read = self.wire.read(&mut self.buffer) => match read? {
+                            0 => self.handle(Input::Closed),
+                            len => self.received(len),
+                        },
+                        () = self.alarm.until(until) => self.handle(Input::Tick),
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.session.handle(input, self.shared.world.clock.now());
+    }
+
+    fn received(&mut self, len: usize) {
+        let now = self.shared.world.clock.now();
+        if let Some(octets) = self.buffer.get(..len) {
+            self.session.handle(Input::Bytes(octets), now);
+        }
+        // A full buffer means that more waits. Only content is worth a larger one.
+        if len == self.buffer.len() && len < READ_MAX && self.incoming.is_some() {
+            self.buffer.resize(len * 2, 0);
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        // Within TLS a record may be begun and not be out yet: hence the flush.
+        let write = async {
+            self.wire.write_all(&self.out).await?;
+            self.wire.flush().await
+        };
+        let written = tokio::time::timeout(WRITE_TIMEOUT, write).await;
+        self.out.clear();
+        written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// What the machine tells of.
+    async fn notice(&mut self, notice: Notice) {
+        let shared = self.shared;
+        match notice {
+            Notice::LoggedIn { login, mechanism } => {
+                let mechanism = mechanism.name();
+                self.identity = self.logging().succeeded(shared, &login, mechanism).await;
+            }
+            Notice::NotLoggedIn { failure, mechanism } => {
+                self.logging().failed(shared, &failure, mechanism.name());
+            }
+            notice => info!(event = "session.notice", client = %self.client, reason = %notice),
+        }
+    }
+
+    /// The tries to log in of this connection.
+    pub(super) fn logging(&mut self) -> &mut Logging {
+        let facts = LoginFacts {
+            client: self.client,
+            local: self.wire.local().ip(),
+            secured: self.peer.tls.is_some(),
+        };
+        self.logging.get_or_insert_with(|| Logging::new(facts))
+    }
+
+    /// Hands content on to the spool.
+    pub(super) async fn take(&mut self, octets: Bytes) {
+        if self.incoming.is_none() {
+            let begun = self.shared.world.spool.begin_body(None).await;
+            let (sink, failed) = match begun {
+                Ok(sink) => (Some(sink), None),
+                Err(error) => (None, Some(error)),
+            };
+            self.incoming = Some(Incoming { sink, passing: self.shared.passing(), failed });
+        }
+        let Some(incoming) = &mut self.incoming else { return };
+        incoming.passing.feed(&octets);
+        if let Some(sink) = &mut incoming.sink
+            && let Err(error) = sink.write(octets).await
+        {
+            incoming.failed = Some(error);
+            incoming.sink = None;
+        }
+    }
+}
+
+/// A timer that is moved only when it must be: deadlines of a session nearly always move later.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Alarm {
+    fn new(until: Instant) -> Self {
+        Self { sleep: Box::pin(sleep_until(until.into())) }
+    }
+
+    /// Waits until `until`.
+    async fn until(&mut self, until: Instant) {
+        let until = until.into();
+        loop {
+            if until < self.sleep.deadline() {
+                self.sleep.as_mut().reset(until);
+            }
+            self.sleep.as_mut().await;
+            if self.sleep.deadline() >= until {
+                return;
+            }
+            self.sleep.as_mut().reset(until);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Files made from letters: under safe names, in the folder the person says, never over another
+//! file without asking.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use mail::content::safe_file_name;
+
+use super::outline::PartAt;
+use crate::agent::console::{Console, harmless};
+use crate::agent::mail::dictation::write_new;
+
+/// The name for the file of a part: what the letter says, made safe, or one of our own.
+pub fn name_of(part: &PartAt) -> String {
+    let said = part.name.as_deref().and_then(safe_file_name);
+    said.unwrap_or_else(|| {
+        let ending = match (part.media.kind(), part.media.subtype()) {
+            ("text", "html") => "html",
+            ("text", _) => "txt",
+            ("message", _) => "eml",
+            ("image", "jpeg") => "jpg",
+            ("image" | "audio" | "video", subtype) if subtype.len() < 6 => subtype,
+            ("application", "pdf") => "pdf",
+            _ => "bin",
+        };
+        let place = if part.path.is_empty() { "0" } else { &part.path };
+        format!("part-{place}.{}", safe_file_name(ending).unwrap_or_default())
+    })
+}
+
+/// Writes `octets` to `path`. A file that is there is replaced only when the person agrees, and then
+/// in one step: a full disk leaves the old one.
+///
+/// # Errors
+/// What to tell the person; nothing is changed then.
+pub fn save(path: &Path, octets: &[u8], console: &mut Console<'_>) -> Result<(), String> {
+    let shown = harmless(&path.display().to_string());
+    match write_new(path, octets) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if path.is_dir() {
+                return Err(format!("{shown}: a directory"));
+            }
+            let agreed = console.interactive
+                && console
+                    .agrees(&format!("{shown} exists; replace it?"))
+                    .map_err(|error| error.to_string())?;
+            if !agreed {
+                return Err(format!("{shown} exists and is left as it is"));
+            }
+            replace(path, octets).map_err(|error| format!("{shown}: {error}"))
+        }
+        done => done.map_err(|error| format!("{shown}: {error}")),
+    }
+}
+
+fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(octets)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Where a file named by a letter goes: into `folder`, which must be there.
+///
+/// # Errors
+/// What to tell the person.
+pub fn place_in(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let facts = fs::metadata(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    if !facts.is_dir() {
+        return Err(format!("{}: not a directory", folder.display()));
+    }
+    Ok(folder.join(name))
+}

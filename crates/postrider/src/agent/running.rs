@@ -1,0 +1,136 @@
+//! Runs the person's own programs: editors, pagers, shell commands.
+//!
+//! While one runs, Ctrl-C is meant for it: this program takes no notice, so no letter is lost.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// Octets that a program's output may have.
+const OUTPUT_MAX: u64 = 64 << 20;
+
+/// The terminal's signals are held back until this is dropped, and those that came are forgotten.
+struct Undisturbed(Option<SigSet>);
+
+impl Undisturbed {
+    fn new() -> Self {
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGQUIT]);
+        // Children begin with no signal held back: the standard library sees to that.
+        Self(signals.thread_block().ok().map(|()| signals))
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        let Some(signals) = &self.0 else { return };
+        if let Ok(pending) = SignalFd::with_flags(signals, SfdFlags::SFD_NONBLOCK) {
+            while let Ok(Some(_)) = pending.read_signal() {}
+        }
+        let _ = signals.thread_unblock();
+    }
+}
+
+/// Runs a shell command on the terminal.
+///
+/// # Errors
+/// The shell does not start.
+pub fn shell(command: &str) -> io::Result<ExitStatus> {
+    let _quiet = Undisturbed::new();
+    if command.trim().is_empty() {
+        let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+        return Command::new(shell.unwrap_or_else(|| "/bin/sh".into())).status();
+    }
+    Command::new("/bin/sh").args(["-c", command]).status()
+}
+
+/// Runs the editor, perhaps with options, on a file.
+///
+/// # Errors
+/// The shell does not start, or the editor says that it failed.
+pub fn edit(editor: &str, file: &Path) -> io::Result<()> {
+    let _quiet = Undisturbed::new();
+    let command = format!("{editor} \"$1\"");
+    let arguments: [&OsStr; 4] = ["-c".as_ref(), command.as_ref(), "sh".as_ref(), file.as_ref()];
+    let status = Command::new("/bin/sh").args(arguments).status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{editor} ended with {status}")))
+}
+
+/// Gives `input` to a shell command whose output is the terminal's.
+///
+/// # Errors
+/// The shell does not start. A command that does not read everything is no error.
+pub fn pipe(command: &str, input: &mut dyn Read) -> io::Result<ExitStatus> {
+    let _quiet = Undisturbed::new();
+    let mut child = Command::new("/bin/sh").args(["-c", command]).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        match io::copy(input, &mut stdin) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                drop(stdin);
+                child.wait()?;
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    child.wait()
+}
+
+/// Gives `input` to a shell command and takes its output.
+///
+/// # Errors
+/// The shell does not start, the command fails, or its output has no end.
+pub fn filter(command: &str, input: Vec<u8>) -> io::Result<Vec<u8>> {
+    let _quiet = Undisturbed::new();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdin = child.stdin.take();
+    let writer = thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+    let mut output = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(OUTPUT_MAX + 1).read_to_end(&mut output)?;
+    }
+    let _ = writer.join();
+    let status = child.wait()?;
+    if output.len() as u64 > OUTPUT_MAX {
+        return Err(io::Error::other("it writes without end"));
+    }
+    if !status.success() {
+        return Err(io::Error::other(format!("it ended with {status}")));
+    }
+    Ok(output)
+}
+
+/// The lines and columns of the terminal.
+pub fn screen() -> Option<(usize, usize)> {
+    let (columns, lines) = ratatui::crossterm::terminal::size().ok()?;
+    (lines > 1 && columns > 1).then_some((usize::from(lines), usize::from(columns)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs() {
+        assert_eq!(filter("tr a-z A-Z", b"abc".to_vec()).unwrap(), b"ABC");
+        assert!(filter("exit 3", Vec::new()).unwrap_err().to_string().contains('3'));
+        // It need not read what it is given.
+        assert_eq!(filter("echo x", vec![b'a'; 1 << 20]).unwrap(), b"x\n");
+        assert!(pipe("true", &mut [b'a'; 1 << 20].as_slice()).unwrap().success());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        edit("printf edited >", file.path()).unwrap();
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"edited");
+        assert!(edit("false", file.path()).is_err());
+    }
+}

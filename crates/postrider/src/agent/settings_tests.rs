@@ -1,0 +1,77 @@
+use super::*;
+
+fn host() -> DomainName {
+    "sun.tuc.example".parse().unwrap()
+}
+
+fn parse(text: &str) -> Result<Settings, SettingsError> {
+    Settings::parse(text, "mail.toml", &host())
+}
+
+#[test]
+fn errors_name_the_line() {
+    let rows = [
+        ("from = \"a b\"\n", "mail.toml:1: from: \"a b\""),
+        ("\nflowd = true\n", "mail.toml:2: unknown field `flowd`"),
+        ("hold = true\nflowed = \"yes\"\n", "mail.toml:2: invalid type"),
+        ("[alias]\nann = \"a@x.example\"\nbob = \"<\"\n", "mail.toml:3: bob: "),
+        ("[alias]\na = \"b\"\nb = \"a\"\n", "mail.toml:2: a: its names go round"),
+        ("[fields]\nX-Mood = \"fine\"\nFrom = \"me\"\n", "mail.toml:3: From: "),
+        ("[fields]\n\"X Y\" = \"z\"\n", "mail.toml:2: X Y: "),
+        ("order = \"size\"\n", "mail.toml:1: unknown variant"),
+        ("x", "mail.toml:1: "),
+    ];
+    for (text, want) in rows {
+        let told = parse(text).unwrap_err().0;
+        assert!(told.starts_with(want), "{text:?}: {told}");
+        assert!(!told.contains('\n'), "{told}");
+    }
+}
+
+#[test]
+fn aliases() {
+    let settings = parse(
+        "[alias]\nann = \"Ann Archer <ann@x.example>\"\nteam = [\"ann\", \"bob\", \"carol@y.example\"]\n\
+         all = \"team, dan, ann\"\ndan = \"dan\"\n",
+    )
+    .unwrap();
+    let expand = |list: &str| -> Vec<String> {
+        let entries = settings.expand(list, &host()).unwrap();
+        entries.iter().map(|entry| entry.mailbox.to_string()).collect()
+    };
+    assert_eq!(
+        expand("all"),
+        ["ann@x.example", "bob@sun.tuc.example", "carol@y.example", "dan@sun.tuc.example"]
+    );
+    // Only a bare name is an alias.
+    assert_eq!(expand("ann@sun.tuc.example"), ["ann@sun.tuc.example"]);
+    assert_eq!(expand("My Ann <ann>, eve"), ["ann@sun.tuc.example", "eve@sun.tuc.example"]);
+}
+
+#[test]
+fn set_one() {
+    let mut settings = Settings::default();
+    for line in ["flowed", "nohold", "quote=| ", "prompt = \"? \"", "order=threads", "list-lines=7"]
+    {
+        settings.set(line, &host()).unwrap();
+    }
+    assert!(settings.flowed && !settings.hold);
+    assert_eq!((settings.quote.as_str(), settings.prompt.as_str()), ("|", "? "));
+    assert_eq!((settings.order, settings.list_lines), (Order::Threads, 7));
+    assert!(settings.set("colour=blue", &host()).unwrap_err().0.starts_with("colour: unknown"));
+    assert!(settings.set("from=a b", &host()).is_err());
+    assert!(settings.set("hold=maybe", &host()).is_err());
+}
+
+#[test]
+fn accounts() {
+    let mut settings = parse(
+        "from = \"ann@x.example\"\nsignature = \"~/.sig\"\n[account.work]\nfrom = \"a.archer@w.example\"\n\
+         signature-text = \"At work\"\n",
+    )
+    .unwrap();
+    assert!(settings.choose("play").unwrap_err().0.contains("known: work"));
+    settings.choose("work").unwrap();
+    assert_eq!(settings.from.as_deref(), Some("a.archer@w.example"));
+    assert_eq!((settings.signature, settings.signature_text.as_deref()), (None, Some("At work")));
+}

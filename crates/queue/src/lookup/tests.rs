@@ -1,0 +1,72 @@
+//! Rows: what is asked, and what is said to those who may know and to others.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::access::Users;
+use crate::expansion::Aliases;
+
+fn access() -> Access {
+    let mut include = |_: &str| Err("none".to_owned());
+    let text = "staff: ann, bob, far@x.example\nboss: ann\n";
+    let aliases = Arc::new(Aliases::parse(text, "aliases", &mut include).unwrap());
+    let users = Users::listed(["ann", "bob"]);
+    let mut access = Access { users, aliases, ..Access::new("mx.our.example".parse().unwrap()) };
+    access.local_domains = ["our.example".parse().unwrap()].into();
+    access.postmaster = "ann".to_owned();
+    access
+}
+
+fn name(user: &str) -> Option<String> {
+    match user {
+        "ann" => Some("Ann <Example>\r\n".to_owned()),
+        _ => None,
+    }
+}
+
+/// Register: 5321-3.5.3-a, 5321-3.5.3-b, 5321-3.5.3-c, 5321-7.3-a, 5321-7.3-b, 5321-3.5.2-j,
+/// 1123-5.2.3-d, 6531-3.7.4.2-f.
+#[test]
+fn verified() {
+    let rows = [
+        ("ann", "250 2.1.5 Ann Example <ann@our.example>", "252 2.5.0 "),
+        ("ANN@our.example", "250 2.1.5 Ann Example <ANN@our.example>", "252 2.5.0 "),
+        ("<bob@our.example>", "250 2.1.5 <bob@our.example>", "252 2.5.0 "),
+        ("postmaster", "250 2.1.5 Ann Example <postmaster@mx.our.example>", "252 2.5.0 "),
+        ("staff", "250 2.1.5 <staff@our.example>", "252 2.5.0 "),
+        ("nobody", "550 5.1.1 ", "252 2.5.0 "),
+        ("nobody@our.example", "550 5.1.1 ", "252 2.5.0 "),
+        ("ann@x.example", "252 2.5.0 ", "252 2.5.0 "),
+        (" \"a b\"@x.example ", "252 2.5.0 ", "252 2.5.0 "),
+        ("jörg@x.example", "252 2.5.0 ", "252 2.5.0 "),
+        ("Ann Example", "553 5.1.3 ", "553 5.1.3 "),
+        ("a@", "553 5.1.3 ", "553 5.1.3 "),
+        ("<ann", "553 5.1.3 ", "553 5.1.3 "),
+    ];
+    for (text, told, silent) in rows {
+        let reply = verify(&access(), text, None).reply(name).to_string();
+        assert!(reply.starts_with(told), "{text}: {reply}");
+        let reply = verify(&access(), text, Some(Silence::Unverified)).reply(name).to_string();
+        assert!(reply.starts_with(silent), "{text}: {reply}");
+    }
+    let refused = verify(&access(), "ann", Some(Silence::NotServed)).reply(name);
+    assert!(refused.to_string().starts_with("502 5.5.1 "));
+}
+
+/// Register: 5321-3.5.1-g, 5321-3.5.1-h, 5321-3.5.2-j.
+#[test]
+fn expanded() {
+    let rows = [
+        ("staff", vec!["Ann Example <ann@our.example>", "<bob@our.example>", "<far@x.example>"]),
+        ("boss@our.example", vec!["Ann Example <ann@our.example>"]),
+        ("bob", vec!["<bob@our.example>"]),
+        ("nobody", vec!["There is no such list here"]),
+        ("far@x.example", vec!["There is no such list here"]),
+        ("a b", vec!["That is not the name of a list"]),
+    ];
+    for (text, lines) in rows {
+        assert_eq!(expand(&access(), text, None).reply(name).text(), lines, "{text}");
+    }
+    let silent = expand(&access(), "staff", Some(Silence::Unverified)).reply(name);
+    assert!(silent.to_string().starts_with("252 2.5.0 "));
+}

@@ -16,7 +16,7 @@ use smtp::sasl::{Mechanism, Nonce};
 use tracing::{error, warn};
 
 use crate::Shared;
-use crate::doors::Random;
+use crate::doors::{Random, TlsCheck};
 
 /// How we log in at one host.
 #[derive(Clone, Debug)]
@@ -68,6 +68,16 @@ impl Account {
     /// Whether the host must be verified before it learns anything.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.smarthost.clear
+    }
+
+    /// The certificate must be for the host as the operator named it: exchangers come from answers
+    /// that anybody may have made up, unless DANE says whose they are (RFC 4954 §14).
+    pub(crate) fn narrow(&self, check: &mut TlsCheck) {
+        if let (TlsCheck::Names(names), Host::Name(name)) = (check, &self.host)
+            && self.is_guarded()
+        {
+            *names = vec![name.clone()];
+        }
     }
 
     /// What the client machine must know.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Tls, World};
-use engine::{ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts};
+use engine::doors::World;
+use engine::{ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
@@ -24,7 +24,8 @@ use crate::config::{
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{
-    FileMailboxes, FileSecrets, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork,
+    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, Runtime, RustlsTls, Stub, SystemClock,
+    SystemRandom, TcpNetwork,
 };
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
@@ -51,8 +52,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
-        outbound_tls: config.outbound.tls,
         smarthosts: smarthosts(config),
+        tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
@@ -146,6 +147,14 @@ fn smarthosts(config: &Config) -> Smarthosts {
     known.collect()
 }
 
+fn tls_levels(config: &Config) -> TlsLevels {
+    let mut levels = TlsLevels::all(config.outbound.tls);
+    for policy in &config.tls_policies {
+        levels.table.insert(policy.pattern.clone(), policy.level.value);
+    }
+    levels
+}
+
 fn schedule(config: &Config) -> Schedule {
     Schedule {
         retry: config.queue.retry.clone(),
@@ -203,10 +212,12 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
 pub fn world(
     config: &Config,
     spool: Arc<dyn Spool>,
-    tls: Arc<dyn Tls>,
+    tls: Arc<RustlsTls>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
+    let names = Arc::new(Stub::new(config.dns.name_servers().0, proof));
+    let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
     Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
@@ -215,7 +226,9 @@ pub fn world(
         tls,
         logins: Arc::new(engine::doors::NoLogins),
         secrets: Arc::new(FileSecrets),
-        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
+        names,
+        web: Arc::new(web),
+        shelf: Arc::new(FileShelf::new(&config.data_dir)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
     })

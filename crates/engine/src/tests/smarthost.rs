@@ -5,7 +5,7 @@ use queue::route::{Routes, Rule};
 
 use super::relay::{BYE, ONE};
 use super::world::{Scene, options, play};
-use crate::{Options, ProofSource, Smarthost, Smarthosts, TlsLevel};
+use crate::{Level, Options, ProofSource, Smarthost, Smarthosts, TlsLevels};
 
 const OFFERED: &str = "S: 220 hub ESMTP
     C: EHLO here.example
@@ -100,7 +100,8 @@ fn no_secret_in_the_clear() {
     });
     play(async {
         let taken = ONE.replace("here.example>\n", "here.example> AUTH=<>\n");
-        let options = Options { outbound_tls: TlsLevel::None, ..with(password(), true) };
+        let options =
+            Options { tls_levels: TlsLevels::all(Level::Never), ..with(password(), true) };
         let session = [CLEAR, LOGIN, "S: 235 2.7.0 welcome", &taken, BYE];
         let scene = scene(options, &session).await;
         assert_eq!(scene.waiting().await, [""; 0]);

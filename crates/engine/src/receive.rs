@@ -158,6 +158,7 @@ fn known(shared: &Shared, gate: &Gate, client: std::net::IpAddr) -> Peer {
             expand: trust::within(&trusted.verify, client),
             prioritise: ours,
             vouch: ours,
+            submit: ours,
             proxy: trust::within(&trusted.proxy, client),
         },
         time: shared.world.clock.wall(),

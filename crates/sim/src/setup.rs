@@ -38,6 +38,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         masquerade: None,
         trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 5,
         outbound_port: 25,
         smarthosts: Smarthosts::new(),

@@ -259,6 +259,8 @@ pub(crate) fn options() -> Options {
         masquerade: None,
         trust: queue::trust::Trust::default(),
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
         smarthosts: Smarthosts::new(),

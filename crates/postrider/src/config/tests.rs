@@ -576,3 +576,16 @@ fn smarthosts() {
         assert!(shown.contains(told), "{text}: {shown}");
     }
 }
+
+/// The name that we greet with is ASCII on the wire; one in letters beyond it is written as A-labels.
+///
+/// Register: 6531-3.7.1-a, 6531-3.7.1-b.
+#[test]
+fn a_name_beyond_ascii() {
+    let told = |name: &str| {
+        let config = Config::parse(&format!("hostname = \"{name}\"\n"), "x.toml");
+        config.map(|config| config.hostname.to_string()).map_err(|problems| problems.len())
+    };
+    assert_eq!(told("mail.xn--bcher-kva.example").as_deref(), Ok("mail.xn--bcher-kva.example"));
+    assert_eq!(told("mail.b\u{fc}cher.example"), Err(1));
+}

@@ -19,5 +19,6 @@ mod reuse;
 mod script;
 mod secured;
 mod security;
+mod smarthost;
 mod spool;
 mod world;

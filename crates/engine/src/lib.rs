@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use mail::DomainName;
 use queue::access::Access;
+use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
@@ -54,7 +55,7 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
-pub use receive::ListenOptions;
+pub use receive::{EarlyTalkers, ListenOptions};
 pub use security::TlsLevel;
 pub use submit::Inlet;
 
@@ -84,6 +85,8 @@ pub struct Options {
     pub masquerade: Option<Masquerade>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
+    /// How much one client may take.
+    pub clients: queue::clients::Limits,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
     /// Connections to one destination at most.
@@ -122,6 +125,8 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What strangers take.
+    pub(crate) clients: parking_lot::Mutex<Clients>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
@@ -183,6 +188,7 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             client_options,

@@ -46,6 +46,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         schedule: schedule(config),
         masquerade: masquerade(config),
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits::default(),
         lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,

@@ -48,8 +48,16 @@ impl Conversation<'_> {
         Input::Answer(reply)
     }
 
-    fn sender(&self, path: &ReversePath) -> Reply {
+    fn sender(&mut self, path: &ReversePath) -> Reply {
         let shared = self.shared;
+        if self.guarded {
+            let now = shared.world.clock.now();
+            let verdict = shared.clients.lock().message(self.client, now);
+            if let Verdict::Refuse { reply, reason } = verdict {
+                info!(event = "client.refused", client = %self.client, %reply, %reason);
+                return reply;
+            }
+        }
         if let Err(error) = shared.world.spool.healthy() {
             return Refusal::from(error).reply();
         }
@@ -58,10 +66,13 @@ impl Conversation<'_> {
         self.told(verdict, sender_ok, || path.to_string())
     }
 
-    fn recipient(&self, path: &ForwardPath) -> Reply {
+    fn recipient(&mut self, path: &ForwardPath) -> Reply {
         // Who has logged in may send anywhere.
         let client = Some(self.client).filter(|_| self.identity.is_none());
         let verdict = access::recipient(&self.shared.options.access, client, path);
+        if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
+            self.mistaken(1);
+        }
         let recipient_ok = || Reply::new(250, Topic(1, 5), "recipient ok");
         self.told(verdict, recipient_ok, || path.to_string())
     }

@@ -167,7 +167,8 @@ fn starter(options: &Options) -> io::Result<Box<dyn Starter>> {
             let root = Postfix::find(&options.peers).and_then(|root| root.canonicalize().ok());
             let root =
                 root.ok_or_else(|| io::Error::other("no Postfix: run interop/install.sh"))?;
-            Ok(Box::new(Postfix { root, hostname: "postfix.bench.example".into(), local: None }))
+            let hostname = "postfix.bench.example".into();
+            Ok(Box::new(Postfix { root, hostname, local: None, certificate: None }))
         }
     }
 }

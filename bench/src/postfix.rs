@@ -46,6 +46,15 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+/// The files of a certificate.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate and those that lead to its authority, in PEM.
+    pub chain: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+}
+
 /// Where a Postfix is, and what it is besides a relay.
 pub struct Postfix {
     /// `/` for an installed one, else the folder its package was unpacked to.
@@ -54,6 +63,8 @@ pub struct Postfix {
     pub hostname: String,
     /// Its domain and the users in it; their Maildirs are `mail/{user}/` in its folder.
     pub local: Option<(String, Vec<String>)>,
+    /// What it shows; then it sends over TLS only. None: it knows no TLS.
+    pub certificate: Option<Certificate>,
 }
 
 impl Starter for Postfix {
@@ -126,8 +137,7 @@ impl Postfix {
              inet_protocols = ipv4\ninet_interfaces = loopback-only\nsmtp_bind_address = {3}\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\n\
              smtpd_client_connection_count_limit = 0\nsmtpd_client_connection_rate_limit = 0\n\
-             default_process_limit = 120\nsmtpd_tls_security_level = none\n\
-             smtp_tls_security_level = none\nsmtp_destination_concurrency_limit = {4}\n\
+             default_process_limit = 120\nsmtp_destination_concurrency_limit = {4}\n\
              relayhost = [{hop}]:{port}\nalias_maps =\nlocal_recipient_maps =\n\
              minimal_backoff_time = 1s\nqueue_run_delay = 1s\nin_flow_delay = 0\n\
              smtputf8_enable = no\n",
@@ -137,6 +147,18 @@ impl Postfix {
             plan.listen.ip(),
             plan.connections,
         );
+        match &self.certificate {
+            Some(Certificate { chain, key }) => text.push_str(&format!(
+                "smtpd_tls_security_level = may\nsmtp_tls_security_level = encrypt\n\
+                 smtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n\
+                 smtpd_tls_received_header = yes\n",
+                chain.display(),
+                key.display(),
+            )),
+            None => {
+                text.push_str("smtpd_tls_security_level = none\nsmtp_tls_security_level = none\n");
+            }
+        }
         if plan.paused {
             text.push_str("defer_transports = smtp, relay\n");
         }

@@ -104,7 +104,8 @@ fn postfix(peers: &Path) -> Asked {
     let domain = "postfix.example";
     let starter = Postfix::find(peers).map(|root| {
         let local = Some((domain.to_owned(), USERS.map(str::to_owned).to_vec()));
-        Box::new(Postfix { root, hostname: format!("mx.{domain}"), local }) as Box<dyn Starter>
+        let hostname = format!("mx.{domain}");
+        Box::new(Postfix { root, hostname, local, certificate: None }) as Box<dyn Starter>
     });
     Asked { name: "postfix", domain, title: version(peers, "postfix"), starter, options: &[] }
 }
@@ -113,7 +114,7 @@ fn exim(peers: &Path) -> Asked {
     let domain = "exim.example";
     let starter = Exim::find(peers).map(|root| {
         let (domain, users) = (domain.to_owned(), USERS.map(str::to_owned).to_vec());
-        Box::new(Exim { root, domain, users }) as Box<dyn Starter>
+        Box::new(Exim { root, domain, users, certificate: None }) as Box<dyn Starter>
     });
     let title = version(peers, "exim4-daemon-light");
     Asked { name: "exim", domain, title, starter, options: &[] }

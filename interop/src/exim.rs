@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bench::postfix::user_id;
+use bench::postfix::{Certificate, user_id};
 use bench::server::{Plan, Starter};
 
 /// The user that Debian's Exim has compiled in.
@@ -21,6 +21,8 @@ pub struct Exim {
     pub domain: String,
     /// Who has a mailbox.
     pub users: Vec<String>,
+    /// What it shows; then it sends over TLS only. None: it knows no TLS.
+    pub certificate: Option<Certificate>,
 }
 
 impl Exim {
@@ -34,11 +36,20 @@ impl Exim {
         let (folder, program) = (plan.folder.display(), self.root.join("usr/sbin/exim4"));
         let (program, domain, users) = (program.display(), &self.domain, self.users.join(" : "));
         let (listen, hop) = (plan.listen, plan.next_hop);
+        let (offer, wish) = match &self.certificate {
+            Some(Certificate { chain, key }) => {
+                let (chain, key) = (chain.display(), key.display());
+                let offer = "tls_advertise_hosts = *\n";
+                let offer = format!("{offer}tls_certificate = {chain}\ntls_privatekey = {key}\n");
+                (offer, "hosts_require_tls = *\n  tls_verify_hosts =\n  tls_try_verify_hosts =")
+            }
+            None => ("tls_advertise_hosts =\n".to_owned(), "hosts_avoid_tls = *"),
+        };
         format!(
             "primary_hostname = {domain}\nexim_path = {program}\nspool_directory = {folder}/spool\n\
              log_file_path = {folder}/%slog\npid_file_path = {folder}/exim.pid\n\
              local_interfaces = {}.{}\nkeep_environment = LD_LIBRARY_PATH\n\
-             tls_advertise_hosts =\ndeliver_drop_privilege\nno_prdr_enable\n\
+             {offer}deliver_drop_privilege\nno_prdr_enable\n\
              smtp_accept_max = 200\nsmtp_accept_queue_per_connection = 0\n\
              acl_smtp_rcpt = recipients\n\n\
              begin acl\nrecipients:\n  deny !domains = {domain}\n       !hosts = 127.0.0.0/8\n  \
@@ -52,7 +63,7 @@ impl Exim {
              directory = {folder}/mail/$local_part_data\n  create_directory\n  \
              return_path_add\n  delivery_date_add\n\
              wire:\n  driver = smtp\n  port = {}\n  interface = {}\n  allow_localhost\n  \
-             hosts_avoid_tls = *\n\n\
+             {wish}\n\n\
              begin retry\n* * F,1h,1s\n",
             listen.ip(),
             listen.port(),

@@ -9,6 +9,7 @@
 
 mod abuse;
 mod balance;
+mod certificates;
 mod checks;
 mod conformance;
 mod exim;
@@ -19,9 +20,11 @@ mod kill9;
 mod large;
 mod mailbox;
 mod nsd;
+mod opensmtpd;
 mod pairs;
 mod play;
 mod postrider;
+mod scan;
 mod stop;
 mod talk;
 
@@ -36,7 +39,7 @@ use bench::server::Postrider;
 use checks::Checks;
 use clap::{Parser, ValueEnum};
 use kill9::Goal;
-use pairs::Kind;
+use pairs::{Kind, Way};
 use scene::Scene;
 
 #[derive(Parser)]
@@ -76,6 +79,12 @@ enum Play {
     Postfix,
     /// To and from a real Exim.
     Exim,
+    /// To and from a real OpenSMTPD; as root.
+    Opensmtpd,
+    /// To and from all three of them over TLS.
+    Secured,
+    /// What a TLS scanner sees of ours.
+    Scan,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -111,10 +120,9 @@ fn main() -> ExitCode {
 }
 
 fn plays(asked: &[Play]) -> Vec<Play> {
-    use Play::{Abuse, Conformance, Exim, Full, Kill9, Large, Postfix, Scene, Stop};
-    let all = [Scene, Postfix, Exim, Conformance, Kill9, Abuse, Large, Full, Stop];
+    let all = Play::value_variants().iter().copied();
     match asked.is_empty() || asked.contains(&Play::All) {
-        true => all.to_vec(),
+        true => all.filter(|play| !matches!(play, Play::Peers | Play::All)).collect(),
         false => asked.to_vec(),
     }
 }
@@ -124,15 +132,22 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
     let folder = options.folder.canonicalize()?;
     let peers = options.peers.canonicalize().unwrap_or_else(|_| options.peers.clone());
     let program = options.program.canonicalize().unwrap_or_else(|_| options.program.clone());
-    let pair = |checks: &mut Checks, one, other| {
-        pairs::play(checks, (one, other), &program, &peers, &folder, options.skip_missing)
+    let pair = |checks: &mut Checks, one, other, way| {
+        pairs::play(checks, (one, other), way, &program, &peers, &folder, options.skip_missing)
     };
     match play {
-        Play::Postfix => return pair(checks, Kind::Postrider, Kind::Postfix),
-        Play::Exim => return pair(checks, Kind::Postrider, Kind::Exim),
-        Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim),
+        Play::Postfix => return pair(checks, Kind::Postrider, Kind::Postfix, Way::Clear),
+        Play::Exim => return pair(checks, Kind::Postrider, Kind::Exim, Way::Clear),
+        Play::Opensmtpd => return pair(checks, Kind::Postrider, Kind::Opensmtpd, Way::Clear),
+        Play::Secured => {
+            for peer in [Kind::Postfix, Kind::Exim, Kind::Opensmtpd] {
+                pair(checks, Kind::Postrider, peer, Way::Secured)?;
+            }
+            return Ok(());
+        }
+        Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Full | Play::Stop | Play::All => {}
+        Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -140,6 +155,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return Ok(());
     }
     match play {
+        Play::Scan => {
+            let skip = options.skip_missing;
+            return scan::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),
         Play::Conformance => {

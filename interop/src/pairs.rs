@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::client::Client;
-use bench::postfix::Postfix;
+use bench::postfix::{Certificate, Postfix};
 use bench::server::{Plan, Running, Starter, tail};
 
+use crate::certificates::Authority;
 use crate::checks::{Checks, that};
 use crate::exim::Exim;
 use crate::mailbox::{Found, await_letter, letters};
+use crate::opensmtpd::Opensmtpd;
 use crate::postrider::{Postrider, local, set};
 
 /// All of them listen here.
@@ -34,6 +36,17 @@ pub enum Kind {
     Postfix,
     /// From Debian.
     Exim,
+    /// From Debian.
+    Opensmtpd,
+}
+
+/// How the parties talk to each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// Without TLS.
+    Clear,
+    /// With STARTTLS, or not at all.
+    Secured,
 }
 
 impl Kind {
@@ -42,6 +55,7 @@ impl Kind {
             Self::Postrider => "postrider.example",
             Self::Postfix => "postfix.example",
             Self::Exim => "exim.example",
+            Self::Opensmtpd => "opensmtpd.example",
         }
     }
 
@@ -50,12 +64,24 @@ impl Kind {
             Self::Postrider => 1,
             Self::Postfix => 2,
             Self::Exim => 3,
+            Self::Opensmtpd => 4,
         };
         SocketAddr::from((Ipv4Addr::new(127, 0, 11, last), PORT))
     }
 
+    /// Whether its handshakes as a server succeed. Those of Debian 12's OpenSMTPD do not, with any
+    /// client, since its OpenSSL is of version 3: there mail must arrive in the clear.
+    fn can_be_secured(self) -> bool {
+        self != Self::Opensmtpd
+    }
+
     /// `None`: it is not there.
-    fn starter(self, program: &Path, peers: &Path) -> Option<Box<dyn Starter>> {
+    fn starter(
+        self,
+        program: &Path,
+        peers: &Path,
+        certificate: Option<Certificate>,
+    ) -> Option<Box<dyn Starter>> {
         let users = USERS.map(str::to_owned).to_vec();
         let domain = self.domain().to_owned();
         match self {
@@ -65,11 +91,16 @@ impl Kind {
             Self::Postfix => {
                 let root = Postfix::find(peers)?;
                 let hostname = format!("mx.{domain}");
-                Some(Box::new(Postfix { root, hostname, local: Some((domain, users)) }))
+                let local = Some((domain, users));
+                Some(Box::new(Postfix { root, hostname, local, certificate }))
             }
             Self::Exim => {
                 let root = Exim::find(peers)?;
-                Some(Box::new(Exim { root, domain, users }))
+                Some(Box::new(Exim { root, domain, users, certificate }))
+            }
+            Self::Opensmtpd => {
+                let root = Opensmtpd::find(peers)?;
+                Some(Box::new(Opensmtpd { root, domain, users, certificate }))
             }
         }
     }
@@ -103,8 +134,13 @@ impl Party {
     fn maildir(&self, user: &str) -> PathBuf {
         match self.kind {
             Kind::Postrider => Postrider::maildir(&self.folder, user),
-            Kind::Postfix | Kind::Exim => self.folder.join("mail").join(user),
+            Kind::Postfix | Kind::Exim | Kind::Opensmtpd => self.folder.join("mail").join(user),
         }
+    }
+
+    /// What its mailboxes show for a null reverse-path: OpenSMTPD shows nothing.
+    fn null_return_path(&self) -> Vec<&'static str> {
+        if self.kind == Kind::Opensmtpd { Vec::new() } else { vec!["<>"] }
     }
 
     fn mailbox(&self, user: &str) -> String {
@@ -190,32 +226,43 @@ const LETTERS: &[Letter] = &[
 pub fn play(
     checks: &mut Checks,
     kinds: (Kind, Kind),
+    way: Way,
     program: &Path,
     peers: &Path,
     folder: &Path,
     skip_missing: bool,
 ) -> io::Result<()> {
     let (one, other) = kinds;
-    println!("{} and {}", one.domain(), other.domain());
-    let starters = (one.starter(program, peers), other.starter(program, peers));
+    println!("{} and {}, {way:?}", one.domain(), other.domain());
+    let name = format!("{one:?}-{other:?}-{way:?}").to_lowercase();
+    let folder = folder.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let authority = Authority::new(&folder.join("certificates"))?;
+    let certificate = |kind: Kind| match way {
+        Way::Clear => Ok(None),
+        Way::Secured => authority.signs(&[kind.domain()]).map(Some),
+    };
+    let certificates = (certificate(one)?, certificate(other)?);
+    let starters = (
+        one.starter(program, peers, certificates.0.clone()),
+        other.starter(program, peers, certificates.1.clone()),
+    );
     let (Some(first), Some(second)) = starters else {
         let remedy = "run interop/install.sh, cargo build --release -p postrider";
         checks.missing(&format!("{one:?} or {other:?}"), skip_missing, remedy);
         return Ok(());
     };
-    let folder = folder.join(format!("{one:?}-{other:?}").to_lowercase());
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let mut first = routed(first, one, other, program);
-    let mut second = routed(second, other, one, program);
+    let mut first = routed(first, one, other, program, certificates.0);
+    let mut second = routed(second, other, one, program, certificates.1);
     let one = Party::start(first.as_mut(), one, other, &folder)?;
     let other = Party::start(second.as_mut(), other, one.kind, &folder)?;
     let failed = checks.failed();
     for (from, to) in [(&one, &other), (&other, &one)] {
         for letter in LETTERS {
             let name = format!("{:?} to {:?}: {}", from.kind, to.kind, letter.name);
-            checks.check(&name, deliver(from, to, letter));
+            checks.check(&name, deliver(from, to, letter, way));
         }
         let name = format!("{:?} to {:?}: nobody, and back", from.kind, to.kind);
         checks.check(&name, comes_back(from, to));
@@ -240,6 +287,7 @@ fn routed(
     kind: Kind,
     partner: Kind,
     program: &Path,
+    certificate: Option<Certificate>,
 ) -> Box<dyn Starter> {
     if kind != Kind::Postrider {
         return starter;
@@ -248,11 +296,18 @@ fn routed(
     let hop = partner.address();
     let route = format!("smtp:[{}]:{}", hop.ip(), hop.port());
     set(&mut ours.config, "route", "default", route.into());
+    if let Some(Certificate { chain, key }) = certificate {
+        set(&mut ours.config, "tls", "certificate", chain.display().to_string().into());
+        set(&mut ours.config, "tls", "key", key.display().to_string().into());
+        if partner.can_be_secured() {
+            set(&mut ours.config, "outbound", "tls", "required".into());
+        }
+    }
     Box::new(ours)
 }
 
 /// Hands `letter` to `from` and finds it, unharmed, at `to`.
-fn deliver(from: &Party, to: &Party, letter: &Letter) -> Result<(), String> {
+fn deliver(from: &Party, to: &Party, letter: &Letter, way: Way) -> Result<(), String> {
     let subject = format!("{} from {:?}", letter.name, from.kind);
     let sender = if letter.null { String::new() } else { from.mailbox("ann") };
     let recipients: Vec<_> = letter.recipients.iter().map(|user| to.mailbox(user)).collect();
@@ -264,6 +319,10 @@ fn deliver(from: &Party, to: &Party, letter: &Letter) -> Result<(), String> {
         let found = await_letter(&folder, PATIENCE, ours)
             .ok_or_else(|| format!("nothing in {} after {PATIENCE:?}", folder.display()))?;
         unharmed(from, to, &found, &sender, body.as_bytes())?;
+        let trace = found.values("Received").first().copied().unwrap_or_default().to_uppercase();
+        let secured = trace.contains("WITH ESMTPS");
+        let expected = way == Way::Secured && to.kind.can_be_secured();
+        that(secured == expected, || format!("the last hop: {trace}"))?;
         let count = letters(&folder).iter().filter(|found| ours(found)).count();
         that(count == 1, || format!("{user} has it {count} times"))?;
     }
@@ -280,7 +339,8 @@ fn unharmed(
     that(found.body == body, || format!("body differs, see {}", found.path.display()))?;
     let path = format!("<{sender}>");
     let paths = found.values("Return-Path");
-    that(paths == [path.as_str()], || format!("Return-Path is {paths:?}, not {path}"))?;
+    let expected = if sender.is_empty() { to.null_return_path() } else { vec![path.as_str()] };
+    that(paths == expected, || format!("Return-Path is {paths:?}, not {path}"))?;
     let hosts = found.received_by();
     let domains = [to.kind.domain(), from.kind.domain()];
     let signed = hosts.len() == 2 && hosts.iter().zip(domains).all(|(h, d)| h.ends_with(d));
@@ -289,15 +349,19 @@ fn unharmed(
 
 /// A letter to nobody at `to` must come back to its author at `from` as a report.
 fn comes_back(from: &Party, to: &Party) -> Result<(), String> {
-    let (sender, nobody) = (from.mailbox("bob"), to.mailbox("nobody"));
+    let (sender, nobody) = (from.mailbox("bob"), to.mailbox("missing"));
     let subject = format!("nobody by {:?}", from.kind);
     hand_in(from, &sender, "", std::slice::from_ref(&nobody), &subject, "Anyone?\n")?;
     let report = |found: &Found| {
-        found.values("Return-Path") == ["<>"]
+        found.values("Return-Path") == from.null_return_path()
             && String::from_utf8_lossy(&found.body).contains(&nobody)
     };
     let found = await_letter(&from.maildir("bob"), PATIENCE, report)
         .ok_or_else(|| format!("no report in the mailbox of {sender}"))?;
+    if from.kind == Kind::Opensmtpd {
+        // Its reports are for people only.
+        return Ok(());
+    }
     let kind = found.values("Content-Type").join(" ");
     let body = String::from_utf8_lossy(&found.body);
     that(kind.contains("multipart/report"), || format!("it is {kind}"))?;

@@ -1,0 +1,58 @@
+//! An authority of the play's own, and certificates from it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bench::postfix::Certificate;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, RsaKeySize};
+
+/// Signs for any name.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: PathBuf,
+}
+
+impl Authority {
+    /// An authority that writes into `folder`: its own certificate is `authority.pem`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut params = CertificateParams::new(Vec::new()).map_err(io::Error::other)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
+        let this = Self { issuer, folder: folder.to_owned() };
+        fs::write(this.file(), this.issuer.pem())?;
+        Ok(this)
+    }
+
+    /// The authority's certificate.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
+    /// A certificate for `names`. Servers run as other users, so everybody may read the key: it is
+    /// worth nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn signs(&self, names: &[&str]) -> io::Result<Certificate> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let first = names.first().cloned().unwrap_or_default();
+        // All peers can use a key of this kind.
+        let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048);
+        let key = key.map_err(io::Error::other)?;
+        let params = CertificateParams::new(names).map_err(io::Error::other)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
+        let files = Certificate {
+            chain: self.folder.join(format!("{first}.pem")),
+            key: self.folder.join(format!("{first}.key")),
+        };
+        fs::write(&files.chain, certificate.pem() + &self.issuer.pem())?;
+        fs::write(&files.key, key.serialize_pem())?;
+        Ok(files)
+    }
+}

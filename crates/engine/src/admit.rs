@@ -119,8 +119,10 @@ impl Shared {
         if let Some(masquerade) = &self.options.masquerade {
             masquerade.apply(&mut envelope, passing.header(), &mut head);
         }
+        let has_aliases = !self.options.access.aliases.is_empty();
+        let sender = has_aliases.then(|| expand::sender(&envelope));
         let expansion = expand::expand(&self.options.access, id, envelope)?;
-        let stored = |envelope: Envelope| Stored {
+        let stored = |envelope: Envelope, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
@@ -132,17 +134,24 @@ impl Shared {
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             origin: origin.clone(),
-            class: Class::Ordinary,
+            class,
         };
         let mut body = Some(sink.finish().await?);
         // The first holds the content, those of other senders share it.
         let pending = expansion.envelopes.into_iter().map(|envelope| Pending {
             id: if body.is_some() { id } else { self.ids.next(now) },
-            stored: stored(envelope),
+            stored: stored(envelope, Class::Ordinary),
             head: head.clone(),
             body: body.take().unwrap_or(Body::Of(id)),
         });
-        let pending = pending.collect();
+        let mut pending: Vec<_> = pending.collect();
+        let told = sender.map(|sender| expand::told(sender, expansion.finished));
+        pending.extend(told.into_iter().flatten().map(|(envelope, class)| Pending {
+            id: self.ids.next(now),
+            stored: stored(envelope, class),
+            head: head.clone(),
+            body: Body::Of(id),
+        }));
         match self.insert(pending, Vec::new()).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {

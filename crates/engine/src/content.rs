@@ -1,6 +1,7 @@
 //! The octets of a message as the next hop or the mailbox gets them: what stands before the
-//! content, then the content as received, with the edits of its head applied on the way. Never
-//! whole in memory, unless it still is from its reception.
+//! content, then the content as received, with the edits of its head applied on the way, converted
+//! where the next hop takes fewer octets than it has. Never whole in memory, unless it still is from
+//! its reception.
 
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use mail::convert::{self, Conversion, Plan, Refusal, Survey, Target};
 use queue::record::{HeadEdits, Replace};
 use spool::{BodyReader, BoxFut, Spool, SpoolError};
 
@@ -24,6 +26,7 @@ pub(crate) struct Content {
     skip: u64,
     chunk: Bytes,
     prepend: Bytes,
+    conversion: Option<Conversion>,
 }
 
 enum Body {
@@ -44,11 +47,36 @@ impl Content {
     fn new(body: Body, head: &HeadEdits, body_len: u64) -> Self {
         let edits = edits(head, body_len).cloned().collect();
         let prepend = head.prepend.clone();
-        Self { body, edits, at: 0, skip: 0, chunk: Bytes::new(), prepend }
+        Self { body, edits, at: 0, skip: 0, chunk: Bytes::new(), prepend, conversion: None }
+    }
+
+    /// The same content, converted by a plan that was made of it.
+    pub(crate) fn converted(self, plan: Plan) -> Self {
+        Self { conversion: Some(Conversion::new(plan)), ..self }
     }
 
     /// The next piece, `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        let mut out = Vec::new();
+        loop {
+            let chunk = self.unconverted().await?;
+            match (&mut self.conversion, chunk) {
+                (None, chunk) => return Ok(chunk),
+                (Some(conversion), Some(chunk)) => conversion.feed(&chunk, &mut out),
+                (Some(_), None) => {
+                    if let Some(conversion) = self.conversion.take() {
+                        conversion.finish(&mut out);
+                    }
+                    return Ok((!out.is_empty()).then(|| out.into()));
+                }
+            }
+            if !out.is_empty() {
+                return Ok(Some(out.into()));
+            }
+        }
+    }
+
+    async fn unconverted(&mut self) -> Result<Option<Bytes>, SpoolError> {
         if !self.prepend.is_empty() {
             return Ok(Some(std::mem::take(&mut self.prepend)));
         }
@@ -96,6 +124,21 @@ impl BodyReader for Content {
     fn next(&mut self) -> BoxFut<'_, Option<Bytes>> {
         Box::pin(Content::next(self))
     }
+}
+
+/// How the content of `job` is converted for a hop, found by reading it once; or why it cannot be.
+pub(crate) async fn plan(
+    spool: &Arc<dyn Spool>,
+    job: &Job,
+    target: Target,
+    options: convert::Options,
+) -> Result<Result<Plan, Refusal>, SpoolError> {
+    let mut content = Content::open(spool, job).await?;
+    let mut survey = Survey::new(target, options);
+    while let Some(chunk) = content.next().await? {
+        survey.feed(&chunk);
+    }
+    Ok(survey.finish())
 }
 
 /// The octets of the content of `job` with everything that is added to it.

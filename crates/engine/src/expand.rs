@@ -4,7 +4,8 @@
 
 use mail::{Envelope, MailParameters, Recipient, Reply, ReversePath, Topic};
 use queue::access::Access;
-use queue::expansion::{self, Expansion, Kind, Node};
+use queue::expansion::{self, Expansion, Finished, Kind, Node};
+use queue::record::Class;
 use spool::MessageId;
 use tracing::{info, warn};
 
@@ -31,6 +32,29 @@ pub(crate) fn expand(
         return Err(Refusal::Refused(Reply::new(554, Topic(4, 6), text)));
     }
     Ok(expansion)
+}
+
+/// An envelope like `envelope`, to nobody. Its time is not in it: that is with those who get the mail.
+pub(crate) fn sender(envelope: &Envelope) -> Envelope {
+    let parameters = MailParameters { deliver_by: None, hold: None, ..envelope.parameters.clone() };
+    Envelope { reverse_path: envelope.reverse_path.clone(), parameters, recipients: Vec::new() }
+}
+
+/// The recipients whose sender hears now that they were expanded: each kind as a message that is done
+/// with at its first attempt, so that the report about it is as durable as any.
+pub(crate) fn told(
+    sender: Envelope,
+    finished: Vec<Finished>,
+) -> impl Iterator<Item = (Envelope, Class)> {
+    let (lists, aliases): (Vec<_>, Vec<_>) = finished.into_iter().partition(|one| one.is_list);
+    // About mail from <> nobody is told (RFC 3461 §5.2).
+    let heard = !sender.reverse_path.is_null();
+    let kinds = [(lists, Class::Listed), (aliases, Class::Expanded)];
+    let kinds = kinds.into_iter().filter(move |(of, _)| heard && !of.is_empty());
+    kinds.map(move |(of, class)| {
+        let recipients = of.into_iter().map(|one| one.recipient).collect();
+        (Envelope { recipients, ..sender.clone() }, class)
+    })
 }
 
 /// Who gets a report to `recipient`: those who stand for it, where it is an alias here.

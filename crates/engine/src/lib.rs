@@ -16,6 +16,7 @@ mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod fit;
 mod ids;
 mod listing;
 mod local;
@@ -53,6 +54,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use receive::{EarlyTalkers, ListenOptions};
@@ -95,6 +97,8 @@ pub struct Options {
     pub outbound_port: u16,
     /// How outgoing connections are secured at least.
     pub outbound_tls: TlsLevel,
+    /// What is done with content that a next hop does not take as it is.
+    pub eight_bit: EightBit,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mail::{ForwardPath, trace};
 use queue::fate::Said;
+use queue::record::Class;
 use tracing::error;
 
 use crate::Shared;
@@ -28,6 +29,11 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     let Some(recipient) = job.stored.recipients.get(number as usize) else {
         return Said::Ours(format!("the envelope has no recipient {number}"));
     };
+    match job.stored.class {
+        Class::Ordinary | Class::Report => {}
+        Class::Expanded => return Said::Expanded { is_list: false },
+        Class::Listed => return Said::Expanded { is_list: true },
+    }
     let Some(user) = shared.options.access.user(&recipient.path) else {
         return Said::MailboxUnknown { user: recipient.path.to_string() };
     };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mail::{BodyType, MailParameters, Recipient, TlsFacts, Topic};
+use mail::envelope::OriginalRecipient;
+use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
@@ -13,8 +14,9 @@ use spool::SpoolError;
 use tracing::{info, warn};
 
 use crate::connection::{Connection, Transacted};
-use crate::content::{Content, content_len};
+use crate::content::Content;
 use crate::dispatch::{Ending, Job};
+use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
 use crate::place::Place;
 use crate::security::Demand;
@@ -116,7 +118,7 @@ impl<'a> Relay<'a> {
         chunk: &[u32],
     ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
-        let mut content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
+        let content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
         let demand = Demand {
             // Reports go on without (RFC 8689 §4.2.1, §5).
             require_tls: requires_tls(&job.stored),
@@ -126,12 +128,20 @@ impl<'a> Relay<'a> {
         let now = self.shared.world.clock.wall();
         let offered =
             Offered { extensions: connection.extensions(), secured: connection.tls().is_some() };
-        let transaction = match transaction(job, chunk, &offered, now) {
-            Ok(transaction) => transaction,
-            Err(said) => {
+        let fitted = fit::fit(self.shared, job, content, connection.extensions()).await;
+        let fitted = fitted.and_then(|fitted| {
+            let transaction = transaction(job, chunk, &offered, &fitted, now);
+            transaction.map(|transaction| (transaction, fitted.content)).map_err(Unfit::Refused)
+        });
+        let (transaction, mut content) = match fitted {
+            Ok(fitted) => fitted,
+            Err(unfit) => {
                 let peer = Peer::of(&connection, false);
                 self.connection = Some(connection);
-                return Err(NoSession::Failed(peer.ending(said)));
+                return Err(NoSession::Failed(match unfit {
+                    Unfit::Unreadable(error) => fault(&error),
+                    Unfit::Refused(said) => peer.ending(said),
+                }));
             }
         };
         let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
@@ -256,16 +266,12 @@ fn transaction(
     job: &Job,
     chunk: &[u32],
     offered: &Offered<'_>,
+    fitted: &Fitted,
     now: SystemTime,
 ) -> Result<Transaction, Said> {
     let Offered { extensions: offered, secured } = *offered;
     let stored = &job.stored;
     let said = &stored.parameters;
-    let body = match said.body {
-        BodyType::Binary => BodyType::Binary,
-        _ if stored.eight_bit => BodyType::EightBitMime,
-        _ => BodyType::SevenBit,
-    };
     let by = notify::onward_by(said.deliver_by, stored.arrival, now, offered.deliver_by());
     let deliver_by = match by {
         OnwardBy::Without => None,
@@ -283,15 +289,26 @@ fn transaction(
         }
         Some(Recipient { path: path.clone(), parameters })
     };
+    let mut reverse_path = stored.reverse_path.clone();
+    let mut recipients: Vec<Recipient> = chunk.iter().filter_map(recipient).collect();
+    if !offered.offers("SMTPUTF8") {
+        // A name with A-labels is the same one (RFC 6531 §3.2), and so is what a recipient was called
+        // in the form of ASCII (RFC 6533 §3).
+        reverse_path = reverse_path.to_ascii().unwrap_or(reverse_path);
+        for Recipient { path, parameters } in &mut recipients {
+            *path = path.to_ascii().unwrap_or_else(|| path.clone());
+            parameters.original = parameters.original.as_ref().map(OriginalRecipient::to_ascii);
+        }
+    }
     let onward = notify::mail_parameters(said, Way::Same);
-    let utf8 = said.utf8 && stored.eight_bit;
+    let &Fitted { body, utf8, size, .. } = fitted;
     let require_tls =
         requires_tls(stored) || (said.require_tls && offered.offers("REQUIRETLS") && secured);
     Ok(Transaction {
-        reverse_path: stored.reverse_path.clone(),
+        reverse_path,
         parameters: MailParameters { body, utf8, deliver_by, require_tls, ..onward },
-        recipients: chunk.iter().filter_map(recipient).collect(),
-        size: content_len(job),
+        recipients,
+        size,
     })
 }
 

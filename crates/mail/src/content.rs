@@ -15,6 +15,7 @@ pub mod charset;
 pub mod compose;
 mod date_time;
 mod defect;
+pub mod edit;
 pub mod encoded_word;
 mod enriched;
 mod external;

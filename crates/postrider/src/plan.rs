@@ -53,6 +53,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         outbound_tls: config.outbound.tls,
+        eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),

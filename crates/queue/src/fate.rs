@@ -69,6 +69,11 @@ pub enum Said {
         /// In words.
         what: String,
     },
+    /// Those who stand for the address have it; they are the members of a list, or several others.
+    Expanded {
+        /// For a list that is delivery (RFC 3461 §5.2.7.1).
+        is_list: bool,
+    },
     /// Done with in an earlier attempt; only the report of that is missing.
     Settled,
     /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
@@ -297,6 +302,7 @@ fn due(event: Event, case: &Case<'_>) -> Result<Action, &'static str> {
 fn done(said: &Said, case: &Case<'_>, decision: &mut Decision) {
     let event = match said {
         Said::Taken { onward, .. } => Event::Relayed(*onward),
+        Said::Expanded { is_list: false } => Event::Expanded,
         _ => Event::Delivered,
     };
     decision.tell = due(event, case).ok();

@@ -54,6 +54,11 @@ pub enum Class {
     Ordinary,
     /// A report of our own.
     Report,
+    /// What is left of recipients that became several others: nothing but that the sender hears of
+    /// it (RFC 3461 §5.2.7.3).
+    Expanded,
+    /// The same of recipients that are lists (RFC 3461 §5.2.7.1).
+    Listed,
 }
 
 /// Where a message came from.
@@ -139,8 +144,11 @@ impl Stored {
             out.number(stored::EIGHT_BIT, 1);
         }
         self.encode_origin(&mut out);
-        if self.class == Class::Report {
-            out.number(stored::CLASS, 1);
+        match self.class {
+            Class::Ordinary => {}
+            Class::Report => out.number(stored::CLASS, 1),
+            Class::Expanded => out.number(stored::CLASS, 2),
+            Class::Listed => out.number(stored::CLASS, 3),
         }
         Bytes::from(out.finish())
     }
@@ -202,6 +210,8 @@ impl Stored {
                 stored::CLASS => {
                     class = match number(field, "class")? {
                         1 => Class::Report,
+                        2 => Class::Expanded,
+                        3 => Class::Listed,
                         _ => Class::Ordinary,
                     }
                 }

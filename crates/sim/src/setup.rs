@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{Options, TlsLevel};
+use engine::{EightBit, Options, TlsLevel};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -42,6 +42,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         destination_connections: 5,
         outbound_port: 25,
         outbound_tls: TlsLevel::Opportunistic,
+        eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],

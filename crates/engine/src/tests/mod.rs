@@ -6,6 +6,7 @@ mod chunks;
 mod destination;
 mod doorway;
 mod expand;
+mod fit;
 mod kept;
 mod local;
 mod masquerade;

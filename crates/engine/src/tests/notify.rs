@@ -1,9 +1,12 @@
 //! What the sender asked for: reports and their content, times, priorities.
 
+use std::sync::Arc;
+
 use mail::envelope::{DeliverBy, Hold, LateMode, Notify, OriginalRecipient, Return};
 use mail::{
     Envelope, ForwardPath, MailParameters, Recipient, RecipientParameters, ReversePath, Xtext,
 };
+use queue::expansion::Aliases;
 
 use super::relay::{BYE, ONE, PIPELINED};
 use super::spool::Fault;
@@ -161,6 +164,52 @@ fn what_comes_back() {
             assert_eq!(report.contains("its body"), whole, "{ret:?} {require_tls}");
         });
     }
+}
+
+/// An alias of one passes the request on; one of several is expanded, and the request ends there; a
+/// list is where the mail ends, whatever becomes of its members.
+///
+/// Register: 3461-5.2.7.1-a, 3461-5.2.7.1-e, 3461-5.2.7.2-a, 3461-5.2.7.2-b, 3461-5.2.7.3-a,
+/// 3464-2.3.3-c, 3464-3-d, 3464-3-e.
+#[test]
+fn aliases_and_lists() {
+    play(async {
+        let text = "one: bob\nstaff: bob, eve\nlist: eve, gone\nowner-list: eve\n";
+        let aliases = Aliases::parse(text, "aliases", &mut |_| Err("none".to_owned())).unwrap();
+        let mut options = options();
+        options.access.aliases = Arc::new(aliases);
+        let scene = Scene::new(options);
+        scene.engine.start();
+        let all = ["one", "staff", "list"].map(|name| to(&format!("{name}@here.example"), SUCCESS));
+        send(&scene, from_ada(MailParameters::default(), all.to_vec())).await;
+        let mut told = told(&scene);
+        told.sort();
+        let want = [
+            "bob@here.example delivered 2.0.0",
+            "list@here.example delivered 2.0.0",
+            "staff@here.example expanded 2.0.0",
+        ];
+        assert_eq!(told, want);
+        // What fails behind the list is the business of its owner.
+        assert!(scene.boxes.of("eve").iter().any(|letter| letter.contains("gone@here.example")));
+    });
+}
+
+/// Register: 3461-5.2.5-c.
+#[test]
+fn delays_that_nobody_hears_of() {
+    play(async {
+        let mut options = options();
+        options.schedule.delay_notice = None;
+        let scene = Scene::new(options);
+        scene.engine.start();
+        scene.zone.exchangers("far.example", &[FIRST]);
+        send(&scene, from_ada(MailParameters::default(), vec![to("x@far.example", ALL)])).await;
+        scene.pass(4 * 86_400).await;
+        assert_eq!(told(&scene), [""; 0]);
+        scene.pass(2 * 86_400).await;
+        assert_eq!(told(&scene).len(), 1, "the failure is told");
+    });
 }
 
 /// A delay is told of to who wants to hear of it.

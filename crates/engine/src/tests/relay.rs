@@ -239,8 +239,8 @@ const CASES: &[Case] = &[
         fates: &[(TO_X, Returned("5.3.4"))],
     },
     Case {
-        name: "8-bit content for a 7-bit host",
-        content: "Subject: x\r\n\r\nh\u{e9}llo\r\n",
+        name: "a header section of 8 bits for a 7-bit host",
+        content: "Subject: h\u{e9}llo\r\n\r\nx\r\n",
         first: &[&[LOCK_STEP, BYE]],
         second: &[],
         fates: &[(TO_X, Returned("5.6.3"))],

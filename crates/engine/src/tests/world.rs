@@ -21,7 +21,7 @@ use super::spool::TestSpool;
 use crate::doors::{
     Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
 };
-use crate::{Accepted, Engine, Listed, Options, Refusal, TlsLevel};
+use crate::{Accepted, EightBit, Engine, Listed, Options, Refusal, TlsLevel};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -223,6 +223,7 @@ pub(crate) fn options() -> Options {
         destination_connections: 3,
         outbound_port: 25,
         outbound_tls: TlsLevel::Opportunistic,
+        eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],

@@ -15,6 +15,9 @@ pub struct DateTime {
     pub offset_minutes: Option<i32>,
 }
 
+/// Tokens of a field that are looked at; a date with its comments has about twenty.
+const TOKENS_MAX: usize = 60;
+
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -94,7 +97,8 @@ fn words(value: &str) -> Vec<String> {
     let mut lexer = Lexer::new(value);
     let mut words: Vec<String> = Vec::new();
     let mut glue = false;
-    while let Some((_, token)) = lexer.next_token() {
+    for _ in 0..TOKENS_MAX {
+        let Some((_, token)) = lexer.next_token() else { break };
         match token {
             Token::Special(':') | Token::Special('.') => {
                 if let Some(last) = words.last_mut() {
@@ -110,9 +114,6 @@ fn words(value: &str) -> Vec<String> {
                 glue = false;
             }
             _ => {}
-        }
-        if words.len() > 20 {
-            break;
         }
     }
     words
@@ -171,6 +172,8 @@ fn time_of_day(rest: &[&str]) -> Option<(u32, u32, u32, usize)> {
 /// The offset of a zone; `Some(None)` for those that say nothing (RFC 5322 §4.3).
 fn zone_minutes(word: &str) -> Option<Option<i32>> {
     if let Some(digits) = word.strip_prefix(['+', '-']) {
+        // Some put a colon in.
+        let digits = digits.replace(':', "");
         if digits.len() != 4 || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
             return None;
         }

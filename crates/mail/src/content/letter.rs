@@ -25,6 +25,11 @@ struct Node {
     parent: Option<u32>,
     first_child: Option<u32>,
     next: Option<u32>,
+    /// Its place among the parts of its parent, from 1.
+    place: u32,
+    in_digest: bool,
+    class: Kind,
+    encoding: TransferEncoding,
     shape: Shape,
     defects: Defects,
 }
@@ -119,9 +124,10 @@ impl Builder {
                 }
             }
             Event::HeadEnd(entity) => {
-                let (at, shape) = (self.at, entity.shape);
+                let at = self.at;
                 if let Some(node) = self.nodes.last_mut() {
-                    (node.body, node.shape) = (at, shape);
+                    (node.body, node.shape) = (at, entity.shape);
+                    (node.class, node.encoding) = (entity.media.class(), entity.encoding);
                 }
             }
             Event::Head(octets)
@@ -139,15 +145,23 @@ impl Builder {
         }
     }
 
+    fn node(&mut self, index: u32) -> Option<&mut Node> {
+        usize::try_from(index).ok().and_then(|index| self.nodes.get_mut(index))
+    }
+
     fn begin(&mut self) {
         // Entities are bounded far below.
         let index = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let parent = self.open.last().copied();
         let before = self.last.last_mut().and_then(|last| last.replace(index));
-        let link = before.or(parent).and_then(|index| usize::try_from(index).ok());
-        if let Some(node) = link.and_then(|link| self.nodes.get_mut(link)) {
-            let place = if before.is_some() { &mut node.next } else { &mut node.first_child };
-            *place = Some(index);
+        let (mut place, mut in_digest) = (1, false);
+        if let Some(parent) = parent.and_then(|parent| self.node(parent)) {
+            in_digest = parent.class == Kind::Digest;
+            parent.first_child = parent.first_child.or(Some(index));
+        }
+        if let Some(before) = before.and_then(|before| self.node(before)) {
+            before.next = Some(index);
+            place = before.place.saturating_add(1);
         }
         self.nodes.push(Node {
             start: self.at,
@@ -157,6 +171,10 @@ impl Builder {
             parent,
             first_child: None,
             next: None,
+            place,
+            in_digest,
+            class: Kind::Plain,
+            encoding: TransferEncoding::SevenBit,
             shape: Shape::Leaf,
             defects: Defects::NONE,
         });
@@ -198,8 +216,7 @@ impl<'l, 'a> Part<'l, 'a> {
         let mut path = Vec::new();
         let mut part = *self;
         while let Some(parent) = part.parent() {
-            let place = parent.children().position(|child| child.index == part.index);
-            path.push(place.unwrap_or(0) + 1);
+            path.push(usize::try_from(part.node().place).unwrap_or(usize::MAX));
             part = parent;
         }
         path.reverse();
@@ -251,11 +268,9 @@ impl<'l, 'a> Part<'l, 'a> {
     /// Its media type; where it does not say, that of its place: text/plain, or message/rfc822 in a
     /// digest (RFC 2045 §5.2, RFC 2046 §5.1.5).
     pub fn media_type(&self) -> MediaType {
-        let in_digest =
-            || self.parent().is_some_and(|parent| parent.media_type().class() == Kind::Digest);
         match self.head().content_type() {
             Some(media) => media,
-            None if in_digest() => MediaType::message(),
+            None if self.node().in_digest => MediaType::message(),
             None => MediaType::plain(),
         }
     }
@@ -264,21 +279,22 @@ impl<'l, 'a> Part<'l, 'a> {
     /// (RFC 2045 §6.4), and so is text in a charset that nobody knows unless it is plain text
     /// (RFC 2046 §4.1.4).
     pub fn kind(&self) -> Kind {
-        let media = self.media_type();
-        let class = media.class();
-        let unknown_text = media.kind() == "text"
-            && !matches!(media.subtype(), "plain" | "html" | "enriched" | "richtext")
-            && class == Kind::Plain
-            && !charset::is_known(media.charset());
-        if self.encoding() == TransferEncoding::Unknown || unknown_text {
+        let Node { class, encoding, .. } = *self.node();
+        if encoding == TransferEncoding::Unknown {
             return Kind::Octets;
+        }
+        if class == Kind::Plain {
+            let media = self.media_type();
+            if media.subtype() != "plain" && !charset::is_known(media.charset()) {
+                return Kind::Octets;
+            }
         }
         class
     }
 
     /// Its transfer encoding.
     pub fn encoding(&self) -> TransferEncoding {
-        self.head().encoding()
+        self.node().encoding
     }
 
     /// Whether it says that it is to be shown apart (RFC 2183 §2.2).

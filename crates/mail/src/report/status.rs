@@ -61,8 +61,8 @@ fn group(report: &Report, recipient: &ReportedRecipient, out: &mut String) {
         line(out, format_args!("Remote-MTA: dns; {}", plain(remote, 255)));
     }
     match &recipient.diagnostic {
-        Some(Diagnostic::Smtp(reply)) => diagnostic(report, out, "smtp", &in_one_line(reply)),
-        Some(Diagnostic::Text(text)) => diagnostic(report, out, "x-postrider", text),
+        Some(Diagnostic::Smtp(reply)) => transcription(report, out, reply),
+        Some(Diagnostic::Text(text)) => diagnostic(report, out, text),
         None => {}
     }
     if let Some(last) = recipient.last_attempt {
@@ -83,13 +83,36 @@ fn typed(path: &ForwardPath, utf8: bool) -> (&'static str, String) {
     }
 }
 
-fn diagnostic(report: &Report, out: &mut String, kind: &str, text: &str) {
-    let text = match report.needs_utf8() {
-        true => printable(text, DIAGNOSTIC_MAX),
-        false => plain(text, DIAGNOSTIC_MAX),
-    };
-    let text = format!("{kind}; {text}");
+fn diagnostic(report: &Report, out: &mut String, text: &str) {
+    let text = format!("x-postrider; {}", shown(report, text, DIAGNOSTIC_MAX));
     wrap(out, &text, "Diagnostic-Code: ", " ", 78);
+}
+
+/// A reply as it was said, line by line, a blank before each but the first (RFC 3461 §9.2).
+fn transcription(report: &Report, out: &mut String, reply: &Reply) {
+    let mut left = DIAGNOSTIC_MAX;
+    let last = reply.text().len().saturating_sub(1);
+    let status = reply.status().map(|status| format!("{status} ")).unwrap_or_default();
+    for (number, text) in reply.text().iter().enumerate() {
+        let between = if number == last { ' ' } else { '-' };
+        let said = format!("{}{between}{status}{text}", reply.code());
+        let said = shown(report, &said, left);
+        left = left.saturating_sub(said.chars().count());
+        let before = if number == 0 { "Diagnostic-Code: smtp; " } else { " " };
+        line(out, format_args!("{before}{}", said.trim_end()));
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+/// What others said, made safe for the part: at most `max` characters.
+fn shown(report: &Report, text: &str, max: usize) -> String {
+    match report.needs_utf8() {
+        // Up to four octets each, and a line has 998.
+        true => printable(text, max.min(200)),
+        false => plain(text, max),
+    }
 }
 
 /// A moment as RFC 3339 writes it, in UTC (RFC 4865 §3).

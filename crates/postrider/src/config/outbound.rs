@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use engine::TlsLevel;
+use engine::{EightBit, TlsLevel};
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
@@ -30,6 +30,16 @@ pub(super) const DOC: SectionDoc = SectionDoc {
                    \"smtps:HOST\" is always secured and verified.",
         },
         OptionDoc {
+            key: "eight-bit",
+            default: Shown::Value("\"convert\""),
+            text: "What is done with content that another host does not take as it is, since it has octets\n\
+                   beyond ASCII or is not in lines:\n\
+                   \"convert\"          parts are encoded, nothing is lost; signatures over them break, and the\n\
+                   \u{20}                  log says so\n\
+                   \"keep-signatures\"  the same, but what is signed goes back to its sender\n\
+                   \"return\"           it goes back to its sender",
+        },
+        OptionDoc {
             key: "source",
             default: Shown::Value("[]"),
             text: "Our addresses to connect from, at most one of each family: [\"192.0.2.1\", \"2001:db8::1\"].\n\
@@ -51,6 +61,8 @@ pub struct Outbound {
     pub port: u16,
     /// How connections are secured at the least.
     pub tls: TlsLevel,
+    /// What is done with content that a host does not take.
+    pub eight_bit: EightBit,
     /// The addresses to connect from, at most one of each family.
     pub source: Vec<Sourced<IpAddr>>,
     /// Outside addresses that are us.
@@ -80,6 +92,21 @@ fn read_tls(section: &Section<'_>) -> TlsLevel {
     level.unwrap_or_default()
 }
 
+fn read_eight_bit(section: &Section<'_>) -> EightBit {
+    let Some(value) = section.get("eight-bit") else { return EightBit::default() };
+    let what = match value.text() {
+        None => None,
+        Some("convert") => Some(EightBit::Convert),
+        Some("keep-signatures") => Some(EightBit::KeepSignatures),
+        Some("return") => Some(EightBit::Return),
+        Some(_) => value.wrong(
+            "\"convert\", \"keep-signatures\" or \"return\"",
+            "remove the key: content is converted",
+        ),
+    };
+    what.unwrap_or_default()
+}
+
 pub(super) fn read(section: &Section<'_>) -> Outbound {
     section.only(&DOC, &[]);
     let expected = "an address without port, like \"192.0.2.1\" or \"2001:db8::1\"";
@@ -93,6 +120,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
     Outbound {
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
         tls: read_tls(section),
+        eight_bit: read_eight_bit(section),
         source,
         own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),
     }

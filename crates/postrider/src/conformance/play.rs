@@ -1,7 +1,7 @@
 //! Plays one case.
 
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::expect::{self, Offer, Reply};
 use super::script::{self, Case, Step};
@@ -10,6 +10,8 @@ use super::{Plan, Verdict};
 
 /// Lines of content beyond the announced size, for a server that announces less than this.
 const OVER_SIZE_MAX: u64 = 256 << 20;
+/// The whole of a case, however slow the server is: no wait is unbounded, and there are not many.
+const CASE_MAX: Duration = Duration::from_secs(600);
 /// Servers listen while they say no to a letter; so long they may be deaf.
 const STEP: usize = 64 * 1024;
 
@@ -22,6 +24,7 @@ struct Stage<'a> {
     /// The last line that was said.
     asked: String,
     within: Option<Duration>,
+    until: Instant,
 }
 
 /// How a case ended before its end.
@@ -37,7 +40,8 @@ pub fn play(case: &Case, plan: &Plan, offer: &Offer) -> (Verdict, String) {
         Err(error) => return (Verdict::Unclear, format!("no connection: {error}")),
     };
     let asked = "the connection".to_owned();
-    let mut stage = Stage { plan, offer, talk, last: Reply::default(), asked, within: None };
+    let until = Instant::now() + CASE_MAX;
+    let mut stage = Stage { plan, offer, talk, last: Reply::default(), asked, within: None, until };
     let played = stage.play(&case.steps);
     // The server may be gone already.
     let _ = stage.talk.send(b"QUIT\r\n");
@@ -67,6 +71,7 @@ impl Stage<'_> {
     }
 
     fn step(&mut self, step: &Step) -> Result<(), End> {
+        self.in_time()?;
         match step {
             Step::Line(text) => {
                 let mut line = self.octets(text);
@@ -164,11 +169,19 @@ impl Stage<'_> {
         let mut sent = 0;
         // Some count a line end as one octet.
         while sent <= limit + limit / 8 {
+            self.in_time()?;
             let result = self.talk.send(block.as_bytes());
             result.map_err(|error| self.broken(&error, true))?;
             sent += block.len() as u64;
         }
         Ok(())
+    }
+
+    fn in_time(&self) -> Result<(), End> {
+        match Instant::now() < self.until {
+            true => Ok(()),
+            false => Err(End::Unclear(format!("it took too long, at {}", self.asked))),
+        }
     }
 
     fn broken(&self, error: &io::Error, sure: bool) -> End {

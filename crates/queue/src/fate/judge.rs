@@ -43,6 +43,11 @@ pub(super) fn judge(said: &Said) -> Verdict {
             let status = EnhancedStatus::success(Topic(0, 0));
             plain(Outcome::Done, status, "The message is in the mailbox.".to_owned())
         }
+        Said::Expanded { is_list } => {
+            let whom = if *is_list { "the members of the list" } else { "those it stands for" };
+            let status = EnhancedStatus::success(Topic(0, 0));
+            plain(Outcome::Done, status, format!("The message went on to {whom}."))
+        }
         Said::Settled => {
             let status = EnhancedStatus::success(Topic(0, 0));
             plain(Outcome::Done, status, "The message is done with already.".to_owned())

@@ -8,7 +8,7 @@ use super::fold::Folder;
 use crate::address::normalized;
 use crate::content::address_list::{AddrSpec, Address, NamedMailbox, is_phrase};
 use crate::content::encoded_word::{self, Place};
-use crate::content::lex::quote;
+use crate::content::lex::{is_token, quote};
 use crate::content::message_id::MessageId;
 use crate::content::parameters::Parameters;
 
@@ -206,7 +206,8 @@ impl HeadWriter {
     /// A field of MIME: a value and its parameters, folded between them.
     pub fn parameters(&mut self, name: &str, value: &str, parameters: &Parameters) {
         let mut folder = Folder::new(name);
-        folder.token(value);
+        let value: String = value.chars().filter(|one| is_token(*one) || *one == '/').collect();
+        folder.token(&value);
         for parameter in parameters.written() {
             folder.glued(";");
             folder.token(&parameter);

@@ -21,8 +21,12 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// Characters that no field name has are left out of `name`.
     pub(super) fn new(name: &str) -> Self {
-        Self { out: format!("{name}:"), line: 0, full: false, word: false }
+        let mut out: String =
+            name.chars().filter(|one| one.is_ascii_graphic() && *one != ':').collect();
+        out.push(':');
+        Self { out, line: 0, full: false, word: false }
     }
 
     /// Octets that a word after one blank still has on this line.

@@ -2,6 +2,7 @@
 
 use super::ComposeError;
 use super::field::HeadWriter;
+use crate::content::Fields;
 use crate::content::address_list::{Address, NamedMailbox};
 use crate::content::date_time::DateTime;
 use crate::content::message_id::MessageId;
@@ -56,7 +57,8 @@ impl Resent {
 }
 
 fn without_mailbox_line(letter: &[u8]) -> &[u8] {
-    if !letter.starts_with(b"From ") {
+    let is_field = Fields::new(letter).next().is_some_and(|field| field.raw_at < 1000);
+    if is_field || !letter.starts_with(b"From ") {
         return letter;
     }
     memchr::memchr(b'\n', letter).and_then(|at| letter.get(at + 1..)).unwrap_or_default()

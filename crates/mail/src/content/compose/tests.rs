@@ -140,6 +140,12 @@ fn no_injection() {
         assert!(MediaType::new(bad, "x").is_none() && MediaType::new("x", bad).is_none());
         assert!(bad.parse::<FieldName>().is_err());
     }
+    let mut head = HeadWriter::new(true);
+    head.text("X\r\nBcc: y", "z");
+    let mut parameters = crate::content::Parameters::default();
+    parameters.set("a\r\nBcc: y", "z");
+    head.parameters("Content-Type\n", "a/b\r\nBcc: y", &parameters);
+    assert_eq!(head.finish(), b"XBccy: z\r\nContent-Type: a/bBccy; abccy=z\r\n");
     let list = crate::content::AddressList::read("\"a\rb\"@x.example, <\"a\nb\"@x.example>, a\0b");
     assert!(list.mailboxes().all(|one| !one.address.to_string().contains(char::is_control)));
 }

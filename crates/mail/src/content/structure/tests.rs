@@ -1,4 +1,5 @@
 use super::*;
+use crate::content::Defect;
 
 /// The events of a letter, octets of one kind put together.
 fn events(letter: &[u8], piece: usize) -> (Vec<String>, Vec<u8>) {

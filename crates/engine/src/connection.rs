@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
 
 use crate::content::Content;
-use crate::doors::{Clock, Secured, Tls, TlsCheck, TlsWish, Wire};
+use crate::doors::{Clock, Secured, Tls, TlsFailure, TlsWish, Wire};
 use crate::place::Place;
 use crate::security::Demand;
 
@@ -38,8 +38,10 @@ pub(crate) struct Connection {
     out: Vec<u8>,
     /// Octets came since the last transaction began.
     heard: bool,
-    /// The certificate of the other end was looked at.
-    is_verified: bool,
+    /// Why it is secured as it is, as records tell it.
+    pub(crate) policy: Arc<str>,
+    /// The host was proved to be the right one (RFC 8689 §2).
+    pub(crate) proved: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -52,6 +54,8 @@ pub(crate) struct Connection {
 pub(crate) struct Handshake {
     pub(crate) tls: Arc<dyn Tls>,
     pub(crate) wish: TlsWish,
+    /// How it failed, for who counts failures by their kind.
+    pub(crate) failure: Arc<OnceLock<TlsFailure>>,
 }
 
 impl Handshake {
@@ -63,7 +67,11 @@ impl Handshake {
     ) -> Result<Secured, SessionError> {
         match timeout_at(until.into(), self.tls.connect(wire, &self.wish)).await {
             Ok(Ok(secured)) => Ok(secured),
-            Ok(Err(failure)) => Err(SessionError::TlsFailed(failure.to_string())),
+            Ok(Err(failure)) => {
+                let what = failure.to_string();
+                let _ = self.failure.set(failure);
+                Err(SessionError::TlsFailed(what))
+            }
             Err(_) => Err(SessionError::Lost(Step::Handshake, Lost::TimedOut)),
         }
     }
@@ -103,7 +111,6 @@ impl Connection {
         let now = clock.now();
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
-        let is_verified = tls.wish.check != TlsCheck::Nothing;
         let mut this = Self {
             wire,
             session,
@@ -111,7 +118,8 @@ impl Connection {
             buffer,
             out,
             heard: false,
-            is_verified,
+            policy: Arc::from(""),
+            proved: false,
             remote,
             opened: now,
             place: None,
@@ -147,7 +155,12 @@ impl Connection {
     /// Whether mail with this demand may go this way: nothing that needs a verified host rides on a
     /// session that was opened with less.
     pub(crate) fn satisfies(&self, demand: Demand) -> bool {
-        !demand.require_tls || (self.is_verified && self.tls().is_some())
+        !demand.require_tls || (self.proved && self.tls().is_some())
+    }
+
+    /// Our own end.
+    pub(crate) fn local(&self) -> IpAddr {
+        self.wire.local().ip()
     }
 
     /// What the other end offers.

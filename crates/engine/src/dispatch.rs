@@ -55,12 +55,14 @@ pub(crate) struct Ending {
     pub(crate) remote: Option<String>,
     /// How the connection was secured.
     pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Why it was secured so, or was to be.
+    pub(crate) policy: Option<Arc<str>>,
 }
 
 impl Ending {
     /// An ending that no other host had a part in.
     pub(crate) fn here(said: Said) -> Self {
-        Self { said, remote: None, tls: None }
+        Self { said, remote: None, tls: None, policy: None }
     }
 }
 

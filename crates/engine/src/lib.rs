@@ -35,7 +35,9 @@ mod report;
 mod reroute;
 mod security;
 mod settle;
+mod sts;
 mod submit;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -57,8 +59,9 @@ pub use admit::{Accepted, Refusal};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
+pub use msgauth::transport::Level;
 pub use receive::{EarlyTalkers, ListenOptions};
-pub use security::TlsLevel;
+pub use security::TlsLevels;
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -66,6 +69,8 @@ use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
 use passing::Passing;
+use sts::Policies;
+use tally::Tally;
 
 /// Results ride with the next durable commit, or go by themselves after this long.
 pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
@@ -95,8 +100,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
-    /// How outgoing connections are secured at least.
-    pub outbound_tls: TlsLevel,
+    /// How connections to other hosts are secured.
+    pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
     pub eight_bit: EightBit,
     /// Local address of outgoing connections, for each family; none: the system's choice.
@@ -125,6 +130,8 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) ids: Ids,
     pub(crate) names: NameCache,
+    pub(crate) policies: Policies,
+    pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
@@ -189,6 +196,8 @@ impl Engine {
         let shared = Shared {
             ids,
             names: NameCache::default(),
+            policies: Policies::default(),
+            tally: Tally::default(),
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
@@ -212,6 +221,7 @@ impl Engine {
             tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         }
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
+        tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
     }
 
     /// Accepts connections on `listener` until the engine stops.
@@ -258,6 +268,7 @@ impl Engine {
             tokio::pin!(ended);
             ended.as_mut().enable();
             if self.busy() == 0 {
+                Tally::store(&self.shared).await;
                 return;
             }
             ended.await;

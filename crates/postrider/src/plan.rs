@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Tls, World};
-use engine::{EarlyTalkers, ListenOptions, Masquerade, Options};
+use engine::doors::World;
+use engine::{EarlyTalkers, ListenOptions, Masquerade, Options, TlsLevels};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
@@ -25,7 +25,10 @@ use crate::config::{
     Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
+use crate::doors::{
+    FileMailboxes, FileShelf, HttpsWeb, Runtime, RustlsTls, Stub, SystemClock, SystemRandom,
+    TcpNetwork,
+};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -52,7 +55,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
-        outbound_tls: config.outbound.tls,
+        tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
@@ -127,6 +130,14 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
+fn tls_levels(config: &Config) -> TlsLevels {
+    let mut levels = TlsLevels::all(config.outbound.tls);
+    for policy in &config.tls_policies {
+        levels.table.insert(policy.pattern.clone(), policy.level.value);
+    }
+    levels
+}
+
 fn schedule(config: &Config) -> Schedule {
     Schedule {
         retry: config.queue.retry.clone(),
@@ -184,10 +195,12 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
 pub fn world(
     config: &Config,
     spool: Arc<dyn Spool>,
-    tls: Arc<dyn Tls>,
+    tls: Arc<RustlsTls>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
+    let names = Arc::new(Stub::new(config.dns.name_servers().0, proof));
+    let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
     Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
@@ -195,7 +208,9 @@ pub fn world(
         network: Arc::new(TcpNetwork),
         tls,
         logins: Arc::new(engine::doors::NoLogins),
-        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
+        names,
+        web: Arc::new(web),
+        shelf: Arc::new(FileShelf::new(&config.data_dir)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
     })

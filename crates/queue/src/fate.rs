@@ -177,6 +177,8 @@ pub struct Case<'a> {
     pub remote: Option<String>,
     /// How the connection was secured.
     pub tls: Option<TlsFacts>,
+    /// Why it was secured so, or was to be.
+    pub policy: Option<String>,
     /// The record of the attempt before.
     pub previous: Option<&'a Attempt>,
 }
@@ -271,6 +273,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             overdue_reported: before(|previous| previous.overdue_reported),
             owed: None,
             tls: case.tls.clone(),
+            policy: case.policy.clone(),
         },
         reason: Reason::new(verdict.explanation.clone()),
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{EightBit, Options, TlsLevel};
+use engine::{EightBit, Level, Options, TlsLevels};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -41,7 +41,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         lockout: queue::lockout::Limits::default(),
         destination_connections: 5,
         outbound_port: 25,
-        outbound_tls: TlsLevel::Opportunistic,
+        tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),

@@ -28,6 +28,11 @@ const ODD: &[(&str, &str)] = &[
     ("resent to, by nobody", "Resent-To: q@x.example\r\nResent-Date: soon\r\n\r\nbody\r\n"),
     ("other recipients", "To: eve@here.example, q@x.example\r\nBcc: s@x.example\r\n\r\nbody\r\n"),
     ("a broken multipart", "MIME-Version: 1.0\r\nContent-Type: multipart/mixed\r\n\r\n--x\r\n"),
+    (
+        "a message within",
+        "Content-Type: message/rfc822\r\n\r\nReceived: by x\r\nReturn-Path: <y>\r\nBcc: z\r\n\
+         Subject : odd\r\n\r\nbody\r\n",
+    ),
     ("an unknown encoding", "Content-Transfer-Encoding: x-odd\r\n\r\nbody\r\n"),
     ("eighth bits", "Subject: caf\u{e9}\r\n\r\n\u{fc}ber \u{1f4e8}\r\n"),
     ("controls", "Subject: \u{1}\u{7f}\r\n\r\n\u{8}\u{0}\u{c}\r\n"),
@@ -94,7 +99,8 @@ fn check_trace(name: &str, added: &str) {
 /// 5321-4.4-a, 5321-4.4-f, 5321-4.4-g, 5321-4.4-h, 5321-4.4-p, 5321-4.5.3.1.6-b,
 /// 5321-4.5.3.1.8-b, 5321-6.2-b, 5321-6.4-d, 5321-7.2-a, 5321-7.2-b, 5321-7.2-e, 5321-C-a,
 /// 5321-C-c, 5321-C-d, 5321-F.2-e, 5321-F.5-a, 1123-5.2.6-a, 1123-5.2.6-b, 1123-5.2.8-a,
-/// 1123-5.2.8-c, 5322-3.6-a, 5322-3.6-b, 5322-3.6-c, 6152-3-c.
+/// 1123-5.2.8-c, 5322-3.6-a, 5322-3.6-b, 5322-3.6-c, 6152-3-c, 2046-5.2-a,
+/// 5321-2.4-m, 5321-2.4-n.
 #[test]
 fn what_is_passed_on() {
     for (name, content) in odd() {
@@ -104,6 +110,9 @@ fn what_is_passed_on() {
             let added = letter.strip_suffix(content.as_str());
             let added = added.unwrap_or_else(|| panic!("{name}: {letter:?}"));
             check_trace(name, added);
+            // What is not ASCII is said to be so, whatever its header says of it; nothing else is.
+            let mail = scene.net.seen(|seen| seen.commands[1].clone());
+            assert_eq!(mail.contains("BODY=8BITMIME"), !content.is_ascii(), "{name}: {mail}");
             assert_eq!(scene.boxes.of("eve").len(), 0, "{name}: recipients are in the envelope");
         });
     }

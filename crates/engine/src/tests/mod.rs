@@ -11,6 +11,8 @@ mod kept;
 mod local;
 mod masquerade;
 mod notify;
+mod pages;
+mod policy;
 mod receive;
 mod relay;
 mod report;

@@ -16,12 +16,14 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
+use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Tasks, Tls,
+    World,
 };
-use crate::{Accepted, EightBit, Engine, Listed, Options, Refusal, TlsLevel};
+use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, TlsLevels};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -70,6 +72,11 @@ pub(crate) struct Zone(Arc<Mutex<ZoneState>>);
 struct ZoneState {
     records: BTreeMap<String, Vec<Record>>,
     failing: bool,
+    /// What questions that ask for proof are told of every zone.
+    security: Security,
+    /// Names of which nothing is to be had, and the names of which what is had is forged.
+    dark: BTreeSet<String>,
+    forged: BTreeSet<String>,
     pause: Duration,
 }
 
@@ -88,6 +95,26 @@ impl Zone {
         self.0.lock().records.entry(name.to_owned()).or_default().push(record);
     }
 
+    /// All zones are signed, or none is.
+    pub(crate) fn set_security(&self, security: Security) {
+        self.0.lock().security = security;
+    }
+
+    /// Nothing is to be had of `name`.
+    pub(crate) fn darken(&self, name: &str) {
+        self.0.lock().dark.insert(name.to_owned());
+    }
+
+    /// What is had of `name` contradicts its signatures.
+    pub(crate) fn forge(&self, name: &str) {
+        self.0.lock().forged.insert(name.to_owned());
+    }
+
+    /// Forgets all records of `name`.
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.lock().records.remove(name);
+    }
+
     /// No server answers, or they do again.
     pub(crate) fn set_failing(&self, failing: bool) {
         self.0.lock().failing = failing;
@@ -101,11 +128,15 @@ impl Zone {
     fn answer(&self, question: &Question) -> Answer {
         let state = self.0.lock();
         let ttl = Duration::ZERO;
-        if state.failing {
+        let security = if question.checked { state.security } else { Security::Unchecked };
+        if question.checked && state.forged.contains(&question.name) {
+            return Answer::Bogus("forged".to_owned());
+        }
+        if state.failing || state.dark.contains(&question.name) {
             return Answer::Failed("no server answers".to_owned());
         }
         let Some(records) = state.records.get(&question.name) else {
-            return Answer::NoName { ttl, security: Security::Unchecked };
+            return Answer::NoName { ttl, security };
         };
         let fits = |record: &&Record| {
             matches!(
@@ -118,7 +149,6 @@ impl Zone {
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();
-        let security = Security::Unchecked;
         if records.is_empty() {
             Answer::NoData { ttl, security }
         } else {
@@ -194,6 +224,8 @@ pub(crate) struct Scene {
     pub(crate) engine: Engine,
     pub(crate) net: Net,
     pub(crate) zone: Zone,
+    pub(crate) web: Pages,
+    pub(crate) shelf: Arc<MemoryShelf>,
     pub(crate) boxes: Boxes,
     pub(crate) spool: TestSpool,
 }
@@ -222,7 +254,7 @@ pub(crate) fn options() -> Options {
         lockout: queue::lockout::Limits::default(),
         destination_connections: 3,
         outbound_port: 25,
-        outbound_tls: TlsLevel::Opportunistic,
+        tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
@@ -246,6 +278,7 @@ impl Scene {
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
+        let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
         let world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
@@ -254,11 +287,13 @@ impl Scene {
             tls,
             logins: Arc::new(crate::doors::NoLogins),
             names: Arc::new(zone.clone()),
+            web: Arc::new(web.clone()),
+            shelf: shelf.clone(),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, boxes, spool }
+        Self { engine, net, zone, web, shelf, boxes, spool }
     }
 
     /// An engine at work.

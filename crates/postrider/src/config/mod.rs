@@ -26,6 +26,7 @@ mod route;
 mod spool;
 mod surroundings;
 mod tls;
+mod tls_policy;
 mod units;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ pub use route::{Route, RoutePattern};
 pub use spool::SpoolLimits;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
+pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 
 pub(crate) use options::Shown;
@@ -76,6 +78,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &access::DOC,
     &route::DOC,
     &outbound::DOC,
+    &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
     &limits::DOC,
@@ -107,6 +110,8 @@ pub struct Config {
     pub default_route: Sourced<String>,
     /// How other hosts are reached.
     pub outbound: Outbound,
+    /// How connections to single destinations are secured.
+    pub tls_policies: Vec<TlsPolicy>,
     /// Whom to ask for names.
     pub dns: Dns,
     /// How long and how often mail is tried.
@@ -226,6 +231,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "access",
         "route",
         "outbound",
+        "tls-policy",
         "dns",
         "queue",
         "limits",
@@ -245,6 +251,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         routes,
         default_route,
         outbound: outbound::read(&top.table("outbound")),
+        tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),

@@ -9,13 +9,17 @@ mod clock;
 pub mod mailbox;
 pub mod names;
 pub mod net;
+mod shelf;
 mod tasks;
 pub mod tls;
+mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
+pub use shelf::FileShelf;
 pub use tasks::Runtime;
 pub use tls::RustlsTls;
+pub use web::HttpsWeb;

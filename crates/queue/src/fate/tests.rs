@@ -63,6 +63,7 @@ fn try_asked(
         deliver_by,
         remote: Some("mx.x.example [192.0.2.1]:25".to_owned()),
         tls: None,
+        policy: None,
         previous,
     };
     decide(said, &case)

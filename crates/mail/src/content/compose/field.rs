@@ -311,6 +311,10 @@ fn write_phrase(name: &str, utf8: bool, after: &str, folder: &mut Folder) {
         for word in encoded_word::encode(name, Place::Phrase, folder.room_for_word()) {
             folder.word(&word);
         }
+        // White space parts it from whatever follows.
+        if !after.is_empty() {
+            folder.glued(" ");
+        }
     }
     folder.glued(after);
 }

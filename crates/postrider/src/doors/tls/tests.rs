@@ -156,7 +156,7 @@ fn record(usage: u8, selector: u8, matching: u8, data: Vec<u8>) -> Tlsa {
 }
 
 fn is_certificate<T>(result: &Result<T, TlsFailure>) -> bool {
-    matches!(result, Err(TlsFailure::Certificate(_)))
+    matches!(result, Err(TlsFailure::Certificate(..)))
 }
 
 /// Register: 8461-7.1-d, 8461-7.2-a.

@@ -10,6 +10,7 @@
 //! ```
 
 mod admit;
+mod authored;
 mod connection;
 mod content;
 mod deliver;
@@ -52,6 +53,7 @@ use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
@@ -96,6 +98,10 @@ pub struct Options {
     pub clients: queue::clients::Limits,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
+    /// What is done to what authors send.
+    pub submission: queue::submission::Rules,
+    /// How much one login may send.
+    pub rates: queue::submission::Rates,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
@@ -138,6 +144,8 @@ pub(crate) struct Shared {
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
     /// What strangers take.
     pub(crate) clients: parking_lot::Mutex<Clients>,
+    /// What logins have used of what they may.
+    pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
@@ -202,6 +210,7 @@ impl Engine {
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
             clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
+            quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             client_options,

@@ -262,6 +262,7 @@ fn known(shared: &Shared, gate: &Gate, client: IpAddr) -> Peer {
             expand: trust::within(&trusted.verify, client),
             prioritise: ours,
             vouch: ours,
+            submit: ours,
             proxy: trust::within(&trusted.proxy, client),
         },
         time: shared.world.clock.wall(),

@@ -6,32 +6,37 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::World;
+use engine::doors::{Logins, World};
 use engine::{EarlyTalkers, ListenOptions, Masquerade, Options, TlsLevels};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
+use queue::lockout;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
+use queue::submission::Rules;
 use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
 use smtp::grammar::Extensions;
-use smtp::server::{Kind, SessionOptions};
+use smtp::server::{Authentication, Kind, SessionOptions};
 use spool::Spool;
 
+use crate::accounts::Store;
 use crate::config::{
-    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
-    Source, Sourced, aliases,
+    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
+    Severity, Share, Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{
-    FileMailboxes, FileShelf, HttpsWeb, Runtime, RustlsTls, Stub, SystemClock, SystemRandom,
-    TcpNetwork,
+    DovecotLogins, FileLogins, FileMailboxes, FileShelf, Granted, HttpsWeb, Runtime, RustlsTls,
+    Stub, SystemClock, SystemRandom, TcpNetwork,
 };
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
+/// Failed logins before a session is ended: RFC 4954 §9 asks for three at least.
+const LOGINS_FAILED: u32 = 5;
 /// Octets of content kept in memory from reception to first attempt.
 const MEMORY: u64 = 128 * 1024 * 1024;
 
@@ -50,9 +55,14 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
+        lockout: lockout(config),
+        submission: Rules {
+            foreign_from: config.submission.foreign_from,
+            remove_bcc: config.submission.remove_bcc,
+        },
+        rates: config.submission.rates,
         trust: trust(config),
         clients: clients(config),
-        lockout: queue::lockout::Limits::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         tls_levels: tls_levels(config),
@@ -148,6 +158,37 @@ fn schedule(config: &Config) -> Schedule {
     }
 }
 
+fn lockout(config: &Config) -> lockout::Limits {
+    lockout::Limits {
+        login: config.accounts.login_failures,
+        address: config.accounts.address_failures,
+        forget: config.accounts.forget_failures,
+        ..lockout::Limits::default()
+    }
+}
+
+/// The accounts that the configuration names.
+///
+/// # Errors
+/// The file of accounts does not serve.
+pub async fn logins(config: &Config) -> Result<Arc<dyn Logins>, Vec<Problem>> {
+    let source: Arc<dyn Logins> = match &config.accounts.source.value {
+        LoginSource::File => {
+            let logins = FileLogins::new(Store::new(&config.accounts.file));
+            Arc::new(logins.map_err(|error| vec![config.account_problem(&error)])?)
+        }
+        LoginSource::Dovecot(socket) => Arc::new(DovecotLogins::new(socket).await),
+        #[cfg(feature = "pam")]
+        LoginSource::Pam(service) => Arc::new(crate::doors::logins::PamLogins::new(service)),
+        #[cfg(not(feature = "pam"))]
+        LoginSource::Pam(_) => Arc::new(engine::doors::NoLogins),
+    };
+    if config.submission.grants.is_empty() {
+        return Ok(source);
+    }
+    Ok(Arc::new(Granted::new(source, config.submission.grants.clone())))
+}
+
 fn masquerade(config: &Config) -> Option<Masquerade> {
     let hidden = config.masquerade.as_ref()?;
     Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
@@ -196,6 +237,7 @@ pub fn world(
     config: &Config,
     spool: Arc<dyn Spool>,
     tls: Arc<RustlsTls>,
+    logins: Arc<dyn Logins>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
@@ -207,7 +249,7 @@ pub fn world(
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
-        logins: Arc::new(engine::doors::NoLogins),
+        logins,
         names,
         web: Arc::new(web),
         shelf: Arc::new(FileShelf::new(&config.data_dir)),
@@ -286,7 +328,17 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
     };
     let limits = &config.limits;
     let some = |number: u32| Some(number).filter(|&number| number != 0);
+    let authentication = matches!(kind, Kind::Submission | Kind::Odmr).then(|| Authentication {
+        // Those of the accounts.
+        mechanisms: Vec::new(),
+        relayed: Vec::new(),
+        clear: config.accounts.clear_text,
+        // ATRN says so itself.
+        required: kind == Kind::Submission,
+        failures: LOGINS_FAILED,
+    });
     SessionOptions {
+        authentication,
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,

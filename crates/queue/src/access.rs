@@ -161,11 +161,16 @@ pub enum Verdict<T> {
 }
 
 impl<T> Verdict<T> {
-    fn accept(accepted: T, reason: impl Into<Reason>) -> Self {
+    pub(crate) fn accept(accepted: T, reason: impl Into<Reason>) -> Self {
         Self::Accept { accepted, reason: reason.into() }
     }
 
-    fn refuse(code: u16, topic: Topic, text: &'static str, reason: impl Into<Reason>) -> Self {
+    pub(crate) fn refuse(
+        code: u16,
+        topic: Topic,
+        text: &'static str,
+        reason: impl Into<Reason>,
+    ) -> Self {
         Self::Refuse { reply: Reply::new(code, topic, text), reason: reason.into() }
     }
 

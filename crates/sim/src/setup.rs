@@ -39,6 +39,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits::default(),
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 5,
         outbound_port: 25,
         tls_levels: TlsLevels::all(Level::Opportunistic),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mail::Reply;
 use queue::submission::Identity;
 use smtp::server::{Input, Notice, Output, Peer, Session};
 use spool::{BodySink, SpoolError};
@@ -16,6 +17,7 @@ use tracing::info;
 
 use super::{Gate, secure};
 use crate::Shared;
+use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
 use crate::login::Logging;
 use crate::passing::Passing;
@@ -63,6 +65,10 @@ pub(super) struct Conversation<'a> {
     errors: u32,
     /// What each reply is held back for.
     tarpit: Duration,
+    /// Its place among the sessions of that login.
+    seat: Option<Seat>,
+    /// What is said instead of taking mail: that login has too many sessions.
+    pub(super) crowded: Option<Reply>,
     buffer: Vec<u8>,
     out: Vec<u8>,
     alarm: Alarm,
@@ -89,6 +95,8 @@ impl<'a> Conversation<'a> {
             guarded: false,
             errors: 0,
             tarpit: Duration::ZERO,
+            seat: None,
+            crowded: None,
             wire,
             session,
             gate,
@@ -135,6 +143,7 @@ impl<'a> Conversation<'a> {
         let secured = secure(self.shared, self.wire, self.gate.options.handshake_timeout).await?;
         self.wire = secured.wire;
         self.identity = None;
+        self.seat = None;
         self.peer.tls = Some(Arc::new(secured.facts.clone()));
         self.logging.iter_mut().for_each(Logging::secured);
         let now = self.shared.world.clock.now();
@@ -235,6 +244,10 @@ impl<'a> Conversation<'a> {
             Notice::LoggedIn { login, mechanism } => {
                 let mechanism = mechanism.name();
                 self.identity = self.logging().succeeded(shared, &login, mechanism).await;
+                match Seat::take(shared, &login) {
+                    Ok(seat) => self.seat = Some(seat),
+                    Err(reply) => self.crowded = Some(reply),
+                }
             }
             Notice::NotLoggedIn { failure, mechanism } => {
                 self.logging().failed(shared, &failure, mechanism.name());
@@ -253,6 +266,12 @@ impl<'a> Conversation<'a> {
         self.logging.get_or_insert_with(|| Logging::new(facts))
     }
 
+    /// What watches content pass: the header section of an author's letter is completed, and so is
+    /// kept.
+    fn passing(&self) -> Passing {
+        Passing::new(self.shared.options.masquerade.is_some() || self.author().is_some())
+    }
+
     /// Hands content on to the spool.
     pub(super) async fn take(&mut self, octets: Bytes) {
         if self.incoming.is_none() {
@@ -261,7 +280,7 @@ impl<'a> Conversation<'a> {
                 Ok(sink) => (Some(sink), None),
                 Err(error) => (None, Some(error)),
             };
-            self.incoming = Some(Incoming { sink, passing: self.shared.passing(), failed });
+            self.incoming = Some(Incoming { sink, passing: self.passing(), failed });
         }
         let Some(incoming) = &mut self.incoming else { return };
         incoming.passing.feed(&octets);

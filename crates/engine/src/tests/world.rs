@@ -252,6 +252,8 @@ pub(crate) fn options() -> Options {
             tarpit: Duration::from_secs(5),
         },
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
         tls_levels: TlsLevels::all(Level::Opportunistic),

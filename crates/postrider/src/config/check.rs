@@ -3,9 +3,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::{Accounts, Config, Problem, Severity, aliases};
+use super::{Accounts, Config, LoginSource, Problem, Severity, aliases};
+use crate::accounts::{Store, StoreError};
 use crate::doors::Proof;
 
 /// Whether the name system knows an address of `name`, by way of the system's own resolver.
@@ -22,6 +24,7 @@ impl Config {
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
+        self.check_logins(&mut problems);
         self.check_keys(&mut problems);
         problems.extend(self.trust_anchor().err().unwrap_or_default());
         problems
@@ -86,6 +89,30 @@ impl Config {
                 let remedy = "name an address of this host, or none";
                 problems.push(self.problem(Severity::Error, "outbound.source", title, remedy));
             }
+        }
+    }
+
+    /// The file of accounts does not serve.
+    pub(crate) fn account_problem(&self, error: &StoreError) -> Problem {
+        let remedy = "`postrider account list` shows what is in it";
+        self.problem(Severity::Error, "accounts.file", error.to_string(), remedy)
+    }
+
+    fn check_logins(&self, problems: &mut Vec<Problem>) {
+        match &self.accounts.source.value {
+            LoginSource::File => {
+                let loaded = Store::new(&self.accounts.file).load();
+                problems.extend(loaded.err().map(|error| self.account_problem(&error)));
+            }
+            LoginSource::Dovecot(socket) => {
+                if let Err(error) = UnixStream::connect(socket) {
+                    let title = format!("no Dovecot answers at {}: {error}", socket.display());
+                    let remedy = "start it, or see unix_listener under service auth in its files";
+                    let key = "accounts.source";
+                    problems.push(self.problem(Severity::Warning, key, title, remedy));
+                }
+            }
+            LoginSource::Pam(_) => {}
         }
     }
 

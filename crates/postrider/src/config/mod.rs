@@ -15,6 +15,7 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod logins;
 mod masquerade;
 mod options;
 mod outbound;
@@ -24,6 +25,7 @@ mod reader;
 mod relay;
 mod route;
 mod spool;
+mod submission;
 mod surroundings;
 mod tls;
 mod tls_policy;
@@ -43,6 +45,7 @@ pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
+pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
 pub use outbound::Outbound;
@@ -51,6 +54,7 @@ pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use spool::SpoolLimits;
+pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
@@ -72,6 +76,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &listen::SUBMISSION,
     &tls::DOC,
     &tls::NAMES,
+    &logins::DOC,
+    &submission::DOC,
+    &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
@@ -96,6 +103,10 @@ pub struct Config {
     pub listeners: Vec<Listen>,
     /// Certificates and keys.
     pub tls: TlsFiles,
+    /// Who may log in.
+    pub accounts: Logins,
+    /// What they may send.
+    pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
@@ -225,6 +236,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let top = reader.top(table);
     let tables = [
         "listen",
+        "accounts",
+        "submission",
         "local",
         "masquerade",
         "relay",
@@ -244,6 +257,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
+        accounts: logins::read(&top.table("accounts"), &host.data_dir),
+        submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),

@@ -6,6 +6,7 @@
 
 mod chance;
 mod clock;
+pub mod logins;
 pub mod mailbox;
 pub mod names;
 pub mod net;
@@ -16,6 +17,7 @@ mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
+pub use logins::{DovecotLogins, FileLogins, Granted};
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};

@@ -20,5 +20,6 @@ mod reuse;
 mod script;
 mod secured;
 mod security;
+mod smarthost;
 mod spool;
 mod world;

@@ -24,6 +24,7 @@ mod queue;
 mod reader;
 mod relay;
 mod route;
+mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
@@ -53,6 +54,7 @@ pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
+pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
@@ -84,6 +86,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &relay::DOC,
     &access::DOC,
     &route::DOC,
+    &smarthost::DOC,
     &outbound::DOC,
     &tls_policy::DOC,
     &dns::DOC,
@@ -119,6 +122,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
     pub default_route: Sourced<String>,
+    /// Who we are at hosts that mail is handed to.
+    pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -243,6 +248,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "relay",
         "access",
         "route",
+        "smarthost",
         "outbound",
         "tls-policy",
         "dns",
@@ -265,6 +271,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         access: access::read(&top.table("access")),
         routes,
         default_route,
+        smarthosts: smarthost::read(&top.table("smarthost")),
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

@@ -4,6 +4,7 @@
 mod booking;
 mod chunks;
 mod destination;
+mod doorway;
 mod expand;
 mod fit;
 mod kept;
@@ -19,5 +20,6 @@ mod reuse;
 mod script;
 mod secured;
 mod security;
+mod smarthost;
 mod spool;
 mod world;

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use mail::content::compose::{ComposeError, Draft};
 use mail::{BodyType, Mailbox, ReversePath};
 use rustls::ClientConfig;
-use smtp::client::{RecipientResult, SessionError};
+use smtp::client::{Login, RecipientResult, SessionError};
 
 /// Recipients of one transaction: what every server must take (RFC 5321 §4.5.3.1.8).
 pub const RECIPIENTS_MAX: usize = 100;
@@ -120,12 +120,13 @@ pub struct Client {
     server: String,
     hostname: String,
     tls: Tls,
+    login: Option<Login>,
 }
 
 impl Client {
     /// The server at `server` (`name:port` or `address:port`); `hostname` names us in EHLO.
     pub fn new(server: impl Into<String>, hostname: impl Into<String>) -> Self {
-        Self { server: server.into(), hostname: hostname.into(), tls: Tls::None }
+        Self { server: server.into(), hostname: hostname.into(), tls: Tls::None, login: None }
     }
 
     /// Secures the connection with STARTTLS, or sends nothing (RFC 3207).
@@ -139,6 +140,14 @@ impl Client {
     #[must_use]
     pub fn with_tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.tls = Tls::Implicit(config);
+        self
+    }
+
+    /// Logs in first, as servers that take mail from authors ask (RFC 6409 §4.3). What a login may
+    /// be shown to, its policy says; without one there is no session.
+    #[must_use]
+    pub fn with_login(mut self, login: Login) -> Self {
+        self.login = Some(login);
         self
     }
 
@@ -160,6 +169,7 @@ impl Client {
         if count == 0 || count > RECIPIENTS_MAX {
             return Err(SendError::Recipients(count));
         }
-        session::deliver(&self.server, &self.hostname, &self.tls, envelope).await
+        let login = self.login.as_ref();
+        session::deliver(&self.server, &self.hostname, &self.tls, login, envelope).await
     }
 }

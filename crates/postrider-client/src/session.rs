@@ -8,7 +8,7 @@ use mail::{ForwardPath, TlsFacts};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use smtp::client::{
-    Input, Lost, Opening, Outcome, Output, RecipientResult, Security, Session, SessionError,
+    Input, Login, Lost, Opening, Outcome, Output, RecipientResult, Security, Session, SessionError,
     SessionOptions, Step, Timeouts, Transaction,
 };
 use tokio::net::TcpStream;
@@ -27,6 +27,7 @@ pub async fn deliver(
     server: &str,
     hostname: &str,
     tls: &Tls,
+    login: Option<&Login>,
     envelope: &Envelope<'_>,
 ) -> Result<Sent, SendError> {
     let config = match tls {
@@ -55,7 +56,7 @@ pub async fn deliver(
         _ => Security::None,
     };
     let options = SessionOptions { hostname: hostname.to_owned(), timeouts: Timeouts::default() };
-    let opening = Opening { security, ..Opening::default() };
+    let opening = Opening { security, login: login.cloned(), ..Opening::default() };
     let session = Session::begun(Arc::new(options), opening, Instant::now());
     let driver = Driver { session, wire: Some(wire), config, envelope, given: 0, result: None };
     driver.run().await
@@ -91,7 +92,9 @@ impl Driver<'_> {
     /// Does one thing the session wants done. False at the end.
     async fn turn(&mut self) -> bool {
         match self.session.poll() {
-            Output::Send(octets) | Output::SendContent(octets) => self.write(&octets).await,
+            Output::Send(octets) | Output::SendSecret(octets) | Output::SendContent(octets) => {
+                self.write(&octets).await;
+            }
             Output::StartTls => self.secure().await,
             Output::Ready if self.result.is_some() => self.handle(Input::Quit),
             Output::Ready => {

@@ -36,6 +36,7 @@ mod report;
 mod reroute;
 mod security;
 mod settle;
+mod smarthost;
 mod sts;
 mod submit;
 mod tally;
@@ -63,6 +64,7 @@ pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
 pub use receive::ListenOptions;
 pub use security::TlsLevels;
+pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -103,6 +105,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// Who we are at the hosts that mail is handed to.
+    pub smarthosts: Smarthosts,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
@@ -144,6 +148,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
+    pub(crate) remembered: smarthost::Remembered,
     client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -207,6 +212,7 @@ impl Engine {
             quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
+            remembered: smarthost::Remembered::default(),
             client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),

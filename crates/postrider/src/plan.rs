@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Logins, World};
-use engine::{ListenOptions, Masquerade, Options, TlsLevels};
+use engine::{ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
@@ -27,8 +27,8 @@ use crate::config::{
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{
-    DovecotLogins, FileLogins, FileMailboxes, FileShelf, Granted, HttpsWeb, Runtime, RustlsTls,
-    Stub, SystemClock, SystemRandom, TcpNetwork,
+    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
+    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
 };
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
@@ -62,6 +62,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         trust: queue::trust::Trust::default(),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
+        smarthosts: smarthosts(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
@@ -135,6 +136,25 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
         routes.table.insert(route.pattern.clone(), rule(&key, &route.target));
     }
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
+}
+
+fn smarthosts(config: &Config) -> Smarthosts {
+    let known = config.smarthosts.iter().map(|known| {
+        let name = |path: &Sourced<PathBuf>| path.value.to_string_lossy().into_owned();
+        let proof = match &known.secret {
+            Some(path) if known.is_token => ProofSource::Token(name(path)),
+            Some(path) => ProofSource::Password(name(path)),
+            None => ProofSource::Certificate,
+        };
+        let smarthost = Smarthost {
+            login: known.login.clone(),
+            proof,
+            mechanisms: known.mechanisms.clone(),
+            clear: known.allow_clear,
+        };
+        (known.host.clone(), smarthost)
+    });
+    known.collect()
 }
 
 fn tls_levels(config: &Config) -> TlsLevels {
@@ -246,6 +266,7 @@ pub fn world(
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
+        secrets: Arc::new(FileSecrets),
         logins,
         names,
         web: Arc::new(web),

@@ -20,6 +20,7 @@ mod reuse;
 mod script;
 mod secured;
 mod security;
+mod smarthost;
 mod spool;
 mod submission;
 mod world;

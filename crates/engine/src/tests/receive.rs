@@ -239,7 +239,7 @@ fn too_many_sessions() {
 /// it is seen what becomes of it.
 ///
 /// Register: 5321-6.1-g, 1123-5.3.3-f, 1123-5.2.7-c, 1123-5.2.7-d, 5321-4.4-t, 5321-3.3-q,
-/// 1123-5.2.8-e.
+/// 1123-5.2.8-e, 6409-5.3-a.
 #[test]
 fn a_letter_is_taken_at_once_whatever_becomes_of_it() {
     play(async {

@@ -16,14 +16,16 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
+use smtp::sasl::Secret;
+
 use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Tasks, Tls,
-    World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
+    Tasks, Tls, World,
 };
-use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, TlsLevels};
+use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -61,6 +63,18 @@ struct Runtime;
 impl Tasks for Runtime {
     fn spawn(&self, task: Doing<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+/// Every secret is `open sesame`, but for one that is lost.
+struct Keyring;
+
+impl Secrets for Keyring {
+    fn read<'a>(&'a self, name: &'a str) -> Doing<'a, Result<Secret, String>> {
+        Box::pin(async move {
+            let found = (name != "lost").then(|| Secret::new("open sesame"));
+            found.ok_or_else(|| "it is lost".to_owned())
+        })
     }
 }
 
@@ -249,6 +263,7 @@ pub(crate) fn options() -> Options {
         rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
+        smarthosts: Smarthosts::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
@@ -281,6 +296,7 @@ impl Scene {
             network: Arc::new(net.clone()),
             tls,
             logins: Arc::new(super::accounts::TestLogins),
+            secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),

@@ -23,6 +23,7 @@ mod queue;
 mod reader;
 mod relay;
 mod route;
+mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
@@ -51,6 +52,7 @@ pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
+pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
@@ -81,6 +83,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &masquerade::DOC,
     &relay::DOC,
     &route::DOC,
+    &smarthost::DOC,
     &outbound::DOC,
     &tls_policy::DOC,
     &dns::DOC,
@@ -114,6 +117,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
     pub default_route: Sourced<String>,
+    /// Who we are at hosts that mail is handed to.
+    pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -237,6 +242,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "masquerade",
         "relay",
         "route",
+        "smarthost",
         "outbound",
         "tls-policy",
         "dns",
@@ -258,6 +264,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         relay: relay::read(&top.table("relay")),
         routes,
         default_route,
+        smarthosts: smarthost::read(&top.table("smarthost")),
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

@@ -550,6 +550,33 @@ fn the_name_we_greet_with() {
     }
 }
 
+/// Who we are at other hosts, and what is told of mistakes.
+#[test]
+fn smarthosts() {
+    let read = |text: &str| Config::parse(text, "postrider.toml");
+    let config = read(
+        "[smarthost.\"Mail.example.net\"]\nlogin = \"ann\"\nsecret-file = \"/s\"\nmechanisms = \
+         [\"plain\"]\n[smarthost.\"[192.0.2.1]\"]\nallow-clear = true\n",
+    );
+    let config = config.unwrap();
+    let hosts: Vec<String> = config.smarthosts.iter().map(|one| one.host.to_string()).collect();
+    assert_eq!(hosts, ["mail.example.net", "[192.0.2.1]"]);
+    assert_eq!(config.smarthosts[0].login, "ann");
+    assert!(!config.smarthosts[0].allow_clear && config.smarthosts[1].allow_clear);
+    for (text, told) in [
+        ("[smarthost.\"a b\"]\nlogin = \"x\"\n", "is no host"),
+        ("[smarthost.\"a.example:587\"]\nlogin = \"x\"\n", "is no host"),
+        ("[smarthost.\"a.example\"]\nsecret-file = \"x\"\n", "has no login"),
+        ("[smarthost.\"a.example\"]\nlogin = \"x\"\nmechanisms = [\"CRAM-MD5\"]\n", "mechanisms"),
+        ("[smarthost.\"a.example\"]\nlogin = \"x\"\nsecret = \"open sesame\"\n", "secret"),
+        ("[smarthost.\"a.example\"]\npassword = \"x\"\n", "password"),
+    ] {
+        let problems = read(text).expect_err(text);
+        let shown = render(&problems, false);
+        assert!(shown.contains(told), "{text}: {shown}");
+    }
+}
+
 /// The name that we greet with is ASCII on the wire; one in letters beyond it is written as A-labels.
 ///
 /// Register: 6531-3.7.1-a, 6531-3.7.1-b.

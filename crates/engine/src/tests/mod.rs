@@ -5,6 +5,7 @@ mod accounts;
 mod booking;
 mod chunks;
 mod destination;
+mod doorway;
 mod expand;
 mod fit;
 mod kept;

@@ -13,6 +13,7 @@ use smtp::client::{
     Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
     Transaction,
 };
+use smtp::sasl::Mechanism;
 use spool::SpoolError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
@@ -171,6 +172,11 @@ impl Connection {
         self.session.extensions()
     }
 
+    /// With which mechanism we were let in.
+    pub(crate) fn logged_in(&self) -> Option<Mechanism> {
+        self.session.logged_in()
+    }
+
     /// How the connection is secured; none in the clear.
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         self.session.tls()
@@ -232,7 +238,9 @@ impl Connection {
     async fn turn(&mut self) -> Event {
         loop {
             match self.session.poll() {
-                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Send(octets) | Output::SendSecret(octets) => {
+                    self.out.extend_from_slice(&octets);
+                }
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {

@@ -54,7 +54,7 @@ pub async fn send(
         (Some(letter), Some(content), vec![Sent::NotTaken; count]);
     loop {
         match session.poll() {
-            Output::Send(octets) | Output::SendContent(octets) => {
+            Output::Send(octets) | Output::SendSecret(octets) | Output::SendContent(octets) => {
                 let failed = wire.write_all(&octets).await.is_err();
                 session.handle(if failed { Input::Closed } else { Input::Sent }, clock.now());
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Accounts, Config, LoginSource, Problem, Severity, aliases};
 use crate::accounts::{Store, StoreError};
-use crate::doors::Proof;
+use crate::doors::{Proof, secrets};
 
 /// Whether the name system knows an address of `name`, by way of the system's own resolver.
 fn has_address(name: &str) -> bool {
@@ -24,6 +24,7 @@ impl Config {
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
+        self.check_secrets(&mut problems);
         self.check_logins(&mut problems);
         self.check_keys(&mut problems);
         problems.extend(self.trust_anchor().err().unwrap_or_default());
@@ -141,6 +142,18 @@ impl Config {
                 let remedy = "chmod o= it, and think of a new one";
                 problems.push(self.problem(Severity::Warning, &option, title, remedy));
             }
+        }
+    }
+
+    /// Whether what we show other hosts is there, and kept from strangers.
+    fn check_secrets(&self, problems: &mut Vec<Problem>) {
+        for known in &self.smarthosts {
+            let Some(path) = &known.secret else { continue };
+            let Err(why) = secrets::read(&path.value) else { continue };
+            let key = format!("smarthost.\"{}\".secret-file", known.host);
+            let title = format!("we cannot log in at {}: {why}", known.host);
+            let remedy = "mend the file; mail for that host waits until then";
+            problems.push(self.problem(Severity::Warning, &key, title, remedy));
         }
     }
 

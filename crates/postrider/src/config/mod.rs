@@ -6,6 +6,7 @@
 //! expected, what was found and what to do. What can only be seen in the world (ports, rights) is
 //! left to [`Config::check`]; what a route or an alias means, to the engine.
 
+mod access;
 mod accounts;
 pub mod aliases;
 mod check;
@@ -23,6 +24,7 @@ mod queue;
 mod reader;
 mod relay;
 mod route;
+mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use mail::address::DomainName;
 use toml::de::DeTable;
 
+pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
@@ -51,6 +54,7 @@ pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
+pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
@@ -80,7 +84,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
+    &access::DOC,
     &route::DOC,
+    &smarthost::DOC,
     &outbound::DOC,
     &tls_policy::DOC,
     &dns::DOC,
@@ -110,10 +116,14 @@ pub struct Config {
     pub masquerade: Option<Masquerade>,
     /// For whom mail is passed on.
     pub relay: Relay,
+    /// Who may ask for what is no mail.
+    pub access: Access,
     /// How mail goes on, the default apart.
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
     pub default_route: Sourced<String>,
+    /// Who we are at hosts that mail is handed to.
+    pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -236,7 +246,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "local",
         "masquerade",
         "relay",
+        "access",
         "route",
+        "smarthost",
         "outbound",
         "tls-policy",
         "dns",
@@ -256,8 +268,10 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),
+        access: access::read(&top.table("access")),
         routes,
         default_route,
+        smarthosts: smarthost::read(&top.table("smarthost")),
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

@@ -253,6 +253,16 @@ fn attachments_are_written_where_the_person_says() {
     // Nobody agrees, so nothing is replaced.
     assert!(err.contains("plan.pdf exists and is left as it is"), "{err}");
     assert!(!room.path("etc").exists());
+    // A link with that name is a file that exists: what it points to is not touched.
+    let target = room.path("precious");
+    fs::write(&target, "mine").unwrap();
+    let trap = room.path("trap");
+    fs::create_dir(&trap).unwrap();
+    std::os::unix::fs::symlink(&target, trap.join("plan.pdf")).unwrap();
+    let (_, _, err) =
+        room.run(&["-N"], &format!("detach 3 {t}\npart 2 {t}/plan.pdf\nx\n", t = trap.display()));
+    assert!(err.contains("exists and is left as it is"), "{err}");
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
 
 /// Register: 2046-5.2.3.6-a

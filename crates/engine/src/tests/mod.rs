@@ -22,4 +22,5 @@ mod secured;
 mod security;
 mod smarthost;
 mod spool;
+mod turned;
 mod world;

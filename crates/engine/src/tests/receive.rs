@@ -13,7 +13,7 @@ use super::script::TestWire;
 use super::spool::Fault;
 use super::world::{HOST, Scene, options, play};
 use crate::ListenOptions;
-use crate::doors::{Doing, Listener, NoTls, Tls, Wire};
+use crate::doors::{Doing, Listener, Logins, NoLogins, NoTls, Tls, Wire};
 
 struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
 
@@ -46,7 +46,17 @@ pub(super) fn listening_with(
     listen: ListenOptions,
     tls: Arc<dyn Tls>,
 ) -> (Scene, mpsc::Sender<DuplexStream>) {
-    let scene = Scene::with_tls(options, tls);
+    listening_for(options, listen, tls, Arc::new(NoLogins))
+}
+
+/// The same, with accounts.
+pub(super) fn listening_for(
+    options: crate::Options,
+    listen: ListenOptions,
+    tls: Arc<dyn Tls>,
+    logins: Arc<dyn Logins>,
+) -> (Scene, mpsc::Sender<DuplexStream>) {
+    let scene = Scene::with_doors(options, tls, logins);
     let (sender, receiver) = mpsc::channel(16);
     scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), listen);
     scene.engine.start();
@@ -107,6 +117,13 @@ pub(super) async fn converse(
             "S:" => {
                 let reply = reply(wire).await;
                 assert!(reply.starts_with(rest), "{name}: {reply:?} instead of {rest:?}");
+            }
+            "until" => {
+                let mut line = String::new();
+                while line.trim_end() != rest {
+                    line.clear();
+                    assert!(wire.read_line(&mut line).await.unwrap() > 0, "{name}: no {rest:?}");
+                }
             }
             "raw" => wire.write_all(&octets(rest)).await.unwrap(),
             // The reply does not come before so many seconds.

@@ -13,7 +13,7 @@ use super::script::TestWire;
 use super::spool::Fault;
 use super::world::{HOST, Scene, options, play};
 use crate::ListenOptions;
-use crate::doors::{Doing, Listener, Logins, NoLogins, NoTls, Tls, Wire};
+use crate::doors::{Doing, Listener, Logins, NoTls, Tls, Wire};
 
 struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
 
@@ -46,7 +46,7 @@ pub(super) fn listening_with(
     listen: ListenOptions,
     tls: Arc<dyn Tls>,
 ) -> (Scene, mpsc::Sender<DuplexStream>) {
-    listening_for(options, listen, tls, Arc::new(NoLogins))
+    listening_for(options, listen, tls, Arc::new(super::accounts::TestLogins))
 }
 
 /// The same, with accounts.

@@ -293,7 +293,7 @@ impl Scene {
 
     /// The same, with a way to secure connections.
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
-        Self::with_doors(options, tls, Arc::new(crate::doors::NoLogins))
+        Self::with_doors(options, tls, Arc::new(super::accounts::TestLogins))
     }
 
     /// The same, with accounts.

@@ -13,7 +13,7 @@ use super::script::TestWire;
 use super::spool::Fault;
 use super::world::{HOST, Scene, options, play};
 use crate::ListenOptions;
-use crate::doors::{Doing, Listener, Logins, NoTls, Tls, Wire};
+use crate::doors::{Doing, Listener, NoTls, Tls, Wire};
 
 struct TestListener(Mutex<mpsc::Receiver<DuplexStream>>);
 
@@ -46,17 +46,7 @@ pub(super) fn listening_with(
     listen: ListenOptions,
     tls: Arc<dyn Tls>,
 ) -> (Scene, mpsc::Sender<DuplexStream>) {
-    listening_for(options, listen, tls, Arc::new(super::accounts::TestLogins))
-}
-
-/// The same, with accounts.
-pub(super) fn listening_for(
-    options: crate::Options,
-    listen: ListenOptions,
-    tls: Arc<dyn Tls>,
-    logins: Arc<dyn Logins>,
-) -> (Scene, mpsc::Sender<DuplexStream>) {
-    let scene = Scene::with_doors(options, tls, logins);
+    let scene = Scene::with_tls(options, tls);
     let (sender, receiver) = mpsc::channel(16);
     scene.engine.listen("test", Arc::new(TestListener(Mutex::new(receiver))), listen);
     scene.engine.start();

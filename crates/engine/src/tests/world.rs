@@ -293,15 +293,6 @@ impl Scene {
 
     /// The same, with a way to secure connections.
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
-        Self::with_doors(options, tls, Arc::new(super::accounts::TestLogins))
-    }
-
-    /// The same, with accounts.
-    pub(crate) fn with_doors(
-        options: Options,
-        tls: Arc<dyn Tls>,
-        logins: Arc<dyn crate::doors::Logins>,
-    ) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
@@ -311,7 +302,7 @@ impl Scene {
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls,
-            logins,
+            logins: Arc::new(super::accounts::TestLogins),
             secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),

@@ -26,6 +26,8 @@ pub struct ListedRecipient {
     pub address: String,
     /// What came of the last attempt.
     pub reason: Option<String>,
+    /// The transport policy that its connection was held to, and why.
+    pub policy: Option<String>,
 }
 
 /// One job of the queue.
@@ -62,9 +64,13 @@ fn listed(row: JobInfo) -> Listed {
     let stored = Stored::decode(&row.envelope).ok();
     let recipient = |(number, record): &(u32, bytes::Bytes)| {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
+        let attempt = Attempt::decode(record).ok().flatten();
+        let (reason, policy) =
+            attempt.map_or((None, None), |attempt| (Some(attempt.explanation), attempt.policy));
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: Attempt::decode(record).ok().flatten().map(|attempt| attempt.explanation),
+            reason,
+            policy,
         }
     };
     let state = match (row.held, row.claimed) {

@@ -13,6 +13,7 @@ use smtp::client::{
     Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
     Transaction,
 };
+use smtp::sasl::Mechanism;
 use spool::SpoolError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     pub(crate) policy: Arc<str>,
     /// The host was proved to be the right one (RFC 8689 §2).
     pub(crate) proved: bool,
+    /// The host hung up on EHLO, and the session began with HELO: what it offers is not known.
+    pub(crate) guessed: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -120,6 +123,7 @@ impl Connection {
             heard: false,
             policy: Arc::from(""),
             proved: false,
+            guessed: false,
             remote,
             opened: now,
             place: None,
@@ -166,6 +170,11 @@ impl Connection {
     /// What the other end offers.
     pub(crate) fn extensions(&self) -> &Extensions {
         self.session.extensions()
+    }
+
+    /// With which mechanism we were let in.
+    pub(crate) fn logged_in(&self) -> Option<Mechanism> {
+        self.session.logged_in()
     }
 
     /// How the connection is secured; none in the clear.
@@ -229,7 +238,9 @@ impl Connection {
     async fn turn(&mut self) -> Event {
         loop {
             match self.session.poll() {
-                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Send(octets) | Output::SendSecret(octets) => {
+                    self.out.extend_from_slice(&octets);
+                }
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {

@@ -5,6 +5,7 @@
 //! tells the time, and must agree with the timers.
 
 mod logins;
+mod secrets;
 mod shelf;
 mod web;
 
@@ -23,6 +24,7 @@ use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
+pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
 pub use web::{NoWeb, Web, WebFailure};
 
@@ -233,6 +235,8 @@ pub struct World {
     pub tls: Arc<dyn Tls>,
     /// Who may log in.
     pub logins: Arc<dyn Logins>,
+    /// Our own passwords at other hosts.
+    pub secrets: Arc<dyn Secrets>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
     /// Policies of other domains.

@@ -10,6 +10,7 @@
 //! ```
 
 mod admit;
+mod authored;
 mod connection;
 mod content;
 mod deliver;
@@ -35,6 +36,7 @@ mod report;
 mod reroute;
 mod security;
 mod settle;
+mod smarthost;
 mod sts;
 mod submit;
 mod tally;
@@ -48,9 +50,11 @@ use std::time::Duration;
 
 use mail::DomainName;
 use queue::access::Access;
+use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
@@ -59,8 +63,9 @@ pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
-pub use receive::ListenOptions;
+pub use receive::{EarlyTalkers, ListenOptions};
 pub use security::TlsLevels;
+pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -91,12 +96,20 @@ pub struct Options {
     pub masquerade: Option<Masquerade>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
+    /// How much one client may take.
+    pub clients: queue::clients::Limits,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
+    /// What is done to what authors send.
+    pub submission: queue::submission::Rules,
+    /// How much one login may send.
+    pub rates: queue::submission::Rates,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// Who we are at the hosts that mail is handed to.
+    pub smarthosts: Smarthosts,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
@@ -133,9 +146,14 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What strangers take.
+    pub(crate) clients: parking_lot::Mutex<Clients>,
+    /// What logins have used of what they may.
+    pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
+    pub(crate) remembered: smarthost::Remembered,
     client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -185,7 +203,8 @@ impl Engine {
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
         let client_options = Arc::new(smtp::client::SessionOptions {
-            hostname: options.hostname.to_string(),
+            // RFC 6531 §3.7.1.
+            hostname: options.hostname.ascii().to_owned(),
             timeouts: options.timeouts.clone(),
         });
         let shared = Shared {
@@ -196,8 +215,11 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
+            quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
+            remembered: smarthost::Remembered::default(),
             client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),

@@ -22,6 +22,7 @@ use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
 use crate::doors::TlsFailure;
 use crate::security::{self, Demand, Start, Wanted, Way};
+use crate::smarthost::Account;
 use crate::tally::{self, Ends, Noted, Tally};
 
 /// One address of one host, in the order in which they are tried.
@@ -39,6 +40,8 @@ pub(crate) struct Dialer {
     tried: usize,
     /// Hosts with which TLS has failed in this attempt, and that may do without.
     cleared: BTreeSet<String>,
+    /// Who we are there.
+    account: Option<Account>,
 }
 
 impl Dialer {
@@ -81,6 +84,7 @@ impl Dialer {
                         failure: None,
                         tried: 0,
                         cleared: BTreeSet::new(),
+                        account: Account::at(&shared.options.smarthosts, hop),
                     });
                 }
                 Step::Done(Err(failure)) => {
@@ -152,10 +156,20 @@ impl Dialer {
         if self.cleared.contains(&host.host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
+        if let Some(account) = &self.account {
+            account.narrow(&mut wanted.wish.check);
+        }
         let against = wanted.against.clone();
         let counts = wanted.start != Start::Never;
         let policy: Arc<str> = wanted.requirement.reason.as_str().into();
-        let mut caller = Caller { shared, to, remote, unchunked: demand.unchunked, noted: None };
+        let mut caller = Caller {
+            shared,
+            to,
+            remote,
+            unchunked: demand.unchunked,
+            account: self.account.as_ref(),
+            noted: None,
+        };
         let opened = caller.session(wanted).await;
         let noted = caller.noted.take();
         if let (Some(domain), true) =
@@ -239,6 +253,7 @@ struct Caller<'a> {
     to: SocketAddr,
     remote: &'a str,
     unchunked: bool,
+    account: Option<&'a Account>,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
 }
@@ -255,13 +270,24 @@ impl Caller<'_> {
             let remote = self.remote;
             match self.once(&wanted, hello).await? {
                 Ok(mut connection) => {
+                    let let_in = self.account.zip(connection.logged_in());
+                    if let Some((account, mechanism)) = let_in {
+                        account.let_in(self.shared, mechanism);
+                    }
                     debug!(event = "connection.opened", remote, tls = ?connection.tls());
                     if connection.tls().is_none() && wanted.start == Start::ByCommand {
                         self.note(ResultType::StarttlsNotSupported, "STARTTLS is not offered");
                     }
                     connection.policy = wanted.requirement.reason.as_str().into();
                     connection.proved = wanted.requirement.proved;
+                    connection.guessed = hello == Hello::Plain;
                     return Ok(Opened { connection, cleared });
+                }
+                Err((SessionError::Login(error), _)) => {
+                    return Err(match self.account {
+                        Some(account) => account.turned_away(&error),
+                        None => said(SessionError::Login(error), &wanted.requirement),
+                    });
                 }
                 Err((SessionError::Lost(Phase::Hello, Lost::Closed), _))
                     if hello == Hello::Extended && wanted.start != Start::Implicit =>
@@ -296,7 +322,7 @@ impl Caller<'_> {
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, Failed>, Said> {
-        let Self { shared, to, remote, unchunked, .. } = *self;
+        let Self { shared, to, remote, unchunked, account, .. } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
@@ -324,7 +350,11 @@ impl Caller<'_> {
                 }
             }
         };
-        let opening = Opening { hello, security, unchunked };
+        let login = match account {
+            Some(account) => Some(account.login(shared).await?),
+            None => None,
+        };
+        let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(shared.client_options.clone(), opening, clock.now());
         let handshake_timeout = shared.options.timeouts.handshake;
         let opened =
@@ -348,7 +378,10 @@ fn is_of_tls(error: &SessionError) -> bool {
         SessionError::TlsFailed(_) | SessionError::Lost(Phase::StartTls | Phase::Handshake, _) => {
             true
         }
-        SessionError::Lost(..) | SessionError::Refused(..) | SessionError::NoTls => false,
+        SessionError::Lost(..)
+        | SessionError::Refused(..)
+        | SessionError::NoTls
+        | SessionError::Login(_) => false,
     }
 }
 
@@ -373,6 +406,7 @@ fn said(error: SessionError, requirement: &Requirement) -> Said {
         SessionError::NoTls => {
             insecure(Topic(7, 10), "TLS is required, and the host does not offer it".to_owned())
         }
+        SessionError::Login(error) => Said::NoLogin { topic: Topic(7, 8), what: error.to_string() },
         SessionError::TlsFailed(what) => insecure(Topic(7, 5), what),
     }
 }

@@ -17,6 +17,7 @@ use queue::search::{self, Exchanger};
 
 use crate::Shared;
 use crate::doors::{TlsCheck, TlsWish};
+use crate::smarthost::Account;
 use crate::sts::{Policies, Standing};
 
 /// What the operator wants of connections to other hosts.
@@ -136,6 +137,13 @@ impl Way {
         let level = match shared.options.tls_levels.of(hop) {
             // What the message asks for can be had only by looking at what is published.
             Level::Opportunistic if demand.require_tls => Level::Auto,
+            // A login wants to know whom it is shown to (RFC 4954 §14).
+            Level::Auto | Level::Never | Level::Opportunistic | Level::Required
+                if Account::at(&shared.options.smarthosts, hop)
+                    .is_some_and(|account| account.is_guarded()) =>
+            {
+                Level::Verify
+            }
             level => level,
         };
         Self { hop: hop.clone(), level, standing: None }

@@ -48,7 +48,7 @@ pub(crate) fn result_of(error: &SessionError, failure: Option<&TlsFailure>) -> O
             SessionError::TlsFailed(_) | SessionError::Lost(Step::StartTls | Step::Handshake, _),
             _,
         ) => Some(ResultType::ValidationFailure),
-        (SessionError::Lost(..) | SessionError::Refused(..), _) => None,
+        (SessionError::Lost(..) | SessionError::Refused(..) | SessionError::Login(_), _) => None,
     }
 }
 

@@ -345,7 +345,7 @@ mod tests {
 
     /// Clauses beyond RFC 5321, in the order of their registration; none can end the field.
     ///
-    /// Register: 6531-3.7.3-b.
+    /// Register: 6531-3.7.3-b, 6531-3.7-a, 8314-4-i, 8314-4.3-a.
     #[test]
     fn further_clauses() {
         let recipients = [ForwardPath::parse_utf8("<用户@bücher.example>").unwrap()];

@@ -154,6 +154,7 @@ impl Host {
             network: Arc::new(self.ground.net.at(self.plan.addresses.clone())),
             tls: Arc::new(engine::doors::NoTls),
             logins: Arc::new(engine::doors::NoLogins),
+            secrets: Arc::new(engine::doors::NoSecrets),
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),

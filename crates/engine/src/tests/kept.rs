@@ -1,8 +1,13 @@
 //! What passes a host stays as it came: envelope and content, however odd, apart from one field on top.
 
-use super::receive::{connect, converse, listening};
+use std::sync::Arc;
+
+use smtp::server::{Kind, SessionOptions};
+
+use super::receive::{connect, converse, listening, listening_with};
 use super::relay::{BYE, PIPELINED};
 use super::world::{HOST, Scene, options, play};
+use crate::doors::NoTls;
 
 /// Header sections and bodies that others would mend, refuse or act upon.
 const ODD: &[(&str, &str)] = &[
@@ -162,6 +167,52 @@ fn the_null_path_stays() {
             scene.check_scripts("null");
             let mail = scene.net.seen(|seen| seen.commands[1].clone());
             assert!(mail.starts_with("MAIL FROM:<> ") || mail == "MAIL FROM:<>", "{mail}");
+        });
+    }
+}
+
+/// What a client asked for goes on octet for octet where it is understood, and not at all elsewhere.
+///
+/// Register: 3461-5-a, 3461-5.2.1-a, 3461-5.2.1-b, 3461-5.2.1-c, 3461-5.2.1-d, 3461-5.2.1-e,
+/// 3461-5.2.1-f, 3461-5.2.1-g, 3461-5.2.2-a.
+#[test]
+fn what_was_asked_for_goes_on() {
+    let mail = " RET=HDRS ENVID=Q+2BQ3";
+    let asked = " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Old+2BName@Away.Example";
+    for dsn in [true, false] {
+        play(async {
+            let mut options = options();
+            options.access.relay_networks = vec!["203.0.113.0/24".parse().unwrap()];
+            let mut session = SessionOptions::new(HOST, Kind::Mx);
+            session.extensions.dsn = true;
+            let (scene, sender) = listening_with(options, session.into(), Arc::new(NoTls));
+            scene.zone.exchangers("far.example", &["192.0.2.1"]);
+            let offer = if dsn { PIPELINED.replace("SIZE", "DSN") } else { PIPELINED.to_owned() };
+            let one =
+                "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go
+                C: .\nS: 250 taken";
+            scene.net.peer("192.0.2.1", &[&offer, one, BYE].join("\n"));
+            let mut wire = connect(&sender).await;
+            let script = format!(
+                "S: 220\nC: EHLO client.example\nS: 250\nC: MAIL FROM:<x@away.example>{mail}\nS: 250
+                C: RCPT TO:<y@far.example>{asked}\nS: 250\nC: RCPT TO:<z@far.example>\nS: 250
+                C: DATA\nS: 354\nC: .\nS: 250"
+            );
+            converse("requests", &script, &scene, &mut wire).await;
+            scene.pass(60).await;
+            scene.check_scripts("requests");
+            let commands = scene.net.seen(|seen| seen.commands.clone());
+            let rest = |command: &str| {
+                commands.iter().find_map(|line| line.strip_prefix(command).map(str::to_owned))
+            };
+            let sent = rest("MAIL FROM:<x@away.example>").unwrap();
+            let parameters: Vec<&str> =
+                sent.split(' ').filter(|word| !word.starts_with("SIZE=")).collect();
+            let want = if dsn { mail } else { "" };
+            assert_eq!(parameters.join(" ").trim(), want.trim());
+            let want = if dsn { asked } else { "" };
+            assert_eq!(rest("RCPT TO:<y@far.example>").as_deref(), Some(want));
+            assert_eq!(rest("RCPT TO:<z@far.example>").as_deref(), Some(""));
         });
     }
 }

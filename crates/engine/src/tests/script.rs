@@ -202,7 +202,11 @@ impl Tls for ScriptedTls {
                 answer.push(wire.read_u8().await.map_err(failed)?);
             }
             match String::from_utf8_lossy(&answer).trim_end() {
-                "ok" => Ok(Secured { wire, facts: facts() }),
+                "ok" => {
+                    let is_checked = wish.check != TlsCheck::Nothing;
+                    let peer = is_checked.then(|| name.to_owned());
+                    Ok(Secured { wire, facts: TlsFacts { peer, ..facts() } })
+                }
                 why => Err(TlsFailure::Certificate(Flaw::Other, why.to_owned())),
             }
         })

@@ -16,14 +16,16 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
+use smtp::sasl::Secret;
+
 use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Tasks, Tls,
-    World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
+    Tasks, Tls, World,
 };
-use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, TlsLevels};
+use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -61,6 +63,18 @@ struct Runtime;
 impl Tasks for Runtime {
     fn spawn(&self, task: Doing<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+/// Every secret is `open sesame`, but for one that is lost.
+struct Keyring;
+
+impl Secrets for Keyring {
+    fn read<'a>(&'a self, name: &'a str) -> Doing<'a, Result<Secret, String>> {
+        Box::pin(async move {
+            let found = (name != "lost").then(|| Secret::new("open sesame"));
+            found.ok_or_else(|| "it is lost".to_owned())
+        })
     }
 }
 
@@ -245,9 +259,19 @@ pub(crate) fn options() -> Options {
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits {
+            connections: 0,
+            connection_rate: 0,
+            message_rate: 0,
+            mistakes: 0,
+            tarpit: Duration::from_secs(5),
+        },
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
+        smarthosts: Smarthosts::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
@@ -279,7 +303,8 @@ impl Scene {
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls,
-            logins: Arc::new(crate::doors::NoLogins),
+            logins: Arc::new(super::accounts::TestLogins),
+            secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),

@@ -20,8 +20,8 @@ pub fn safe_file_name(name: &str) -> Option<String> {
     let allowed =
         |one: &char| !one.is_control() && !is_invisible(*one) && !"<>:\"|?*".contains(*one);
     let kept: String = last.chars().filter(allowed).collect();
-    let kept = kept.trim_matches(|one: char| one.is_whitespace() || one == '.');
-    let kept = kept.trim_start_matches('-');
+    let kept = kept.trim_end_matches(|one: char| one.is_whitespace() || one == '.');
+    let kept = kept.trim_start_matches(|one: char| one.is_whitespace() || ".-".contains(one));
     if kept.is_empty() {
         return None;
     }
@@ -56,7 +56,7 @@ fn is_device(name: &str) -> bool {
     let numbered = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
     matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
         || numbered.is_some_and(|number| {
-            number.len() == 1 && number != "0" && number.as_bytes()[0].is_ascii_digit()
+            number.len() == 1 && number != "0" && number.bytes().all(|digit| digit.is_ascii_digit())
         })
 }
 
@@ -81,6 +81,7 @@ mod tests {
             ("", None),
             (" / ", None),
             ("-rf", Some("rf")),
+            ("-.#", Some("#")),
             ("a\0b\r\nc\u{1b}[2J", Some("abc[2J")),
             ("gpj\u{202e}exe", Some("gpjexe")),
             ("CON", Some("_CON")),

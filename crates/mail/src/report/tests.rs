@@ -349,13 +349,15 @@ fn done() {
 }
 
 /// Where the message came from, and until when it was to be held.
+///
+/// Register: 3464-2.2.4-a, 3464-2.2.4-b.
 #[test]
 fn facts_of_the_message() {
     let mut told = report(Kind::Failed);
-    told.received_from = Some("ehlo.example\r\n ([192.0.2.1])".to_owned());
+    told.received_from = Some("Ehlo.Example\r\n ([192.0.2.1])".to_owned());
     told.hold = Some(Hold::For(3600));
     let whole = text(&told, "");
-    let wanted = "Received-From-MTA: dns; ehlo.example?? ([192.0.2.1])\r\nArrival-Date: Tue, 01 Jul \
+    let wanted = "Received-From-MTA: dns; Ehlo.Example?? ([192.0.2.1])\r\nArrival-Date: Tue, 01 Jul \
                   2025 12:00:00 +0200\r\nFuture-Release-Request: for;3600\r\n";
     assert!(whole.contains(wanted), "{whole}");
     told.hold = Some(Hold::Until(UNIX_EPOCH + Duration::from_secs(1_751_364_000)));

@@ -174,6 +174,7 @@ impl Driver<'_> {
                 }
                 self.write(&octets);
             }
+            Output::SendSecret(octets) => self.write(&octets),
             Output::SendContent(octets) => {
                 self.dialogue.content(octets.len());
                 self.write(&octets);

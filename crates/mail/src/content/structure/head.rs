@@ -126,7 +126,6 @@ impl Structure {
                 on(Event::Head(octets));
             }
             Line::Mailbox => {
-                self.head_lines += 1;
                 self.field = Known::Other;
                 self.defects.add(Defect::MailboxLine);
                 self.place = if octets.ends_with(b"\n") { Place::HeadLine } else { Place::Value };

@@ -186,6 +186,21 @@ fn broken_heads() {
             "end {BadHeaderLine, MailboxLine}",
         ],
     );
+    check(
+        "From ada Mon Jan  1\r\n>From bob Mon Jan  1\r\nA: 1\r\n\r\nx",
+        &[
+            "begin",
+            "mbox From ada Mon Jan  1\r\n>From bob Mon Jan  1\r\n",
+            "head A: 1\r\n\r\n",
+            "is text/plain Leaf",
+            "body x",
+            "end {MailboxLine}",
+        ],
+    );
+    check(
+        "From : ada@x.example\r\n\r\nx",
+        &["begin", "head From : ada@x.example\r\n\r\n", "is text/plain Leaf", "body x", "end {}"],
+    );
     check("", &["begin", "is text/plain Leaf", "end {}"]);
     check("A: 1", &["begin", "head A: 1", "is text/plain Leaf", "end {}"]);
     check("A", &["begin", "is text/plain Leaf", "body A", "end {BadHeaderLine}"]);

@@ -4,6 +4,7 @@
 mod booking;
 mod chunks;
 mod destination;
+mod doorway;
 mod expand;
 mod fit;
 mod kept;

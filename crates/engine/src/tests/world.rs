@@ -258,6 +258,13 @@ pub(crate) fn options() -> Options {
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits {
+            connections: 0,
+            connection_rate: 0,
+            message_rate: 0,
+            mistakes: 0,
+            tarpit: Duration::from_secs(5),
+        },
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),

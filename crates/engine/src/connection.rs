@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     pub(crate) proved: bool,
     /// It was opened for mail that does without what the destination publishes; other mail does not.
     pub(crate) lenient: bool,
+    /// The host hung up on EHLO, and the session began with HELO: what it offers is not known.
+    pub(crate) guessed: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -124,6 +126,7 @@ impl Connection {
             policy: Arc::from(""),
             proved: false,
             lenient: false,
+            guessed: false,
             remote,
             opened: now,
             place: None,

@@ -302,7 +302,7 @@ impl Scene {
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls,
-            logins: Arc::new(crate::doors::NoLogins),
+            logins: Arc::new(super::accounts::TestLogins),
             secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),

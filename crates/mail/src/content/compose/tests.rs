@@ -567,6 +567,20 @@ fn names() {
     }
 }
 
+/// Lines stay in their width wherever the words happen to end. Register: 2047-2-b.
+#[test]
+fn widths() {
+    for len in 1..110 {
+        let mut draft = draft();
+        let name = format!("{}é", "x".repeat(len));
+        let group = Address::Group { name: name.clone(), members: Vec::new() };
+        draft.to = vec![group.clone(), mailbox(&"é".repeat(len), "a@x.example").into(), group];
+        draft.subject = format!("{name} {}", "word ".repeat(20).trim_end());
+        draft.body = Entity::attachment(&name, None, vec![1]).described(&name);
+        octets(&draft);
+    }
+}
+
 fn subject_back(text: &str, utf8: bool) -> Text {
     let mut draft = draft();
     draft.subject = text.into();

@@ -7,6 +7,7 @@ mod destination;
 mod expand;
 mod fit;
 mod kept;
+mod lmtp;
 mod local;
 mod masquerade;
 mod notify;

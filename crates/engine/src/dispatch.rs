@@ -391,6 +391,17 @@ impl Dispatcher {
         was_dead
     }
 
+    /// The destinations that are thought dead may be tried now: that of `queue`, or all.
+    pub(crate) fn wake(&self, queue: Option<&str>, now: SystemTime) {
+        let mut destinations = self.destinations.lock();
+        match queue {
+            Some(queue) => {
+                destinations.get_mut(queue).into_iter().for_each(|it| it.back_off.wake(now));
+            }
+            None => destinations.values_mut().for_each(|it| it.back_off.wake(now)),
+        }
+    }
+
     /// The destination did not answer; `failure` says how.
     pub(crate) fn dead(
         &self,

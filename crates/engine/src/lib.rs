@@ -50,6 +50,7 @@ use std::time::Duration;
 
 use mail::DomainName;
 use queue::access::Access;
+use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
@@ -62,7 +63,7 @@ pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
-pub use receive::ListenOptions;
+pub use receive::{EarlyTalkers, ListenOptions};
 pub use security::TlsLevels;
 pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
@@ -95,6 +96,8 @@ pub struct Options {
     pub masquerade: Option<Masquerade>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
+    /// How much one client may take.
+    pub clients: queue::clients::Limits,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
     /// What is done to what authors send.
@@ -143,6 +146,8 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What strangers take.
+    pub(crate) clients: parking_lot::Mutex<Clients>,
     /// What logins have used of what they may.
     pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
@@ -209,6 +214,7 @@ impl Engine {
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
             quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),

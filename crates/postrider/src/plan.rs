@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{Logins, World};
-use engine::{ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels};
+use engine::{
+    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
+};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
@@ -16,7 +18,9 @@ use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
 use queue::submission::Rules;
+use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
+use smtp::grammar::Extensions;
 use smtp::server::{Authentication, Kind, SessionOptions};
 use spool::Spool;
 
@@ -59,7 +63,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
             remove_bcc: config.submission.remove_bcc,
         },
         rates: config.submission.rates,
-        trust: queue::trust::Trust::default(),
+        trust: trust(config),
+        clients: clients(config),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
         smarthosts: smarthosts(config),
@@ -297,10 +302,43 @@ fn capacity(folder: &Path) -> u64 {
     known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
 }
 
+fn trust(config: &Config) -> Trust {
+    let access = &config.access;
+    Trust {
+        verify: values(&access.verify),
+        silence: match access.verify_not_served {
+            true => Silence::NotServed,
+            false => Silence::Unverified,
+        },
+        release: values(&access.etrn),
+        proxy: values(&access.xclient),
+    }
+}
+
+fn clients(config: &Config) -> queue::clients::Limits {
+    let limits = &config.limits;
+    queue::clients::Limits {
+        connections: limits.client_connections,
+        connection_rate: limits.client_connection_rate,
+        message_rate: limits.client_message_rate,
+        mistakes: limits.client_errors,
+        tarpit: limits.tarpit,
+    }
+}
+
 /// What a listener is told.
 pub fn listener(config: &Config, listener: &Listen) -> ListenOptions {
-    let implicit_tls = listener.tls == ListenTls::Implicit;
-    ListenOptions { session: session(config, listener), implicit_tls }
+    let early_talkers = match listener.pass_early_talkers {
+        true => EarlyTalkers::Tell,
+        false => EarlyTalkers::Refuse,
+    };
+    ListenOptions {
+        session: session(config, listener),
+        implicit_tls: listener.tls == ListenTls::Implicit,
+        proxies: values(&listener.proxies),
+        greet_pause: listener.greet_pause,
+        early_talkers,
+    }
 }
 
 /// What the sessions of a listener are told.
@@ -308,13 +346,18 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
     let kind = match listener.kind {
         ListenKind::Mx => Kind::Mx,
         ListenKind::Submission => Kind::Submission,
+        ListenKind::Lmtp => Kind::Lmtp,
+        ListenKind::Odmr => Kind::Odmr,
     };
-    let authentication = (kind == Kind::Submission).then(|| Authentication {
+    let limits = &config.limits;
+    let some = |number: u32| Some(number).filter(|&number| number != 0);
+    let authentication = matches!(kind, Kind::Submission | Kind::Odmr).then(|| Authentication {
         // Those of the accounts.
         mechanisms: Vec::new(),
         relayed: Vec::new(),
         clear: config.accounts.clear_text,
-        required: true,
+        // ATRN says so itself.
+        required: kind == Kind::Submission,
         failures: LOGINS_FAILED,
     });
     SessionOptions {
@@ -325,6 +368,11 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
         starttls: listener.tls == ListenTls::Starttls,
+        transactions: some(limits.session_messages),
+        recipient_domains: Some(limits.recipient_domains).filter(|&number| number != 0),
+        deliver_by_min: limits.deliver_by_min,
+        hold_max: limits.hold_max,
+        extensions: Extensions { future_release: !limits.hold_max.is_zero(), ..Extensions::ALL },
         ..SessionOptions::new(config.hostname.to_string(), kind)
     }
 }
@@ -334,8 +382,9 @@ pub fn submission(config: &Config) -> Vec<SocketAddr> {
     let mut places: Vec<(bool, bool, SocketAddr)> = config
         .listeners
         .iter()
+        .filter(|listener| matches!(listener.kind, ListenKind::Mx | ListenKind::Submission))
         .flat_map(|listener| {
-            let mx = listener.kind == ListenKind::Mx;
+            let mx = listener.kind != ListenKind::Submission;
             listener.addresses.iter().map(move |place| (mx, !place.ip().is_loopback(), place.value))
         })
         .collect();

@@ -37,6 +37,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         schedule: Schedule::default(),
         masquerade: None,
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits::default(),
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),

@@ -57,8 +57,16 @@ impl Conversation<'_> {
         (identity.is_some() || ours).then_some(Author { identity })
     }
 
-    fn sender(&self, path: &ReversePath) -> Reply {
+    fn sender(&mut self, path: &ReversePath) -> Reply {
         let shared = self.shared;
+        if self.guarded {
+            let now = shared.world.clock.now();
+            let verdict = shared.clients.lock().message(self.client, now);
+            if let Verdict::Refuse { reply, reason } = verdict {
+                info!(event = "client.refused", client = %self.client, %reply, %reason);
+                return reply;
+            }
+        }
         if let Err(error) = shared.world.spool.healthy() {
             return Refusal::from(error).reply();
         }
@@ -73,12 +81,15 @@ impl Conversation<'_> {
         self.told(verdict, sender_ok, || path.to_string())
     }
 
-    fn recipient(&self, path: &ForwardPath) -> Reply {
+    fn recipient(&mut self, path: &ForwardPath) -> Reply {
         let shared = self.shared;
         let verdict = match self.author() {
             Some(author) => author.recipient(shared, path),
             None => access::recipient(&shared.options.access, Some(self.client), path),
         };
+        if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
+            self.mistaken(1);
+        }
         let recipient_ok = || Reply::new(250, Topic(1, 5), "recipient ok");
         self.told(verdict, recipient_ok, || path.to_string())
     }

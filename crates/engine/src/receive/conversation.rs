@@ -59,6 +59,12 @@ pub(super) struct Conversation<'a> {
     pub(super) logging: Option<Logging>,
     /// As whom it has logged in.
     pub(super) identity: Option<Identity>,
+    /// Its mistakes are counted, as it is a stranger.
+    pub(super) guarded: bool,
+    /// Mistakes of the session that were counted.
+    errors: u32,
+    /// What each reply is held back for.
+    tarpit: Duration,
     /// Its place among the sessions of that login.
     seat: Option<Seat>,
     /// What is said instead of taking mail: that login has too many sessions.
@@ -86,6 +92,9 @@ impl<'a> Conversation<'a> {
             incoming: None,
             logging: None,
             identity: None,
+            guarded: false,
+            errors: 0,
+            tarpit: Duration::ZERO,
             seat: None,
             crowded: None,
             wire,
@@ -94,6 +103,38 @@ impl<'a> Conversation<'a> {
             client,
             peer,
             shared,
+        }
+    }
+
+    /// Counts the mistakes of a stranger, and remembers those it made before.
+    pub(super) fn guard(&mut self, guarded: bool) {
+        self.guarded = guarded;
+        if guarded {
+            let now = self.shared.world.clock.now();
+            self.tarpit = self.shared.clients.lock().tarpit(self.client, now);
+        }
+    }
+
+    /// Counts so many mistakes.
+    pub(super) fn mistaken(&mut self, count: u32) {
+        if !self.guarded || count == 0 {
+            return;
+        }
+        let now = self.shared.world.clock.now();
+        let mut clients = self.shared.clients.lock();
+        (0..count).for_each(|_| clients.mistake(self.client, now));
+        let tarpit = clients.tarpit(self.client, now);
+        drop(clients);
+        if self.tarpit.is_zero() && !tarpit.is_zero() {
+            info!(event = "client.slowed", client = %self.client, ?tarpit, "too many mistakes");
+        }
+        self.tarpit = tarpit;
+    }
+
+    /// Octets that came before the session did.
+    pub(super) fn heard(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.handle(Input::Bytes(octets));
         }
     }
 
@@ -177,6 +218,14 @@ impl<'a> Conversation<'a> {
     async fn flush(&mut self) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
+        }
+        let errors = self.session.errors();
+        if errors > self.errors {
+            self.mistaken(errors - self.errors);
+            self.errors = errors;
+        }
+        if !self.tarpit.is_zero() {
+            tokio::time::sleep(self.tarpit).await;
         }
         // Within TLS a record may be begun and not be out yet: hence the flush.
         let write = async {

@@ -1,9 +1,11 @@
 //! The flows in a small world: a paused clock, a spool in memory, peers that follow scripts. A case
 //! is a row of a table; nothing sleeps in real time or dials out.
 
+mod accounts;
 mod booking;
 mod chunks;
 mod destination;
+mod doorway;
 mod expand;
 mod fit;
 mod kept;
@@ -22,4 +24,5 @@ mod secured;
 mod security;
 mod smarthost;
 mod spool;
+mod submission;
 mod world;

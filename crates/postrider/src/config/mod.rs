@@ -6,6 +6,7 @@
 //! expected, what was found and what to do. What can only be seen in the world (ports, rights) is
 //! left to [`Config::check`]; what a route or an alias means, to the engine.
 
+mod access;
 mod accounts;
 pub mod aliases;
 mod check;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use mail::address::DomainName;
 use toml::de::DeTable;
 
+pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
@@ -82,6 +84,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
+    &access::DOC,
     &route::DOC,
     &smarthost::DOC,
     &outbound::DOC,
@@ -113,6 +116,8 @@ pub struct Config {
     pub masquerade: Option<Masquerade>,
     /// For whom mail is passed on.
     pub relay: Relay,
+    /// Who may ask for what is no mail.
+    pub access: Access,
     /// How mail goes on, the default apart.
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
@@ -241,6 +246,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "local",
         "masquerade",
         "relay",
+        "access",
         "route",
         "smarthost",
         "outbound",
@@ -262,6 +268,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),
+        access: access::read(&top.table("access")),
         routes,
         default_route,
         smarthosts: smarthost::read(&top.table("smarthost")),

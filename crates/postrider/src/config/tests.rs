@@ -252,13 +252,37 @@ fn problems() {
         (
             "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"smtp\"",
             &[
-                "3:8: `listen.mx.kind` has a value it cannot have: expected mx or submission, found \"smtp\"",
+                "3:8: `listen.mx.kind` has a value it cannot have: expected mx, submission, lmtp or odmr, found \"smtp\"",
             ],
         ),
         (
-            "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"lmtp\"",
-            &["3:8: this version does not serve LMTP yet"],
+            "[listen.store]\naddress = [\"[::1]:24\", \"[::1]:25\"]\nkind = \"lmtp\"",
+            &["3:8: LMTP is never served on port 25"],
         ),
+        ("[listen.store]\naddress = \"[::1]:24\"\nkind = \"lmtp\"", &[]),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\nproxies = [\"0.0.0.0/0\", \"proxy.example\"]",
+            &[
+                "3:12: this host would believe strangers",
+                "3:25: `listen.mx.proxies` has a value it cannot have",
+            ],
+        ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ngreet-pause = \"1m\"\nearly-talkers = \"ban\"",
+            &[
+                "3:15: `listen.mx.greet-pause` is too long",
+                "4:17: `listen.mx.early-talkers` has a value it cannot have: expected refuse or log",
+            ],
+        ),
+        ("[access]\netrn = \"0.0.0.0/0\"\nverify = []\nverify-others = \"502\"", &[]),
+        (
+            "[access]\nxclient = [\"::/0\"]\nverify-others = \"250\"",
+            &[
+                "2:12: this host would believe strangers",
+                "3:17: `access.verify-others` has a value it cannot have: expected \"252\" or \"502\"",
+            ],
+        ),
+        ("[limits]\ntarpit = \"2m\"", &["2:10: `limits.tarpit` is too long"]),
         (
             "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",
             &[

@@ -95,6 +95,7 @@ fn code<T>(verdict: &Verdict<T>) -> String {
 fn senders() {
     let rows = [
         (Some(("ann", &[][..])), "<ann@example.net>", "250"),
+        (Some(("ann", &[])), "<ann+lists@example.net>", "250"),
         (Some(("ann", &[])), "<>", "250"),
         (Some(("ann", &[])), "<bob@example.net>", "550 5.7.1"),
         // A single label is nobody's domain unless it is ours.

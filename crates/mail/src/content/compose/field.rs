@@ -288,9 +288,10 @@ fn encoded_run(text: &str, utf8: bool) -> usize {
 /// A phrase: atoms, or a quoted string, or encoded words (RFC 5322 §3.2.5, RFC 2047 §5, rule 3).
 fn write_phrase(name: &str, utf8: bool, after: &str, folder: &mut Folder) {
     let long = name.split(' ').any(|word| word.len() > PLAIN_WORD_MAX);
+    // Many readers would take such a name for an encoded word, quoted or not.
     let looks_encoded = name.contains("=?");
-    let plain = !long && (utf8 || name.is_ascii());
-    if plain && is_phrase(name) && !looks_encoded {
+    let plain = !long && !looks_encoded && (utf8 || name.is_ascii());
+    if plain && is_phrase(name) {
         for word in name.split(' ') {
             folder.token(word);
         }

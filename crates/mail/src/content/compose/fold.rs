@@ -1,7 +1,7 @@
 //! Folds the body of a field into lines (RFC 5322 §2.2.3).
 
-/// Octets that may follow a token before the line can break: ` :;` of an empty group.
-const GLUED_MAX: usize = 3;
+/// Octets that may follow a token before the line can break: ` :;,` after an empty group.
+const GLUED_MAX: usize = 4;
 /// Octets of a line, 78 with what follows (RFC 5322 §2.1.1).
 const WIDTH: usize = 78 - GLUED_MAX;
 /// Octets of a line that holds an encoded word, 76 with what follows (RFC 2047 §2).

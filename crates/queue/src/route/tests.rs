@@ -5,7 +5,7 @@ use crate::domains::DomainPattern;
 
 /// What the configuration says, and how it is printed again.
 ///
-/// Register: 2033-5-j.
+/// Register: 2033-5-a.
 #[test]
 fn transports() {
     let rows: &[(&str, Result<&str, &str>)] = &[

@@ -304,7 +304,10 @@ impl Shared {
         };
         let received = Received {
             way,
-            by: self.options.hostname.as_str(),
+            by: match envelope.parameters.utf8 {
+                true => self.options.hostname.as_str(),
+                false => self.options.hostname.ascii(),
+            },
             id: &id,
             recipients: &recipients,
             utf8: envelope.parameters.utf8,

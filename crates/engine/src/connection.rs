@@ -43,6 +43,8 @@ pub(crate) struct Connection {
     pub(crate) policy: Arc<str>,
     /// The host was proved to be the right one (RFC 8689 §2).
     pub(crate) proved: bool,
+    /// The host hung up on EHLO, and the session began with HELO: what it offers is not known.
+    pub(crate) guessed: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -121,6 +123,7 @@ impl Connection {
             heard: false,
             policy: Arc::from(""),
             proved: false,
+            guessed: false,
             remote,
             opened: now,
             place: None,

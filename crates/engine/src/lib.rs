@@ -203,7 +203,8 @@ impl Engine {
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
         let client_options = Arc::new(smtp::client::SessionOptions {
-            hostname: options.hostname.to_string(),
+            // RFC 6531 §3.7.1.
+            hostname: options.hostname.ascii().to_owned(),
             timeouts: options.timeouts.clone(),
         });
         let shared = Shared {

@@ -58,13 +58,24 @@ fn bare(path: &dyn std::fmt::Display) -> String {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(&path).to_owned()
 }
 
-fn listed(row: JobInfo) -> Listed {
+/// `zone`: minutes east of Greenwich, for dates in words.
+fn listed(row: JobInfo, zone: i32) -> Listed {
     let stored = Stored::decode(&row.envelope).ok();
+    let held_until = stored
+        .as_ref()
+        .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
+        .filter(|_| row.attempts == 0);
+    let waits = held_until.map(|moment| {
+        format!("held at its author's wish until {}", mail::date::rfc5322(moment, zone))
+    });
     let recipient = |(number, record): &(u32, bytes::Bytes)| {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: Attempt::decode(record).ok().flatten().map(|attempt| attempt.explanation),
+            reason: match Attempt::decode(record) {
+                Ok(Some(attempt)) => Some(attempt.explanation),
+                _ => waits.clone(),
+            },
         }
     };
     let state = match (row.held, row.claimed) {
@@ -80,10 +91,7 @@ fn listed(row: JobInfo) -> Listed {
         recipients: row.open.iter().map(recipient).collect(),
         state,
         due: row.due,
-        held_until: stored
-            .as_ref()
-            .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
-            .filter(|_| row.attempts == 0),
+        held_until,
         attempts: row.attempts,
         queue: row.queue,
     }
@@ -101,6 +109,7 @@ impl Engine {
     ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
         let world = &self.shared.world;
         let page = world.spool.list(&Filter::default(), after, limit).await?;
-        Ok((page.rows.into_iter().map(listed).collect(), page.next))
+        let zone = self.shared.options.zone;
+        Ok((page.rows.into_iter().map(|row| listed(row, zone)).collect(), page.next))
     }
 }

@@ -273,6 +273,7 @@ impl Caller<'_> {
                     }
                     connection.policy = wanted.requirement.reason.as_str().into();
                     connection.proved = wanted.requirement.proved;
+                    connection.guessed = hello == Hello::Plain;
                     return Ok(Opened { connection, cleared });
                 }
                 Err((SessionError::Login(error), _)) => {

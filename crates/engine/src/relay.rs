@@ -33,6 +33,11 @@ pub(crate) enum Attempted {
     Crowded,
 }
 
+/// Attempts in which a host that hung up on EHLO is not taken for one that knows no extensions: a
+/// connection that broke is no reason to convert a message, to return it, or to forget what its sender
+/// asked for.
+const GUESSES: u32 = 2;
+
 /// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
 const RECIPIENTS: usize = 100;
 
@@ -125,6 +130,13 @@ impl<'a> Relay<'a> {
             unchunked: self.unchunked,
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
+        if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
+            let peer = Peer::of(&connection, false);
+            connection.quit().await;
+            let what = "it hung up, and is asked again what it offers".to_owned();
+            let said = Said::Lost { step: Step::Hello.to_string(), what };
+            return Err(NoSession::Failed(peer.ending(said)));
+        }
         let now = self.shared.world.clock.wall();
         let offered =
             Offered { extensions: connection.extensions(), secured: connection.tls().is_some() };

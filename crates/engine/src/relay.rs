@@ -131,7 +131,7 @@ impl<'a> Relay<'a> {
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
-            let peer = Peer::of(&connection, false);
+            let peer = Peer::of(&connection, hop, false);
             connection.quit().await;
             let what = "it hung up, and is asked again what it offers".to_owned();
             let said = Said::Lost { step: Step::Hello.to_string(), what };

@@ -179,7 +179,9 @@ impl Dialer {
         if opened.cleared {
             self.cleared.insert(host.host.clone());
         }
-        Ok(opened.connection)
+        let mut connection = opened.connection;
+        connection.lenient = demand.tls_optional;
+        Ok(connection)
     }
 
     fn note(&mut self, host: &str, ending: Ending) {

@@ -127,6 +127,8 @@ impl<'a> Relay<'a> {
         let demand = Demand {
             // Reports go on without (RFC 8689 §4.2.1, §5).
             require_tls: requires_tls(&job.stored),
+            // The parameter wins over the header field (RFC 8689 §4.1).
+            tls_optional: job.stored.tls_optional && !job.stored.parameters.require_tls,
             unchunked: self.unchunked,
         };
         let mut connection = self.connect(hop, dialer, demand).await?;

@@ -62,13 +62,19 @@ fn is_socket(hop: &NextHop) -> bool {
 pub(crate) struct Demand {
     /// It came with REQUIRETLS: the host must be verified (RFC 8689 §4.2.1).
     pub(crate) require_tls: bool,
+    /// It says `TLS-Required: No`: it goes whatever its destination publishes (RFC 8689 §4.2.2).
+    pub(crate) tls_optional: bool,
     /// Not by BDAT.
     pub(crate) unchunked: bool,
 }
 
 impl Demand {
     fn wanted(self) -> transport::Wanted {
-        if self.require_tls { transport::Wanted::Required } else { transport::Wanted::Nothing }
+        match (self.require_tls, self.tls_optional) {
+            (true, _) => transport::Wanted::Required,
+            (false, true) => transport::Wanted::Optional,
+            (false, false) => transport::Wanted::Nothing,
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! What a destination publishes about its transport, and what becomes of the mail: DANE, MTA-STS,
 //! and what is counted for the reports.
 
+use std::sync::Arc;
+
 use mail::lookup::{Record, Security, Tlsa};
+use mail::{Envelope, MailParameters, Recipient, RecipientParameters};
 use msgauth::tlsrpt::{About, Day};
 use queue::domains::DomainTable;
-use queue::record::Attempt;
+use queue::expansion::Aliases;
+use queue::record::{Attempt, Stored};
 use serde_json::Value;
 use spool::{Filter, Spool};
 
@@ -534,4 +538,77 @@ fn counts_are_kept_for_a_week() {
         assert_eq!(days.len(), 8);
         assert_eq!(days.last().map(String::as_str), Some("2026-01-05"));
     });
+}
+
+/// Mail that says `TLS-Required: No` goes in spite of what its destination publishes, by TLS where
+/// that can be had; the parameter of MAIL wins over it, and other mail does not ride along.
+///
+/// Register: 8689-3-a, 8689-4.1-a, 8689-4.1-c, 8689-4.2.2-a, 8689-4.2.2-b.
+#[test]
+fn mail_that_does_without() {
+    const WITHOUT: &str = "TLS-Required: No\r\nSubject: x\r\n\r\nhello\r\n";
+    const INSISTS: &str = "C: MAIL\nC: RCPT\nC: DATA\nS: 530 5.7.0 TLS first\nS: 503 no\nS: 503 no
+        C: RSET\nS: 250 ok";
+    // Whether REQUIRETLS was said as well, the session, and the status of the report.
+    let rows: [(bool, &[&str], Option<&str>); 4] = [
+        (false, &[NOT_OFFERED, ONE, BYE], None),
+        (false, &[OFFERED, STARTTLS, ANYONE, SECURED, ONE, BYE], None),
+        (false, &[NOT_OFFERED, INSISTS, BYE], Some("5.7.0")),
+        (true, &[NOT_OFFERED, BYE], Some("5.7.10")),
+    ];
+    for (require_tls, session, status) in rows {
+        play(async {
+            let scene = scene(Level::Auto);
+            sts(&scene, "enforce", "mx1.far.example");
+            scene.net.peer(MX1, &session.join("\n"));
+            let recipient = Recipient {
+                path: "<x@far.example>".parse().unwrap(),
+                parameters: RecipientParameters::default(),
+            };
+            let envelope = Envelope {
+                reverse_path: "<ada@here.example>".parse().unwrap(),
+                parameters: MailParameters { require_tls, ..MailParameters::default() },
+                recipients: vec![recipient],
+            };
+            scene.submit(envelope, WITHOUT).await.unwrap();
+            // The session is still open, and not for this one.
+            scene.pass(2).await;
+            let dials = scene.dials().len();
+            if status.is_none() {
+                send(&scene).await;
+            }
+            scene.pass(240).await;
+            scene.check_scripts(&format!("{require_tls} {session:?}"));
+            assert_eq!(scene.letters().len(), usize::from(status.is_none()));
+            assert!(status.is_some() || scene.dials().len() > dials);
+            let report = scene.boxes.of("ada").join("");
+            assert_eq!(report.is_empty(), status.is_none(), "{report}");
+            assert!(status.is_none_or(|status| report.contains(&format!("Status: {status}\r\n"))));
+        });
+    }
+}
+
+/// Those who stand for an alias, and the members of a list, get it under the same mark.
+///
+/// Register: 8689-4.1-b, 8689-6-a.
+#[test]
+fn marks_stay_with_copies() {
+    for content in ["TLS-Required: No\r\n\r\nx\r\n", "\r\nx\r\n"] {
+        play(async {
+            let text =
+                "staff: a@far.example, b@far.example\nlist: c@far.example\nowner-list: ada\n";
+            let aliases = Aliases::parse(text, "aliases", &mut |_| Err("none".to_owned())).unwrap();
+            let mut options = options();
+            options.access.aliases = Arc::new(aliases);
+            options.paused = true;
+            let scene = Scene::new(options);
+            scene.engine.start();
+            let to = ["staff@here.example", "list@here.example"];
+            scene.letter("ada@here.example", &to, content).await.unwrap();
+            let page = scene.spool.list(&Filter::default(), None, 10).await.unwrap();
+            let marks = page.rows.iter().map(|row| Stored::decode(&row.envelope).unwrap());
+            let marks: Vec<bool> = marks.map(|stored| stored.tls_optional).collect();
+            assert_eq!(marks, [!content.starts_with('\r'); 2]);
+        });
+    }
 }

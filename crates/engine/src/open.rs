@@ -12,7 +12,7 @@ use mail::lookup::{Answer, Question};
 use msgauth::tlsrpt::{Against, ResultType};
 use msgauth::transport::Requirement;
 use queue::fate::Said;
-use queue::route::NextHop;
+use queue::route::{NextHop, Service};
 use queue::search::{Exchanger, Facts, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
@@ -168,6 +168,10 @@ impl Dialer {
             remote,
             unchunked: demand.unchunked,
             account: self.account.as_ref(),
+            hello: match self.way.service() {
+                Service::Lmtp => Hello::Lmtp,
+                Service::Smtp | Service::Smtps => Hello::Extended,
+            },
             noted: None,
         };
         let opened = caller.session(wanted).await;
@@ -256,6 +260,7 @@ struct Caller<'a> {
     remote: &'a str,
     unchunked: bool,
     account: Option<&'a Account>,
+    hello: Hello,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
 }
@@ -264,7 +269,7 @@ impl Caller<'_> {
     /// A session as `wanted`. A host that hangs up on EHLO is asked once more with HELO, and one
     /// with which TLS fails once more with less, where that is allowed.
     async fn session(&mut self, mut wanted: Wanted) -> Result<Opened, Said> {
-        let (mut hello, mut cleared) = (Hello::Extended, false);
+        let (mut hello, mut cleared) = (self.hello, false);
         if let Some((result, reason)) = wanted.requirement.amiss.clone() {
             self.noted = Some(Noted { result, reason });
         }
@@ -327,7 +332,11 @@ impl Caller<'_> {
         let Self { shared, to, remote, unchunked, account, .. } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
-        let dialling = shared.world.network.connect(to, source(shared, to.ip()));
+        let network = &shared.world.network;
+        let dialling = match remote.strip_prefix("unix:") {
+            Some(path) => network.connect_socket(path),
+            None => network.connect(to, source(shared, to.ip())),
+        };
         let wire = connect(dialling, until).await;
         let mut wire =
             wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;

@@ -8,7 +8,7 @@ use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
-use queue::route::NextHop;
+use queue::route::{NextHop, Service};
 use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
@@ -133,7 +133,7 @@ impl<'a> Relay<'a> {
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
-            let peer = Peer::of(&connection, false);
+            let peer = Peer::of(&connection, hop, false);
             connection.quit().await;
             let what = "it hung up, and is asked again what it offers".to_owned();
             let said = Said::Lost { step: Step::Hello.to_string(), what };
@@ -150,7 +150,7 @@ impl<'a> Relay<'a> {
         let (transaction, mut content) = match fitted {
             Ok(fitted) => fitted,
             Err(unfit) => {
-                let peer = Peer::of(&connection, false);
+                let peer = Peer::of(&connection, hop, false);
                 self.connection = Some(connection);
                 return Err(NoSession::Failed(match unfit {
                     Unfit::Unreadable(error) => fault(&error),
@@ -158,7 +158,7 @@ impl<'a> Relay<'a> {
                 }));
             }
         };
-        let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
+        let peer = Peer::of(&connection, hop, transaction.parameters.deliver_by.is_some());
         let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
@@ -228,15 +228,18 @@ struct Peer {
     policy: Arc<str>,
     /// What it takes over with the message.
     onward: Onward,
+    /// It is a mail store: what it takes is delivered.
+    is_store: bool,
 }
 
 impl Peer {
-    fn of(connection: &Connection, deliver_by: bool) -> Self {
+    fn of(connection: &Connection, hop: &NextHop, deliver_by: bool) -> Self {
         Self {
             remote: connection.remote.clone(),
             tls: connection.tls().cloned().map(Arc::new),
             policy: connection.policy.clone(),
             onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
+            is_store: hop.service() == Service::Lmtp,
         }
     }
 
@@ -432,6 +435,10 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
+        // Unless it sends reports itself, what it took is at its end.
+        RecipientResult::Taken(reply) if peer.is_store && !peer.onward.dsn => {
+            Said::StoredBy { reply }
+        }
         RecipientResult::Taken(reply) => Said::Taken { reply, onward: peer.onward },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },

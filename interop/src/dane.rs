@@ -1,9 +1,5 @@
 //! What destinations publish about their transport, with real signed zones (Knot) and a real policy
 //! host (OpenSSL): one of ours sends to another of ours, which shows one certificate to all.
-//!
-//! Register: 7672-2.1.1-a, 7672-2.1.1-b, 7672-2.1.1-c, 7672-2.1.2-a, 7672-2.2-a, 7672-2.2-b,
-//! 7672-2.2-c, 7672-2.2.2-d, 7672-2.2.3-a, 7672-2.2.3-e, 7672-3.1.1-a, 7672-3.2-a, 7672-3.2-b,
-//! 7672-3.2.1-a, 7672-9.1-a, 8461-3.1-d, 8461-4-a, 8461-5-a, 8461-5-b.
 
 use std::fs;
 use std::io;

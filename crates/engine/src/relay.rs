@@ -8,7 +8,7 @@ use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
-use queue::route::NextHop;
+use queue::route::{NextHop, Service};
 use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
@@ -140,11 +140,13 @@ impl<'a> Relay<'a> {
         let demand = Demand {
             // Reports go on without (RFC 8689 §4.2.1, §5).
             require_tls: requires_tls(&job.stored),
+            // The parameter wins over the header field (RFC 8689 §4.1).
+            tls_optional: job.stored.tls_optional && !job.stored.parameters.require_tls,
             unchunked: self.unchunked,
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
-            let peer = Peer::of(&connection, false);
+            let peer = Peer::of(&connection, hop, false);
             connection.quit().await;
             let what = "it hung up, and is asked again what it offers".to_owned();
             let said = Said::Lost { step: Step::Hello.to_string(), what };
@@ -161,7 +163,7 @@ impl<'a> Relay<'a> {
         let (transaction, mut content) = match fitted {
             Ok(fitted) => fitted,
             Err(unfit) => {
-                let peer = Peer::of(&connection, false);
+                let peer = Peer::of(&connection, hop, false);
                 self.connection = Some(connection);
                 return Err(NoSession::Failed(match unfit {
                     Unfit::Unreadable(error) => fault(&error),
@@ -169,7 +171,7 @@ impl<'a> Relay<'a> {
                 }));
             }
         };
-        let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
+        let peer = Peer::of(&connection, hop, transaction.parameters.deliver_by.is_some());
         let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
@@ -243,15 +245,18 @@ struct Peer {
     policy: Arc<str>,
     /// What it takes over with the message.
     onward: Onward,
+    /// It is a mail store: what it takes is delivered.
+    is_store: bool,
 }
 
 impl Peer {
-    fn of(connection: &Connection, deliver_by: bool) -> Self {
+    fn of(connection: &Connection, hop: &NextHop, deliver_by: bool) -> Self {
         Self {
             remote: connection.remote.clone(),
             tls: connection.tls().cloned().map(Arc::new),
             policy: connection.policy.clone(),
             onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
+            is_store: hop.service() == Service::Lmtp,
         }
     }
 
@@ -447,6 +452,10 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
+        // Unless it sends reports itself, what it took is at its end.
+        RecipientResult::Taken(reply) if peer.is_store && !peer.onward.dsn => {
+            Said::StoredBy { reply }
+        }
         RecipientResult::Taken(reply) => Said::Taken { reply, onward: peer.onward },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },

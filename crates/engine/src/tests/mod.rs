@@ -9,6 +9,7 @@ mod doorway;
 mod expand;
 mod fit;
 mod kept;
+mod lmtp;
 mod local;
 mod masquerade;
 mod notify;

@@ -17,6 +17,7 @@ use spool::{
 };
 use tracing::{info, warn};
 
+use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
 use crate::passing::Passing;
 use crate::{Shared, expand};
@@ -26,6 +27,8 @@ pub(crate) struct Admission {
     pub(crate) envelope: Envelope,
     pub(crate) origin: Origin,
     pub(crate) passing: Passing,
+    /// Who wrote it, where it comes from an author and not from another host.
+    pub(crate) author: Option<Author>,
 }
 
 /// A message with its place in the spool still to come.
@@ -103,7 +106,7 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { mut envelope, origin, passing } = admission;
+        let Admission { mut envelope, origin, passing, author } = admission;
         if let Verdict::Refuse { reply, reason } =
             access::hops(&self.options.access, passing.scanner.hops())
         {
@@ -118,6 +121,11 @@ impl Shared {
         };
         if let Some(masquerade) = &self.options.masquerade {
             masquerade.apply(&mut envelope, passing.header(), &mut head);
+        }
+        if let Some(author) = author {
+            author
+                .complete(self, id, &envelope, &passing, now, &mut head)
+                .map_err(Refusal::Refused)?;
         }
         let has_aliases = !self.options.access.aliases.is_empty();
         let sender = has_aliases.then(|| expand::sender(&envelope));

@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,13 @@ use smtp::client::{
     Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
     Transaction,
 };
+use smtp::sasl::Mechanism;
 use spool::SpoolError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout_at;
 
 use crate::content::Content;
-use crate::doors::{Clock, Secured, Tls, TlsCheck, TlsWish, Wire};
+use crate::doors::{Clock, Secured, Tls, TlsFailure, TlsWish, Wire};
 use crate::place::Place;
 use crate::security::Demand;
 
@@ -38,8 +39,10 @@ pub(crate) struct Connection {
     out: Vec<u8>,
     /// Octets came since the last transaction began.
     heard: bool,
-    /// The certificate of the other end was looked at.
-    is_verified: bool,
+    /// Why it is secured as it is, as records tell it.
+    pub(crate) policy: Arc<str>,
+    /// The host was proved to be the right one (RFC 8689 §2).
+    pub(crate) proved: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -52,6 +55,8 @@ pub(crate) struct Connection {
 pub(crate) struct Handshake {
     pub(crate) tls: Arc<dyn Tls>,
     pub(crate) wish: TlsWish,
+    /// How it failed, for who counts failures by their kind.
+    pub(crate) failure: Arc<OnceLock<TlsFailure>>,
 }
 
 impl Handshake {
@@ -63,7 +68,11 @@ impl Handshake {
     ) -> Result<Secured, SessionError> {
         match timeout_at(until.into(), self.tls.connect(wire, &self.wish)).await {
             Ok(Ok(secured)) => Ok(secured),
-            Ok(Err(failure)) => Err(SessionError::TlsFailed(failure.to_string())),
+            Ok(Err(failure)) => {
+                let what = failure.to_string();
+                let _ = self.failure.set(failure);
+                Err(SessionError::TlsFailed(what))
+            }
             Err(_) => Err(SessionError::Lost(Step::Handshake, Lost::TimedOut)),
         }
     }
@@ -103,7 +112,6 @@ impl Connection {
         let now = clock.now();
         let buffer = vec![0; READ].into_boxed_slice();
         let out = Vec::with_capacity(8 * 1024);
-        let is_verified = tls.wish.check != TlsCheck::Nothing;
         let mut this = Self {
             wire,
             session,
@@ -111,7 +119,8 @@ impl Connection {
             buffer,
             out,
             heard: false,
-            is_verified,
+            policy: Arc::from(""),
+            proved: false,
             remote,
             opened: now,
             place: None,
@@ -147,12 +156,22 @@ impl Connection {
     /// Whether mail with this demand may go this way: nothing that needs a verified host rides on a
     /// session that was opened with less.
     pub(crate) fn satisfies(&self, demand: Demand) -> bool {
-        !demand.require_tls || (self.is_verified && self.tls().is_some())
+        !demand.require_tls || (self.proved && self.tls().is_some())
+    }
+
+    /// Our own end.
+    pub(crate) fn local(&self) -> IpAddr {
+        self.wire.local().ip()
     }
 
     /// What the other end offers.
     pub(crate) fn extensions(&self) -> &Extensions {
         self.session.extensions()
+    }
+
+    /// With which mechanism we were let in.
+    pub(crate) fn logged_in(&self) -> Option<Mechanism> {
+        self.session.logged_in()
     }
 
     /// How the connection is secured; none in the clear.
@@ -216,7 +235,9 @@ impl Connection {
     async fn turn(&mut self) -> Event {
         loop {
             match self.session.poll() {
-                Output::Send(octets) => self.out.extend_from_slice(&octets),
+                Output::Send(octets) | Output::SendSecret(octets) => {
+                    self.out.extend_from_slice(&octets);
+                }
                 Output::SendContent(octets) => {
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {

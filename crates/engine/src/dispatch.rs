@@ -55,12 +55,14 @@ pub(crate) struct Ending {
     pub(crate) remote: Option<String>,
     /// How the connection was secured.
     pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Why it was secured so, or was to be.
+    pub(crate) policy: Option<Arc<str>>,
 }
 
 impl Ending {
     /// An ending that no other host had a part in.
     pub(crate) fn here(said: Said) -> Self {
-        Self { said, remote: None, tls: None }
+        Self { said, remote: None, tls: None, policy: None }
     }
 }
 
@@ -387,6 +389,17 @@ impl Dispatcher {
             destination.failure = None;
         }
         was_dead
+    }
+
+    /// The destinations that are thought dead may be tried now: that of `queue`, or all.
+    pub(crate) fn wake(&self, queue: Option<&str>, now: SystemTime) {
+        let mut destinations = self.destinations.lock();
+        match queue {
+            Some(queue) => {
+                destinations.get_mut(queue).into_iter().for_each(|it| it.back_off.wake(now));
+            }
+            None => destinations.values_mut().for_each(|it| it.back_off.wake(now)),
+        }
     }
 
     /// The destination did not answer; `failure` says how.

@@ -5,6 +5,9 @@
 //! tells the time, and must agree with the timers.
 
 mod logins;
+mod secrets;
+mod shelf;
+mod web;
 
 use std::future::Future;
 use std::io;
@@ -21,6 +24,9 @@ use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
+pub use secrets::{NoSecrets, Secrets};
+pub use shelf::{Drawer, MemoryShelf, Shelf};
+pub use web::{NoWeb, Web, WebFailure};
 
 /// A future of a door.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -98,12 +104,25 @@ pub struct TlsWish {
     pub check: TlsCheck,
 }
 
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// It is for other names.
+    Name,
+    /// Its time is over.
+    Expired,
+    /// Nobody trusted stands behind it: no authority, no record.
+    Untrusted,
+    /// Anything else.
+    Other,
+}
+
 /// Why a handshake failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TlsFailure {
     /// The certificate is not what is wanted.
-    #[error("the certificate is not accepted: {0}")]
-    Certificate(String),
+    #[error("the certificate is not accepted: {1}")]
+    Certificate(Flaw, String),
     /// No common version or suite, nonsense, the connection closed, no time left.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
@@ -216,8 +235,14 @@ pub struct World {
     pub tls: Arc<dyn Tls>,
     /// Who may log in.
     pub logins: Arc<dyn Logins>,
+    /// Our own passwords at other hosts.
+    pub secrets: Arc<dyn Secrets>,
     /// Names of other hosts.
     pub names: Arc<dyn Names>,
+    /// Policies of other domains.
+    pub web: Arc<dyn Web>,
+    /// What outlives the process and is no mail.
+    pub shelf: Arc<dyn Shelf>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
     /// Where mail in flight is held.

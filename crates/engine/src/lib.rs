@@ -10,6 +10,7 @@
 //! ```
 
 mod admit;
+mod authored;
 mod connection;
 mod content;
 mod deliver;
@@ -35,7 +36,10 @@ mod report;
 mod reroute;
 mod security;
 mod settle;
+mod smarthost;
+mod sts;
 mod submit;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -46,9 +50,11 @@ use std::time::Duration;
 
 use mail::DomainName;
 use queue::access::Access;
+use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
@@ -56,8 +62,10 @@ pub use admit::{Accepted, Refusal};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
-pub use receive::ListenOptions;
-pub use security::TlsLevel;
+pub use msgauth::transport::Level;
+pub use receive::{EarlyTalkers, ListenOptions};
+pub use security::TlsLevels;
+pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
 
 use dispatch::Dispatcher;
@@ -65,6 +73,8 @@ use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
 use passing::Passing;
+use sts::Policies;
+use tally::Tally;
 
 /// Results ride with the next durable commit, or go by themselves after this long.
 pub(crate) const RELAXED: Durability = Durability::Relaxed(Duration::from_millis(50));
@@ -86,14 +96,22 @@ pub struct Options {
     pub masquerade: Option<Masquerade>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
+    /// How much one client may take.
+    pub clients: queue::clients::Limits,
     /// How often one may fail to log in.
     pub lockout: queue::lockout::Limits,
+    /// What is done to what authors send.
+    pub submission: queue::submission::Rules,
+    /// How much one login may send.
+    pub rates: queue::submission::Rates,
     /// Connections to one destination at most.
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
-    /// How outgoing connections are secured at least.
-    pub outbound_tls: TlsLevel,
+    /// Who we are at the hosts that mail is handed to.
+    pub smarthosts: Smarthosts,
+    /// How connections to other hosts are secured.
+    pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
     pub eight_bit: EightBit,
     /// Local address of outgoing connections, for each family; none: the system's choice.
@@ -122,13 +140,20 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) ids: Ids,
     pub(crate) names: NameCache,
+    pub(crate) policies: Policies,
+    pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
+    /// What strangers take.
+    pub(crate) clients: parking_lot::Mutex<Clients>,
+    /// What logins have used of what they may.
+    pub(crate) quota: parking_lot::Mutex<Quota>,
     pub(crate) sessions: AtomicUsize,
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
+    pub(crate) remembered: smarthost::Remembered,
     client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -184,11 +209,16 @@ impl Engine {
         let shared = Shared {
             ids,
             names: NameCache::default(),
+            policies: Policies::default(),
+            tally: Tally::default(),
             dispatcher: Dispatcher::new(options.destination_connections),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
+            clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
+            quota: parking_lot::Mutex::new(Quota::new(options.rates)),
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
+            remembered: smarthost::Remembered::default(),
             client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -206,6 +236,7 @@ impl Engine {
             tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         }
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
+        tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
     }
 
     /// Accepts connections on `listener` until the engine stops.
@@ -252,6 +283,7 @@ impl Engine {
             tokio::pin!(ended);
             ended.as_mut().enable();
             if self.busy() == 0 {
+                Tally::store(&self.shared).await;
                 return;
             }
             ended.await;

@@ -32,14 +32,18 @@ impl Logging {
 
     /// The answer to a question of an exchange. Slow by design where failures are remembered.
     pub(crate) async fn answer(&mut self, shared: &Arc<Shared>, question: Question) -> Answer {
-        if self.booked.is_none()
-            && let Err(kind) = self.hear(shared, question.login()).await
-        {
-            return Answer::Failed(kind);
+        // Every first question is a try of its own, whatever became of the one before: an exchange
+        // that is broken off stays booked.
+        let begins = !matches!(question, Question::Relay { begins: false, .. });
+        if begins {
+            self.relay = None;
+            if let Err(kind) = self.hear(shared, question.login()).await {
+                return Answer::Failed(kind);
+            }
         }
         match &question {
-            Question::Relay { mechanism, response } => {
-                if self.relay.is_none() {
+            Question::Relay { mechanism, begins, response } => {
+                if *begins {
                     match shared.world.logins.relay(*mechanism, &self.facts).await {
                         Ok(relay) => self.relay = Some(relay),
                         Err(kind) => return Answer::Failed(kind),

@@ -4,37 +4,44 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use mail::Topic;
 use mail::lookup::{Answer, Question};
+use msgauth::tlsrpt::ResultType;
+use msgauth::transport::Requirement;
 use queue::fate::Said;
 use queue::route::NextHop;
-use queue::search::{Facts, Search, Step};
+use queue::search::{Exchanger, Facts, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
 
 use crate::Shared;
 use crate::connection::{Connection, Handshake, connect, remote_name};
 use crate::dispatch::Ending;
-use crate::security::{self, Demand, Start, Wanted};
+use crate::doors::TlsFailure;
+use crate::security::{self, Demand, Start, Wanted, Way};
+use crate::smarthost::Account;
+use crate::tally::{self, Ends, Noted, Tally};
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
-    host: String,
+    host: Arc<Exchanger>,
     address: SocketAddr,
 }
 
 /// The addresses of a next hop that are still to be tried.
 pub(crate) struct Dialer {
-    hop: NextHop,
+    way: Way,
     candidates: VecDeque<Candidate>,
     /// The last failure; a permanent refusal counts only when no host said anything better.
     failure: Option<Ending>,
     tried: usize,
     /// Hosts with which TLS has failed in this attempt, and that may do without.
     cleared: BTreeSet<String>,
+    /// Who we are there.
+    account: Option<Account>,
 }
 
 impl Dialer {
@@ -42,8 +49,14 @@ impl Dialer {
     ///
     /// # Errors
     /// What the recipients are to be told when there is none.
-    pub(crate) async fn search(shared: &Arc<Shared>, hop: &NextHop) -> Result<Self, Ending> {
-        let mut search = Search::new(hop, facts(shared), shared.world.random.next());
+    pub(crate) async fn search(
+        shared: &Arc<Shared>,
+        hop: &NextHop,
+        demand: Demand,
+    ) -> Result<Self, Ending> {
+        let way = Way::new(shared, hop, demand);
+        let facts = Facts { checked: way.asks_dane(), ..facts(shared) };
+        let mut search = Search::new(hop, facts, shared.world.random.next());
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
@@ -54,18 +67,20 @@ impl Dialer {
                 }
                 Step::Done(Ok(exchangers)) => {
                     let candidates = exchangers.into_iter().flat_map(|exchanger| {
-                        let (host, port) = (exchanger.host, exchanger.port);
-                        exchanger.addresses.into_iter().map(move |address| Candidate {
+                        let host = Arc::new(exchanger);
+                        let addresses = host.addresses.clone().into_iter();
+                        addresses.map(move |address| Candidate {
+                            address: SocketAddr::new(address, host.port),
                             host: host.clone(),
-                            address: SocketAddr::new(address, port),
                         })
                     });
                     return Ok(Self {
-                        hop: hop.clone(),
+                        way,
                         candidates: candidates.collect(),
                         failure: None,
                         tried: 0,
                         cleared: BTreeSet::new(),
+                        account: Account::at(&shared.options.smarthosts, hop),
                     });
                 }
                 Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
@@ -89,13 +104,13 @@ impl Dialer {
     ) -> Result<Connection, Ending> {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
             self.tried += 1;
-            let remote = remote_name(&host, address);
+            let remote = remote_name(&host.host, address);
             match self.call(shared, &host, address, &remote, demand).await {
                 Ok(connection) => return Ok(connection),
-                Err(said) => {
+                Err((said, policy)) => {
                     let said = if demand.require_tls { for_good(said) } else { said };
                     debug!(event = "host.failed", remote, why = ?said);
-                    self.note(&host, Ending { said, remote: Some(remote), tls: None });
+                    self.note(&host.host, Ending { said, remote: Some(remote), tls: None, policy });
                 }
             }
         }
@@ -103,22 +118,62 @@ impl Dialer {
         Err(self.failure.take().unwrap_or_else(|| Ending::here(nothing())))
     }
 
+    /// A session with one address, or what it said and under which policy.
     async fn call(
         &mut self,
         shared: &Arc<Shared>,
-        host: &str,
+        host: &Arc<Exchanger>,
         to: SocketAddr,
         remote: &str,
         demand: Demand,
-    ) -> Result<Connection, Said> {
-        let mut wanted = security::of_host(shared, &self.hop, host, to, demand).await?;
-        if self.cleared.contains(host) {
+    ) -> Result<Connection, (Said, Option<Arc<str>>)> {
+        let mut wanted = match self.way.to(shared, host, demand).await {
+            Ok(wanted) => wanted,
+            Err((refusal, against)) => {
+                // What holds for one address of the host holds for the others.
+                self.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
+                info!(event = "host.unfit", remote, why = refusal.what);
+                if let (Some(domain), Some(result)) = (self.way.domain(), refusal.result) {
+                    let noted = Noted { result, reason: refusal.what.clone() };
+                    let ends = Ends { host: &host.host, to: None, from: None };
+                    Tally::session(shared, domain, against, &ends, Some(noted));
+                }
+                return Err((security::said(refusal), None));
+            }
+        };
+        if self.cleared.contains(&host.host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
-        let opened =
-            Caller { shared, to, remote, unchunked: demand.unchunked }.session(wanted).await?;
+        if let Some(account) = &self.account {
+            account.narrow(&mut wanted.wish.check);
+        }
+        let against = wanted.against.clone();
+        let counts = wanted.start != Start::Never;
+        let policy: Arc<str> = wanted.requirement.reason.as_str().into();
+        let mut caller = Caller {
+            shared,
+            to,
+            remote,
+            unchunked: demand.unchunked,
+            account: self.account.as_ref(),
+            noted: None,
+        };
+        let opened = caller.session(wanted).await;
+        let noted = caller.noted.take();
+        if let (Some(domain), true) =
+            (self.way.domain(), counts && (opened.is_ok() || noted.is_some()))
+        {
+            let local = opened.as_ref().ok().map(|opened| opened.connection.local());
+            let ends = Ends {
+                host: &host.host,
+                to: Some(to.ip()),
+                from: local.or(source(shared, to.ip())),
+            };
+            Tally::session(shared, domain, against, &ends, noted);
+        }
+        let opened = opened.map_err(|said| (said, Some(policy)))?;
         if opened.cleared {
-            self.cleared.insert(host.to_owned());
+            self.cleared.insert(host.host.clone());
         }
         Ok(opened.connection)
     }
@@ -127,7 +182,7 @@ impl Dialer {
         let refused = is_refused_for_good(&ending.said);
         if refused {
             // 5yz to the greeting speaks for the host, not for one address of it.
-            self.candidates.retain(|other| other.host != host);
+            self.candidates.retain(|other| other.host.host != host);
         }
         let known_is_worse =
             self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
@@ -186,36 +241,66 @@ struct Caller<'a> {
     to: SocketAddr,
     remote: &'a str,
     unchunked: bool,
+    account: Option<&'a Account>,
+    /// What was amiss first, whatever was done in spite of it.
+    noted: Option<Noted>,
 }
 
 impl Caller<'_> {
     /// A session as `wanted`. A host that hangs up on EHLO is asked once more with HELO, and one
-    /// with which TLS fails once more in the clear, where that is allowed.
-    async fn session(&self, mut wanted: Wanted) -> Result<Opened, Said> {
+    /// with which TLS fails once more with less, where that is allowed.
+    async fn session(&mut self, mut wanted: Wanted) -> Result<Opened, Said> {
         let (mut hello, mut cleared) = (Hello::Extended, false);
+        if let Some((result, reason)) = wanted.requirement.amiss.clone() {
+            self.noted = Some(Noted { result, reason });
+        }
         loop {
             let remote = self.remote;
             match self.once(&wanted, hello).await? {
-                Ok(connection) => {
+                Ok(mut connection) => {
+                    let let_in = self.account.zip(connection.logged_in());
+                    if let Some((account, mechanism)) = let_in {
+                        account.let_in(self.shared, mechanism);
+                    }
                     debug!(event = "connection.opened", remote, tls = ?connection.tls());
+                    if connection.tls().is_none() && wanted.start == Start::ByCommand {
+                        self.note(ResultType::StarttlsNotSupported, "STARTTLS is not offered");
+                    }
+                    connection.policy = wanted.requirement.reason.as_str().into();
+                    connection.proved = wanted.requirement.proved;
                     return Ok(Opened { connection, cleared });
                 }
-                Err(SessionError::Lost(Phase::Hello, Lost::Closed))
+                Err((SessionError::Login(error), _)) => {
+                    return Err(match self.account {
+                        Some(account) => account.turned_away(&error),
+                        None => said(SessionError::Login(error), &wanted.requirement),
+                    });
+                }
+                Err((SessionError::Lost(Phase::Hello, Lost::Closed), _))
                     if hello == Hello::Extended && wanted.start != Start::Implicit =>
                 {
                     info!(event = "connection.hello", remote);
                     hello = Hello::Plain;
                 }
-                Err(error) => match wanted.in_the_clear().filter(|_| is_of_tls(&error)) {
-                    Some(clear) if wanted.start != Start::Never => {
-                        let why = said(error).to_string();
-                        warn!(event = "connection.clear", remote, why);
-                        (wanted, cleared) = (clear, true);
+                Err((error, failure)) => {
+                    let softer = wanted.softer().filter(|_| is_of_tls(&error));
+                    let result = tally::result_of(&error, failure.as_ref());
+                    let said = said(error, &wanted.requirement);
+                    if let Some(result) = result {
+                        self.note(result, &said.to_string());
                     }
-                    _ => return Err(said(error)),
-                },
+                    let Some(softer) = softer else { return Err(said) };
+                    warn!(event = "connection.softer", remote, why = %said, then = softer.requirement.reason);
+                    cleared = softer.start == Start::Never;
+                    wanted = softer;
+                }
             }
         }
+    }
+
+    /// The first thing that is amiss counts.
+    fn note(&mut self, result: ResultType, reason: &str) {
+        self.noted.get_or_insert_with(|| Noted { result, reason: reason.to_owned() });
     }
 
     /// One connection: dialled, secured, greeted.
@@ -223,15 +308,20 @@ impl Caller<'_> {
         &self,
         wanted: &Wanted,
         hello: Hello,
-    ) -> Result<Result<Connection, SessionError>, Said> {
-        let Self { shared, to, remote, unchunked } = *self;
+    ) -> Result<Result<Connection, Failed>, Said> {
+        let Self { shared, to, remote, unchunked, account, .. } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
         let dialling = shared.world.network.connect(to, source(shared, to.ip()));
         let wire = connect(dialling, until).await;
         let mut wire =
             wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
-        let tls = Handshake { tls: shared.world.tls.clone(), wish: wanted.wish.clone() };
+        let failure = Arc::new(OnceLock::new());
+        let tls = Handshake {
+            tls: shared.world.tls.clone(),
+            wish: wanted.wish.clone(),
+            failure: failure.clone(),
+        };
         let security = match wanted.start {
             Start::Never => Security::None,
             Start::ByCommand if wanted.is_required => Security::Required,
@@ -243,16 +333,25 @@ impl Caller<'_> {
                         wire = secured.wire;
                         Security::Implicit(secured.facts)
                     }
-                    Err(error) => return Ok(Err(error)),
+                    Err(error) => return Ok(Err((error, failure.get().cloned()))),
                 }
             }
         };
-        let opening = Opening { hello, security, unchunked };
+        let login = match account {
+            Some(account) => Some(account.login(shared).await?),
+            None => None,
+        };
+        let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(shared.client_options.clone(), opening, clock.now());
         let handshake_timeout = shared.options.timeouts.handshake;
-        Ok(Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await)
+        let opened =
+            Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await;
+        Ok(opened.map_err(|error| (error, failure.get().cloned())))
     }
 }
+
+/// A session that was not opened, and how the handshake failed, if that was it.
+type Failed = (SessionError, Option<TlsFailure>);
 
 /// A session, and whether it is in the clear because TLS has failed.
 struct Opened {
@@ -266,28 +365,36 @@ fn is_of_tls(error: &SessionError) -> bool {
         SessionError::TlsFailed(_) | SessionError::Lost(Phase::StartTls | Phase::Handshake, _) => {
             true
         }
-        SessionError::Lost(..) | SessionError::Refused(..) | SessionError::NoTls => false,
+        SessionError::Lost(..)
+        | SessionError::Refused(..)
+        | SessionError::NoTls
+        | SessionError::Login(_) => false,
     }
 }
 
-/// What the client machine reports, in the words of `queue`.
-fn said(error: SessionError) -> Said {
+/// What the client machine reports, in the words of `queue`. Where security is at stake, with why it
+/// was asked for.
+fn said(error: SessionError, requirement: &Requirement) -> Said {
+    let insecure = |topic, what: String| Said::Insecure {
+        topic,
+        what: format!("{what} ({})", requirement.reason),
+    };
     match error {
         SessionError::Refused(Phase::StartTls, reply) => {
-            Said::Insecure { topic: Topic(7, 10), what: format!("STARTTLS was refused: {reply}") }
+            insecure(Topic(7, 10), format!("STARTTLS was refused: {reply}"))
         }
         SessionError::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         SessionError::Lost(step @ (Phase::StartTls | Phase::Handshake), lost) => {
-            Said::Insecure { topic: Topic(7, 5), what: format!("TLS failed at {step}: {lost}") }
+            insecure(Topic(7, 5), format!("TLS failed at {step}: {lost}"))
         }
         SessionError::Lost(step, lost) => {
             Said::Lost { step: step.to_string(), what: lost.to_string() }
         }
-        SessionError::NoTls => Said::Insecure {
-            topic: Topic(7, 10),
-            what: "TLS is required, and the host does not offer it".to_owned(),
-        },
-        SessionError::TlsFailed(what) => Said::Insecure { topic: Topic(7, 5), what },
+        SessionError::NoTls => {
+            insecure(Topic(7, 10), "TLS is required, and the host does not offer it".to_owned())
+        }
+        SessionError::Login(error) => Said::NoLogin { topic: Topic(7, 8), what: error.to_string() },
+        SessionError::TlsFailed(what) => insecure(Topic(7, 5), what),
     }
 }
 

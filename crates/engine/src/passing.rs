@@ -30,6 +30,11 @@ impl Passing {
         }
     }
 
+    /// The header section, if it was kept and is not too long.
+    pub(crate) fn whole_header(&self) -> Option<&[u8]> {
+        self.header.as_ref().map(|_| self.header())
+    }
+
     /// The header section, where it was kept whole.
     pub(crate) fn header(&self) -> &[u8] {
         let header = self.header.as_deref().unwrap_or_default();

@@ -3,16 +3,19 @@
 
 mod answers;
 mod conversation;
+mod early;
+mod proxied;
 
 use std::io;
+use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use std::pin::pin;
-
 use mail::{Reply, TlsFacts, Topic};
-use queue::trust;
+use queue::access::Verdict;
+use queue::trust::{self, IpNet};
 use smtp::server::{Peer, Privileges, Session, SessionOptions};
 use tracing::{debug, info, warn};
 
@@ -30,12 +33,35 @@ pub struct ListenOptions {
     pub session: SessionOptions,
     /// TLS comes before the greeting (RFC 8314 §3.3).
     pub implicit_tls: bool,
+    /// Proxies, which say in a PROXY header whom they bring.
+    pub proxies: Vec<IpNet>,
+    /// How long strangers wait for the greeting.
+    pub greet_pause: Duration,
+    /// What becomes of those who do not.
+    pub early_talkers: EarlyTalkers,
+}
+
+/// What becomes of a client that speaks before it is greeted, which no mail server does
+/// (RFC 5321 §4.3.1).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum EarlyTalkers {
+    /// It is refused: 554.
+    #[default]
+    Refuse,
+    /// The log tells of it.
+    Tell,
 }
 
 impl From<SessionOptions> for ListenOptions {
     /// A listener that has nothing to do before its sessions begin.
     fn from(session: SessionOptions) -> Self {
-        Self { session, implicit_tls: false }
+        Self {
+            session,
+            implicit_tls: false,
+            proxies: Vec::new(),
+            greet_pause: Duration::ZERO,
+            early_talkers: EarlyTalkers::Refuse,
+        }
     }
 }
 
@@ -45,17 +71,22 @@ pub(crate) struct Gate {
     pub(crate) name: String,
     pub(crate) options: Arc<SessionOptions>,
     implicit_tls: bool,
+    proxies: Vec<IpNet>,
+    greet_pause: Duration,
+    early_talkers: EarlyTalkers,
 }
 
 impl Gate {
     pub(crate) fn new(shared: &Shared, name: &str, options: ListenOptions) -> Self {
-        let ListenOptions { mut session, implicit_tls } = options;
+        let ListenOptions { mut session, implicit_tls, proxies, greet_pause, early_talkers } =
+            options;
         if let Some(auth) = session.authentication.as_mut().filter(|it| it.mechanisms.is_empty()) {
             let logins = &shared.world.logins;
             auth.relayed = logins.relayed();
             auth.mechanisms = logins.mechanisms();
         }
-        Self { name: name.to_owned(), options: Arc::new(session), implicit_tls }
+        let options = Arc::new(session);
+        Self { name: name.to_owned(), options, implicit_tls, proxies, greet_pause, early_talkers }
     }
 }
 
@@ -91,27 +122,66 @@ impl Drop for Counted {
     }
 }
 
+/// A client that is counted, as long as its connection lives.
+struct Guest<'a> {
+    shared: &'a Shared,
+    client: IpAddr,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.shared.clients.lock().closed(self.client);
+    }
+}
+
 /// One connection, counted, from its beginning to its end.
-async fn serve(shared: Arc<Shared>, wire: Box<dyn Wire>, gate: Arc<Gate>) {
+async fn serve(shared: Arc<Shared>, mut wire: Box<dyn Wire>, gate: Arc<Gate>) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
     let _counted = Counted(shared.clone());
     let peer = wire.peer();
     debug!(event = "session.opened", %peer, listener = gate.name);
     let crowded = before >= shared.options.sessions;
-    if let Err(error) = hold(&shared, wire, gate, crowded).await {
+    let held = match brought(&gate, &mut wire).await {
+        Ok(client) => hold(&shared, wire, gate, client, crowded).await,
+        Err(error) => {
+            info!(event = "proxy.refused", proxy = %peer, listener = gate.name, %error);
+            return;
+        }
+    };
+    if let Err(error) = held {
         debug!(event = "session.broken", %peer, %error);
     }
     debug!(event = "session.closed", %peer);
 }
 
-/// A session, with the handshakes before and within it.
+/// Who speaks: the peer, or whom a proxy brings.
+async fn brought(gate: &Gate, wire: &mut Box<dyn Wire>) -> io::Result<IpAddr> {
+    let peer = wire.peer().ip().to_canonical();
+    if !trust::within(&gate.proxies, peer) {
+        return Ok(peer);
+    }
+    let client = proxied::client(wire).await?.map(|client| client.ip().to_canonical());
+    if let Some(client) = client {
+        debug!(event = "session.proxied", proxy = %peer, %client, listener = gate.name);
+    }
+    Ok(client.unwrap_or(peer))
+}
+
+/// A session, with what comes before it and the handshakes within it.
 async fn hold(
     shared: &Arc<Shared>,
     mut wire: Box<dyn Wire>,
     gate: Arc<Gate>,
+    client: IpAddr,
     crowded: bool,
 ) -> io::Result<()> {
-    let client = wire.peer().ip().to_canonical();
+    let ours = trust::within(&shared.options.access.relay_networks, client);
+    // Those whom we trust to send anywhere are trusted not to flood us.
+    let guest = (!ours).then(|| Guest { shared, client });
+    let welcome = match guest {
+        Some(_) => welcome(shared, client),
+        None => Ok(()),
+    };
     let mut peer = known(shared, &gate, client);
     if gate.implicit_tls {
         let Some(secured) = secure(shared, wire, gate.options.handshake_timeout).await else {
@@ -120,15 +190,14 @@ async fn hold(
         wire = secured.wire;
         peer.tls = Some(Arc::new(secured.facts));
     }
-    let now = shared.world.clock.now();
-    let options = gate.options.clone();
-    let session = if crowded {
-        let busy = Reply::new(421, Topic(4, 5), "too many connections, try again later");
-        Session::refused(options, busy, now)
-    } else {
-        Session::new(options, peer.clone(), now)
+    let early = match ours {
+        true => Vec::new(),
+        false => early::wait(shared, &gate, client, &mut wire).await?,
     };
+    let session = session(shared, &gate, peer.clone(), welcome, crowded, !early.is_empty());
     let mut conversation = Conversation::new(shared, wire, session, gate, client, peer);
+    conversation.guard(guest.is_some());
+    conversation.heard(&early);
     loop {
         match conversation.run().await? {
             End::Closed => return Ok(()),
@@ -140,8 +209,43 @@ async fn hold(
     }
 }
 
+/// Whether a client is within its bounds.
+fn welcome(shared: &Shared, client: IpAddr) -> Result<(), Reply> {
+    match shared.clients.lock().opened(client, shared.world.clock.now()) {
+        Verdict::Accept { .. } => Ok(()),
+        Verdict::Refuse { reply, reason } => {
+            info!(event = "client.refused", %client, %reply, %reason);
+            Err(reply)
+        }
+    }
+}
+
+/// The session of a client that has come, or the refusal of one.
+fn session(
+    shared: &Shared,
+    gate: &Gate,
+    peer: Peer,
+    welcome: Result<(), Reply>,
+    crowded: bool,
+    early: bool,
+) -> Session {
+    let (now, options) = (shared.world.clock.now(), gate.options.clone());
+    if crowded {
+        let busy = Reply::new(421, Topic(4, 5), "too many connections, try again later");
+        return Session::refused(options, busy, now);
+    }
+    match welcome {
+        Err(reply) => Session::refused(options, reply, now),
+        Ok(()) if early && gate.early_talkers == EarlyTalkers::Refuse => {
+            let text = format!("{} takes nothing from who speaks first", options.hostname);
+            Session::refused(options, Reply::bare(554, text), now)
+        }
+        Ok(()) => Session::new(options, peer, now),
+    }
+}
+
 /// What is known of a client when its session begins.
-fn known(shared: &Shared, gate: &Gate, client: std::net::IpAddr) -> Peer {
+fn known(shared: &Shared, gate: &Gate, client: IpAddr) -> Peer {
     let (trusted, access) = (&shared.options.trust, &shared.options.access);
     let ours = trust::within(&access.relay_networks, client);
     let mut chance = [0; 32];
@@ -158,6 +262,7 @@ fn known(shared: &Shared, gate: &Gate, client: std::net::IpAddr) -> Peer {
             expand: trust::within(&trusted.verify, client),
             prioritise: ours,
             vouch: ours,
+            submit: ours,
             proxy: trust::within(&trusted.proxy, client),
         },
         time: shared.world.clock.wall(),

@@ -170,7 +170,7 @@ impl<'a> Relay<'a> {
         }
         let opened = match dialer {
             Some(dialer) => dialer.open(self.shared, demand).await,
-            None => match Dialer::search(self.shared, hop).await {
+            None => match Dialer::search(self.shared, hop, demand).await {
                 Ok(found) => dialer.insert(found).open(self.shared, demand).await,
                 Err(ending) => Err(ending),
             },
@@ -210,6 +210,8 @@ impl<'a> Relay<'a> {
 struct Peer {
     remote: String,
     tls: Option<Arc<TlsFacts>>,
+    /// Why it is secured so.
+    policy: Arc<str>,
     /// What it takes over with the message.
     onward: Onward,
 }
@@ -219,12 +221,18 @@ impl Peer {
         Self {
             remote: connection.remote.clone(),
             tls: connection.tls().cloned().map(Arc::new),
+            policy: connection.policy.clone(),
             onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
         }
     }
 
     fn ending(&self, said: Said) -> Ending {
-        Ending { said, remote: Some(self.remote.clone()), tls: self.tls.clone() }
+        Ending {
+            said,
+            remote: Some(self.remote.clone()),
+            tls: self.tls.clone(),
+            policy: Some(self.policy.clone()),
+        }
     }
 }
 

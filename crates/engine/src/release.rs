@@ -29,6 +29,8 @@ const SOON: Duration = Duration::from_secs(5);
 pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64, SpoolError> {
     let spool = &shared.world.spool;
     let filter = Filter { queue: queue.map(str::to_owned), held: Some(false), ..Filter::default() };
+    // Otherwise they would take the failure that is known of their destination as their own.
+    shared.dispatcher.wake(queue, shared.world.clock.wall());
     let (mut after, mut released) = (None, 0);
     while !shared.is_stopping() {
         let page = spool.list(&filter, after, PAGE).await?;

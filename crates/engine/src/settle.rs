@@ -105,7 +105,7 @@ fn decide(
     let deadline = stored.parameters.deliver_by.map(|by| notify::deadline(by, stored.arrival));
     // A dead destination is no reason to let these moments pass in silence.
     let last = deadline.filter(|moment| *moment > now).unwrap_or(stored.expire).min(stored.expire);
-    for (number, Ending { said, remote, tls }) in results {
+    for (number, Ending { said, remote, tls, policy }) in results {
         let known = job.open.iter().find(|(open, _)| *open == number);
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
         let recipient = stored.recipients.get(number as usize);
@@ -121,6 +121,7 @@ fn decide(
             deliver_by: stored.parameters.deliver_by,
             remote,
             tls: tls.as_deref().cloned(),
+            policy: policy.as_deref().map(str::to_owned),
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);

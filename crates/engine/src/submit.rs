@@ -33,7 +33,7 @@ impl Inlet {
     /// # Errors
     /// [`Refusal`]; then nothing is kept.
     pub async fn finish(self, envelope: Envelope, origin: Origin) -> Result<Accepted, Refusal> {
-        let admission = Admission { envelope, origin, passing: self.passing };
+        let admission = Admission { envelope, origin, passing: self.passing, author: None };
         self.shared.admit(admission, self.sink).await
     }
 }

@@ -58,6 +58,23 @@ fn peak() -> Option<usize> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// 10 MB of lines that look like boundaries, within as many multiparts as are followed.
+fn hostile() -> Vec<u8> {
+    let mut octets = Vec::with_capacity(LETTER + 100);
+    let padding = "x".repeat(50);
+    for level in 0..100 {
+        let head = format!(
+            "Content-Type: multipart/mixed; boundary={padding}{level:03}\r\n\r\n--{padding}{level:03}\r\n"
+        );
+        octets.extend_from_slice(head.as_bytes());
+    }
+    octets.extend_from_slice(b"\r\n");
+    while octets.len() < LETTER {
+        octets.extend_from_slice(format!("--{padding}999\n--\n").as_bytes());
+    }
+    octets
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut octets = letter()?;
     // Exactly so large: the rest is epilogue.
@@ -86,6 +103,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seen.1,
         seen.0
     );
+    let octets = hostile();
+    let start = Instant::now();
+    let letter = Letter::read(&octets);
+    println!("hostile    {:?} ({} octets; {})", start.elapsed(), octets.len(), letter.defects());
     println!("largest    {} octets in one piece", seen.2);
     if let (Some(before), Some(after)) = (before, peak()) {
         println!(

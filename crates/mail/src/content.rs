@@ -116,6 +116,10 @@ pub struct Field<'a> {
     pub raw: &'a [u8],
     /// Where `raw` begins in the octets that were given to [`Fields::new`].
     pub raw_at: usize,
+    /// Where the field begins in them.
+    pub at: usize,
+    /// Its octets in them, the last line end included.
+    pub len: usize,
 }
 
 impl<'a> Field<'a> {
@@ -180,7 +184,7 @@ impl<'a> Iterator for Fields<'a> {
         let whole = start.get(..self.at - at)?;
         let colon = memchr::memchr(b':', whole)?;
         let raw = without_end(whole.get(colon + 1..)?);
-        Some(Field { name, raw, raw_at: at + colon + 1 })
+        Some(Field { name, raw, raw_at: at + colon + 1, at, len: whole.len() })
     }
 }
 

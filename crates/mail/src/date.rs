@@ -49,6 +49,14 @@ pub fn write_rfc5322(out: &mut String, time: SystemTime, offset_minutes: i32) {
     two(out, i64::from(offset.abs() % 60));
 }
 
+/// The day of `time` in UTC: `2026-11-24`.
+pub fn iso8601_day(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let utc = i64::try_from(since).unwrap_or(LAST_SECOND).min(LAST_SECOND);
+    let (year, month, day) = civil(utc / 86_400);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 fn name(names: &[&'static str], place: i64) -> &'static str {
     usize::try_from(place).ok().and_then(|place| names.get(place)).copied().unwrap_or("")
 }
@@ -137,6 +145,16 @@ mod tests {
     use super::*;
 
     /// Register: 5321-4.4-i, 5321-4.4-j, 5321-4.4-k, 5321-4.4-y, 5321-F.5-a.
+    #[test]
+    fn days() {
+        let day = |seconds| iso8601_day(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(951_782_399), "2000-02-28");
+        assert_eq!(day(1_764_028_799), "2025-11-24");
+        assert_eq!(day(1_764_028_800), "2025-11-25");
+        assert_eq!(day(u64::MAX / 1_000_000_000), "2554-07-21");
+    }
+
     #[test]
     fn dates() {
         let rows: &[(u64, i32, &str)] = &[

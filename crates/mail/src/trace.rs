@@ -252,7 +252,7 @@ mod tests {
     }
 
     /// Register: 5321-4.4-b, 5321-4.4-c, 5321-4.4-e, 5321-4.4-z, 5321-7.6-a, 1123-5.2.8-b,
-    /// 5321-4.4-aa, 6531-3.7.3-a.
+    /// 5321-4.4-aa, 6531-3.7.3-a, 2047-5-f.
     #[test]
     fn received_fields() {
         let one = [path("<user@dest.example>")];
@@ -345,7 +345,7 @@ mod tests {
 
     /// Clauses beyond RFC 5321, in the order of their registration; none can end the field.
     ///
-    /// Register: 6531-3.7.3-b.
+    /// Register: 6531-3.7.3-b, 6531-3.7-a, 8314-4-i, 8314-4.3-a.
     #[test]
     fn further_clauses() {
         let recipients = [ForwardPath::parse_utf8("<用户@bücher.example>").unwrap()];

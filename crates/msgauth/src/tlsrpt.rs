@@ -166,30 +166,51 @@ impl Day {
     /// Counts a session. Past a bound a failure is counted without its details, and a further policy
     /// or domain not at all.
     pub fn count(&mut self, session: Session) {
-        if !self.domains.contains_key(&session.domain) && self.domains.len() >= DOMAINS_MAX {
+        let mut tally = Tally::default();
+        match session.failure {
+            None => tally.successes = 1,
+            Some(mut failure) => {
+                tally.failures = 1;
+                failure.reason = cut(failure.reason);
+                tally.details.push((failure, 1));
+            }
+        }
+        self.add(&session.domain, session.against, tally);
+    }
+
+    fn add(&mut self, domain: &str, against: Against, more: Tally) {
+        if !self.domains.contains_key(domain) && self.domains.len() >= DOMAINS_MAX {
             return;
         }
-        let policies = self.domains.entry(session.domain).or_default();
-        let place = policies.iter().position(|(against, _)| *against == session.against);
+        let policies = self.domains.entry(domain.to_owned()).or_default();
+        let place = policies.iter().position(|(known, _)| *known == against);
         let place = match place {
             Some(place) => place,
             None if policies.len() >= POLICIES_MAX => return,
             None => {
-                policies.push((session.against, Tally::default()));
+                policies.push((against, Tally::default()));
                 policies.len() - 1
             }
         };
         let Some((_, tally)) = policies.get_mut(place) else { return };
-        let Some(mut failure) = session.failure else {
-            tally.successes += 1;
-            return;
-        };
-        tally.failures += 1;
-        failure.reason = cut(failure.reason);
-        if let Some((_, count)) = tally.details.iter_mut().find(|(known, _)| *known == failure) {
-            *count += 1;
-        } else if tally.details.len() < DETAILS_MAX {
-            tally.details.push((failure, 1));
+        tally.successes = tally.successes.saturating_add(more.successes);
+        tally.failures = tally.failures.saturating_add(more.failures);
+        for (failure, times) in more.details {
+            let known = tally.details.iter_mut().find(|(known, _)| *known == failure);
+            if let Some((_, count)) = known {
+                *count = count.saturating_add(times);
+            } else if tally.details.len() < DETAILS_MAX {
+                tally.details.push((failure, times));
+            }
+        }
+    }
+
+    /// Adds what `other` has counted, within the same bounds.
+    pub fn absorb(&mut self, other: Self) {
+        for (domain, policies) in other.domains {
+            for (against, tally) in policies {
+                self.add(&domain, against, tally);
+            }
         }
     }
 

@@ -25,8 +25,8 @@ pub enum Level {
     /// TLS where it is offered; what the destination publishes is not looked at.
     Opportunistic,
     /// As `auto`, and never in the clear.
-    Require,
-    /// As `require`, and the certificate is for the host or the domain, by a trusted authority or by
+    Required,
+    /// As `required`, and the certificate is for the host or the domain, by a trusted authority or by
     /// DANE.
     Verify,
     /// Only by DANE.
@@ -50,9 +50,9 @@ impl Level {
 /// The words of the configuration.
 const WORDS: [(&str, Level); 7] = [
     ("auto", Level::Auto),
-    ("never", Level::Never),
+    ("none", Level::Never),
     ("opportunistic", Level::Opportunistic),
-    ("require", Level::Require),
+    ("required", Level::Required),
     ("verify", Level::Verify),
     ("dane", Level::Dane),
     ("sts", Level::Sts),
@@ -172,6 +172,8 @@ pub struct Refusal {
     pub topic: Topic,
     /// It will not get better by waiting.
     pub permanent: bool,
+    /// Something could not be looked up: nobody has refused anything.
+    pub is_lookup: bool,
     /// How reports count it, where they do.
     pub result: Option<ResultType>,
     /// In words.
@@ -256,7 +258,7 @@ fn published(facts: &Facts<'_>) -> Result<Requirement, Refusal> {
     let may = |basis, reason: String| Requirement::new(Need::May, Check::Nothing, basis, reason);
     match facts.level {
         Level::Never => {
-            let reason = "the configuration says never";
+            let reason = "the configuration says none";
             return Ok(Requirement::new(Need::Never, Check::Nothing, Basis::Operator, reason));
         }
         Level::Opportunistic => {
@@ -307,6 +309,7 @@ fn unknown(what: &str, bogus: bool) -> Refusal {
     Refusal {
         topic: Topic(7, 5),
         permanent: false,
+        is_lookup: true,
         result: bogus.then_some(ResultType::DnssecInvalid),
         what: format!("whether DANE applies is not known: {what}"),
     }
@@ -334,6 +337,7 @@ fn no_dane(facts: &Facts<'_>, found: Option<&Requirement>) -> Refusal {
     Refusal {
         topic: Topic(7, 5),
         permanent: false,
+        is_lookup: false,
         result: Some(ResultType::DaneRequired),
         what: format!("the configuration asks for DANE: {why}"),
     }
@@ -365,6 +369,7 @@ fn policy(facts: &Facts<'_>, dane: Option<&Requirement>) -> Result<Option<Requir
         (false, true) => Err(Refusal {
             topic: Topic(7, 5),
             permanent: false,
+            is_lookup: false,
             result: Some(ResultType::ValidationFailure),
             what,
         }),
@@ -379,17 +384,18 @@ fn policy(facts: &Facts<'_>, dane: Option<&Requirement>) -> Result<Option<Requir
 /// What the operator asks for at least.
 fn floor(facts: &Facts<'_>, mut found: Requirement) -> Result<Requirement, Refusal> {
     match facts.level {
-        Level::Require if found.need != Need::Must => {
+        Level::Required if found.need != Need::Must => {
             found.need = Need::Must;
             // What a policy in testing would have us look at cannot be given up in two steps here.
             found.check = Check::Nothing;
             found.basis = Basis::Operator;
-            found.reason = format!("the configuration says require; {}", found.reason);
+            found.reason = format!("the configuration says required; {}", found.reason);
             Ok(found)
         }
         Level::Verify if found.need != Need::Must || found.check == Check::Nothing => {
-            let names: Vec<String> =
+            let mut names: Vec<String> =
                 std::iter::once(facts.host.name.clone()).chain(facts.host.domain.clone()).collect();
+            names.dedup();
             let reason = format!(
                 "the configuration says verify: a trusted certificate for {}; {}",
                 names.join(" or "),
@@ -403,6 +409,7 @@ fn floor(facts: &Facts<'_>, mut found: Requirement) -> Result<Requirement, Refus
         Level::Sts if found.basis != Basis::Sts => Err(Refusal {
             topic: Topic(7, 5),
             permanent: false,
+            is_lookup: false,
             result: None,
             what: format!("the configuration asks for a policy (MTA-STS): {}", found.reason),
         }),
@@ -415,8 +422,13 @@ fn required(facts: &Facts<'_>, found: Requirement) -> Result<Requirement, Refusa
     if found.need == Need::Must && found.proved && found.check != Check::Nothing {
         return Ok(found);
     }
-    let refuse =
-        |what: String| Refusal { topic: Topic(7, 10), permanent: true, result: None, what };
+    let refuse = |what: String| Refusal {
+        topic: Topic(7, 10),
+        permanent: true,
+        is_lookup: false,
+        result: None,
+        what,
+    };
     if found.need == Need::Never {
         return Err(refuse(format!("the message asks for TLS, and {}", found.reason)));
     }

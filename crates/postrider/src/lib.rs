@@ -3,6 +3,7 @@
 //! What is here touches the real world: sockets, files, the clock, the configuration. The rules of
 //! mail are in the crates below, which act through the doors this crate opens.
 
+pub mod accounts;
 pub mod admin;
 pub mod agent;
 pub mod cli;

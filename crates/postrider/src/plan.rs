@@ -6,27 +6,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Tls, World};
-use engine::{ListenOptions, Masquerade, Options};
+use engine::doors::{Logins, World};
+use engine::{
+    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
+};
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
+use queue::lockout;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
+use queue::submission::Rules;
+use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
-use smtp::server::{Kind, SessionOptions};
+use smtp::grammar::Extensions;
+use smtp::server::{Authentication, Kind, SessionOptions};
 use spool::Spool;
 
+use crate::accounts::Store;
 use crate::config::{
-    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, Problem, Severity, Share,
-    Source, Sourced, aliases,
+    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
+    Severity, Share, Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{FileMailboxes, Runtime, Stub, SystemClock, SystemRandom, TcpNetwork};
+use crate::doors::{
+    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
+    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
+/// Failed logins before a session is ended: RFC 4954 §9 asks for three at least.
+const LOGINS_FAILED: u32 = 5;
 /// Octets of content kept in memory from reception to first attempt.
 const MEMORY: u64 = 128 * 1024 * 1024;
 
@@ -45,11 +57,18 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
-        trust: queue::trust::Trust::default(),
-        lockout: queue::lockout::Limits::default(),
+        lockout: lockout(config),
+        submission: Rules {
+            foreign_from: config.submission.foreign_from,
+            remove_bcc: config.submission.remove_bcc,
+        },
+        rates: config.submission.rates,
+        trust: trust(config),
+        clients: clients(config),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
-        outbound_tls: config.outbound.tls,
+        smarthosts: smarthosts(config),
+        tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
@@ -124,6 +143,33 @@ fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
+fn smarthosts(config: &Config) -> Smarthosts {
+    let known = config.smarthosts.iter().map(|known| {
+        let name = |path: &Sourced<PathBuf>| path.value.to_string_lossy().into_owned();
+        let proof = match &known.secret {
+            Some(path) if known.is_token => ProofSource::Token(name(path)),
+            Some(path) => ProofSource::Password(name(path)),
+            None => ProofSource::Certificate,
+        };
+        let smarthost = Smarthost {
+            login: known.login.clone(),
+            proof,
+            mechanisms: known.mechanisms.clone(),
+            clear: known.allow_clear,
+        };
+        (known.host.clone(), smarthost)
+    });
+    known.collect()
+}
+
+fn tls_levels(config: &Config) -> TlsLevels {
+    let mut levels = TlsLevels::all(config.outbound.tls);
+    for policy in &config.tls_policies {
+        levels.table.insert(policy.pattern.clone(), policy.level.value);
+    }
+    levels
+}
+
 fn schedule(config: &Config) -> Schedule {
     Schedule {
         retry: config.queue.retry.clone(),
@@ -132,6 +178,37 @@ fn schedule(config: &Config) -> Schedule {
         delay_notice: config.queue.delay_notice,
         ..Schedule::default()
     }
+}
+
+fn lockout(config: &Config) -> lockout::Limits {
+    lockout::Limits {
+        login: config.accounts.login_failures,
+        address: config.accounts.address_failures,
+        forget: config.accounts.forget_failures,
+        ..lockout::Limits::default()
+    }
+}
+
+/// The accounts that the configuration names.
+///
+/// # Errors
+/// The file of accounts does not serve.
+pub async fn logins(config: &Config) -> Result<Arc<dyn Logins>, Vec<Problem>> {
+    let source: Arc<dyn Logins> = match &config.accounts.source.value {
+        LoginSource::File => {
+            let logins = FileLogins::new(Store::new(&config.accounts.file));
+            Arc::new(logins.map_err(|error| vec![config.account_problem(&error)])?)
+        }
+        LoginSource::Dovecot(socket) => Arc::new(DovecotLogins::new(socket).await),
+        #[cfg(feature = "pam")]
+        LoginSource::Pam(service) => Arc::new(crate::doors::logins::PamLogins::new(service)),
+        #[cfg(not(feature = "pam"))]
+        LoginSource::Pam(_) => Arc::new(engine::doors::NoLogins),
+    };
+    if config.submission.grants.is_empty() {
+        return Ok(source);
+    }
+    Ok(Arc::new(Granted::new(source, config.submission.grants.clone())))
 }
 
 fn masquerade(config: &Config) -> Option<Masquerade> {
@@ -181,18 +258,24 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
 pub fn world(
     config: &Config,
     spool: Arc<dyn Spool>,
-    tls: Arc<dyn Tls>,
+    tls: Arc<RustlsTls>,
+    logins: Arc<dyn Logins>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
+    let names = Arc::new(Stub::new(config.dns.name_servers().0, proof));
+    let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
     Ok(World {
         tasks: Arc::new(Runtime),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         network: Arc::new(TcpNetwork),
         tls,
-        logins: Arc::new(engine::doors::NoLogins),
-        names: Arc::new(Stub::new(config.dns.name_servers().0, proof)),
+        secrets: Arc::new(FileSecrets),
+        logins,
+        names,
+        web: Arc::new(web),
+        shelf: Arc::new(FileShelf::new(&config.data_dir)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
     })
@@ -219,10 +302,43 @@ fn capacity(folder: &Path) -> u64 {
     known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
 }
 
+fn trust(config: &Config) -> Trust {
+    let access = &config.access;
+    Trust {
+        verify: values(&access.verify),
+        silence: match access.verify_not_served {
+            true => Silence::NotServed,
+            false => Silence::Unverified,
+        },
+        release: values(&access.etrn),
+        proxy: values(&access.xclient),
+    }
+}
+
+fn clients(config: &Config) -> queue::clients::Limits {
+    let limits = &config.limits;
+    queue::clients::Limits {
+        connections: limits.client_connections,
+        connection_rate: limits.client_connection_rate,
+        message_rate: limits.client_message_rate,
+        mistakes: limits.client_errors,
+        tarpit: limits.tarpit,
+    }
+}
+
 /// What a listener is told.
 pub fn listener(config: &Config, listener: &Listen) -> ListenOptions {
-    let implicit_tls = listener.tls == ListenTls::Implicit;
-    ListenOptions { session: session(config, listener), implicit_tls }
+    let early_talkers = match listener.pass_early_talkers {
+        true => EarlyTalkers::Tell,
+        false => EarlyTalkers::Refuse,
+    };
+    ListenOptions {
+        session: session(config, listener),
+        implicit_tls: listener.tls == ListenTls::Implicit,
+        proxies: values(&listener.proxies),
+        greet_pause: listener.greet_pause,
+        early_talkers,
+    }
 }
 
 /// What the sessions of a listener are told.
@@ -230,14 +346,33 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
     let kind = match listener.kind {
         ListenKind::Mx => Kind::Mx,
         ListenKind::Submission => Kind::Submission,
+        ListenKind::Lmtp => Kind::Lmtp,
+        ListenKind::Odmr => Kind::Odmr,
     };
+    let limits = &config.limits;
+    let some = |number: u32| Some(number).filter(|&number| number != 0);
+    let authentication = matches!(kind, Kind::Submission | Kind::Odmr).then(|| Authentication {
+        // Those of the accounts.
+        mechanisms: Vec::new(),
+        relayed: Vec::new(),
+        clear: config.accounts.clear_text,
+        // ATRN says so itself.
+        required: kind == Kind::Submission,
+        failures: LOGINS_FAILED,
+    });
     SessionOptions {
+        authentication,
         message_size: config.limits.message_size,
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
         starttls: listener.tls == ListenTls::Starttls,
+        transactions: some(limits.session_messages),
+        recipient_domains: Some(limits.recipient_domains).filter(|&number| number != 0),
+        deliver_by_min: limits.deliver_by_min,
+        hold_max: limits.hold_max,
+        extensions: Extensions { future_release: !limits.hold_max.is_zero(), ..Extensions::ALL },
         ..SessionOptions::new(config.hostname.to_string(), kind)
     }
 }
@@ -247,8 +382,9 @@ pub fn submission(config: &Config) -> Vec<SocketAddr> {
     let mut places: Vec<(bool, bool, SocketAddr)> = config
         .listeners
         .iter()
+        .filter(|listener| matches!(listener.kind, ListenKind::Mx | ListenKind::Submission))
         .flat_map(|listener| {
-            let mx = listener.kind == ListenKind::Mx;
+            let mx = listener.kind != ListenKind::Submission;
             listener.addresses.iter().map(move |place| (mx, !place.ip().is_loopback(), place.value))
         })
         .collect();

@@ -281,3 +281,49 @@ fn sendmail_refuses_to_be_a_daemon() {
     assert_eq!(refused.status.code(), Some(64));
     assert!(text(&refused).contains("postrider serve"), "{}", text(&refused));
 }
+
+/// Accounts are made, listed, changed and removed, and no password is ever shown but one we made.
+#[test]
+fn accounts() {
+    let site = Site::new();
+    let account = |arguments: &[&str], input: &str| {
+        let output = site.run(&[&["account"], arguments].concat(), input);
+        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let secret = "correct horse\n";
+    let add = ["add", "ann@example.net", "--name", "Ann", "--password-file", "-"];
+    assert_eq!(account(&["list"], "").1, "");
+    assert_eq!(account(&add, secret).0, 0);
+    assert_eq!(account(&add, secret).0, 73, "there is one of that name");
+    assert_eq!(account(&["add", "bob", "--password-file", "-"], "short\n").0, 65);
+    assert_eq!(account(&["add", "bob"], secret).0, 64, "nobody types");
+    assert_eq!(account(&["add", "b b", "--generate"], "").0, 65);
+    assert_eq!(account(&["add", "bob", "--address", "nonsense", "--generate"], "").0, 64);
+    assert_eq!(account(&["add", "bob", "--password-file", "missing"], "").0, 66);
+    let made = account(&["add", "bob", "--generate", "--address", "*@example.org"], "").1;
+    assert_eq!(made.trim().len(), 27, "{made}");
+    let (_, listed, _) = account(&["list"], "");
+    assert_eq!(listed, "ann@example.net  Ann\nbob              sends as *@example.org\n");
+    assert_eq!(account(&["disable", "BOB"], "").0, 0);
+    assert_eq!(account(&["grant", "bob", "info@example.net"], "").0, 0);
+    assert_eq!(account(&["revoke", "bob", "*@example.org"], "").0, 0);
+    assert_eq!(account(&["revoke", "bob", "*@example.org"], "").0, 65);
+    assert_eq!(account(&["passwd", "bob", "--password-file", "-"], secret).0, 0);
+    assert_eq!(account(&["passwd", "carol", "--generate"], "").0, 67);
+    let listed: serde_json::Value =
+        serde_json::from_str(&account(&["list", "--json"], "").1).unwrap();
+    let bob = &listed[1];
+    assert_eq!((&bob["login"], &bob["disabled"]), (&"bob".into(), &true.into()));
+    assert_eq!(bob["addresses"], serde_json::json!(["info@example.net"]));
+    assert_eq!(account(&["remove", "bob"], "").0, 0);
+    assert_eq!(account(&["remove", "bob"], "").0, 67);
+    let file = fs::read_to_string(site.data().join("accounts")).unwrap();
+    assert!(!file.contains(secret.trim()) && !file.contains("bob"), "{file}");
+    // A file that others could read is no file of accounts, for the check neither.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(site.data().join("accounts"), open).unwrap();
+    let (code, _, why) = account(&["list"], "");
+    assert!(code == 78 && why.contains("chmod 600"), "{code}: {why}");
+    assert_eq!(site.run(&["check"], "").status.code(), Some(78));
+}

@@ -44,14 +44,18 @@ impl Users {
     }
 
     /// The user whose mailbox `local` names: in lower case, never octets that could leave the
-    /// directory of the mailboxes.
+    /// directory of the mailboxes. A user that is listed has every address with a tag, too:
+    /// `ann+lists` is `ann` where nobody is called so.
     fn find(&self, local: &LocalPart) -> Option<String> {
         let name = local.folded();
-        let known = match self {
-            Self::Any => is_safe(&name),
-            Self::Listed(names) => names.contains(&name),
-        };
-        known.then_some(name)
+        match self {
+            Self::Any => is_safe(&name).then_some(name),
+            Self::Listed(names) if names.contains(&name) => Some(name),
+            Self::Listed(names) => {
+                let (untagged, _) = name.split_once('+')?;
+                names.contains(untagged).then(|| untagged.to_owned())
+            }
+        }
     }
 }
 
@@ -161,11 +165,16 @@ pub enum Verdict<T> {
 }
 
 impl<T> Verdict<T> {
-    fn accept(accepted: T, reason: impl Into<Reason>) -> Self {
+    pub(crate) fn accept(accepted: T, reason: impl Into<Reason>) -> Self {
         Self::Accept { accepted, reason: reason.into() }
     }
 
-    fn refuse(code: u16, topic: Topic, text: &'static str, reason: impl Into<Reason>) -> Self {
+    pub(crate) fn refuse(
+        code: u16,
+        topic: Topic,
+        text: &'static str,
+        reason: impl Into<Reason>,
+    ) -> Self {
         Self::Refuse { reply: Reply::new(code, topic, text), reason: reason.into() }
     }
 

@@ -55,6 +55,13 @@ pub enum Said {
         /// How the last one failed.
         what: String,
     },
+    /// The next hop did not let us in.
+    NoLogin {
+        /// `7.8` or `7.9`, as the host said, `3.5` where we have nothing to show.
+        topic: Topic,
+        /// In words.
+        what: String,
+    },
     /// What the message needs, no host there can do; found before anything was sent.
     Unsendable {
         /// `6.3` for content that needs 8BITMIME, `3.4` for one over the announced size.
@@ -99,7 +106,7 @@ impl Said {
     /// about this mail only, and a refusal is never remembered beyond it (RFC 5321 §4.5.4.1).
     pub fn is_trouble_of_destination(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Insecure { .. } => true,
+            Self::Unreachable { .. } | Self::Insecure { .. } | Self::NoLogin { .. } => true,
             Self::NoRoute(failure) => !failure.permanent,
             Self::Refused { step, reply } => opens_session(step) && !reply.is_permanent(),
             Self::Lost { step, .. } => opens_session(step),
@@ -177,6 +184,8 @@ pub struct Case<'a> {
     pub remote: Option<String>,
     /// How the connection was secured.
     pub tls: Option<TlsFacts>,
+    /// Why it was secured so, or was to be.
+    pub policy: Option<String>,
     /// The record of the attempt before.
     pub previous: Option<&'a Attempt>,
 }
@@ -271,6 +280,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             overdue_reported: before(|previous| previous.overdue_reported),
             owed: None,
             tls: case.tls.clone(),
+            policy: case.policy.clone(),
         },
         reason: Reason::new(verdict.explanation.clone()),
     };

@@ -6,6 +6,7 @@
 
 pub mod access;
 mod chance;
+pub mod clients;
 pub mod domains;
 pub mod expansion;
 pub mod fate;

@@ -28,6 +28,8 @@ pub const REPLY_TEXT_MAX: usize = 512;
 pub const EXPLANATION_MAX: usize = 1024;
 /// Octets kept of the name of a remote host and of a step.
 const NAME_MAX: usize = 300;
+/// Octets kept of the policy that a connection was held to.
+pub const POLICY_MAX: usize = 512;
 
 /// Why octets are not a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -386,6 +388,8 @@ pub struct Attempt {
     pub owed: Option<Action>,
     /// How the connection was secured; none in the clear. As much is kept as of [`Origin::tls`].
     pub tls: Option<TlsFacts>,
+    /// Which policy the connection was held to and why, cut to [`POLICY_MAX`].
+    pub policy: Option<String>,
 }
 
 /// The tags of [`Attempt`]; never reuse one.
@@ -402,6 +406,7 @@ mod attempt {
     pub const OVERDUE_REPORTED: u64 = 11;
     pub const OWED: u64 = 12;
     pub const TLS: u64 = 10;
+    pub const POLICY: u64 = 13;
 }
 
 impl Attempt {
@@ -446,6 +451,9 @@ impl Attempt {
         if let Some(tls) = &self.tls {
             write_tls(attempt::TLS, tls, &mut out);
         }
+        if let Some(policy) = &self.policy {
+            out.text(attempt::POLICY, cut(policy, POLICY_MAX));
+        }
         Bytes::from(out.finish())
     }
 
@@ -460,7 +468,8 @@ impl Attempt {
         let mut reader = Reader::record(octets)?;
         let (mut at, mut code, mut topic, mut lines) = (None, None, None, Vec::new());
         let (mut remote, mut step, mut status) = (None, None, None);
-        let (mut explanation, mut secured, mut owed) = (String::new(), None, None);
+        let (mut explanation, mut secured, mut policy, mut owed) =
+            (String::new(), None, None, None);
         let (mut delay_reported, mut overdue_reported) = (false, false);
         while let Some((tag, field)) = reader.field()? {
             match tag {
@@ -488,6 +497,7 @@ impl Attempt {
                     }
                 }
                 attempt::TLS => secured = Some(tls(field)?),
+                attempt::POLICY => policy = Some(text(field, "policy")?),
                 _ => {}
             }
         }
@@ -502,6 +512,7 @@ impl Attempt {
             overdue_reported,
             owed,
             tls: secured,
+            policy,
         }))
     }
 }

@@ -59,6 +59,32 @@ pub enum Host {
     Address(IpAddr),
 }
 
+impl FromStr for Host {
+    type Err = TransportError;
+
+    /// A name, or an address with or without brackets.
+    fn from_str(text: &str) -> Result<Self, TransportError> {
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let inner = inner.unwrap_or(text);
+        match address(inner) {
+            Some(address) => Ok(Self::Address(address)),
+            None => match inner.parse() {
+                Ok(name) => Ok(Self::Name(name)),
+                Err(_) => Err(TransportError::Host(text.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(&lower(name)),
+            Self::Address(address) => write!(f, "{}", Literal::Ip(*address)),
+        }
+    }
+}
+
 /// What is asked about a named host.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum HostLookup {

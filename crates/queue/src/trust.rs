@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+pub use ipnet::IpNet;
 use mail::{Reply, Topic};
 
 /// What those hear of VRFY and EXPN who get no real answer (RFC 5321 §7.3).

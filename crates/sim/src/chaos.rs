@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{ForwardPath, ReversePath};
+use mail::{ForwardPath, Recipient, RecipientParameters, ReversePath};
 use parking_lot::Mutex;
 use spool::{Filter, Spool};
 
@@ -225,6 +225,7 @@ impl Chaos {
                 content: draft.content.clone(),
                 hops: first + goal.hops,
                 is_good: goal.is_good,
+                notify: goal.notify,
             };
             errands.lock().extend(draft.goals.iter().zip(sent).map(errand));
         });
@@ -273,8 +274,10 @@ impl Chaos {
             is_calm: self.calm,
             is_masked: self.workstation,
             split: split(&self.foreign),
+            habits: self.foreign.habits(),
         });
         let mut broken = std::mem::take(&mut self.broken);
+        broken.extend(self.foreign.offences());
         for (place, host) in self.hosts.iter_mut().enumerate() {
             for (user, letter) in host.boxes.all() {
                 evidence.found(&format!("{user}@{}", country::domain(place)), letter);
@@ -284,6 +287,7 @@ impl Chaos {
                 broken.extend(waiting(spool.as_ref()).await);
             }
         }
+        self.foreign.plain().into_iter().for_each(|number| evidence.was_plain(number));
         for taken in self.foreign.letters() {
             for recipient in taken.recipients {
                 evidence.found(&recipient, taken.letter.clone());
@@ -325,11 +329,12 @@ impl Chaos {
 async fn dispatch(ground: &Ground, draft: &Draft, to: SocketAddr) -> Vec<Sent> {
     let sender = draft.sender.as_ref().map_or_else(String::new, Clone::clone);
     let reverse = format!("<{sender}>").parse().unwrap_or(ReversePath::Null);
-    let paths = draft
-        .goals
-        .iter()
-        .filter_map(|goal| format!("<{}>", goal.recipient).parse::<ForwardPath>().ok());
-    let letter = peers::letter(reverse, paths.collect(), &draft.content);
+    let recipients = draft.goals.iter().filter_map(|goal| {
+        let path = format!("<{}>", goal.recipient).parse::<ForwardPath>().ok()?;
+        let parameters = RecipientParameters { notify: goal.notify, original: None };
+        Some(Recipient { path, parameters })
+    });
+    let letter = peers::letter_to(reverse, recipients.collect(), &draft.content);
     let clock = crate::world::SimClock::new();
     peers::send(&ground.net, &clock, country::SENDER, to, letter, &draft.content).await
 }

@@ -74,7 +74,8 @@ pub(crate) fn build(wish: Wish) -> Chaos {
     let hosts = hosts.collect();
     let trouble = if calm { 0 } else { 2 };
     let at = SocketAddr::new(FOREIGN, 25);
-    let foreign = peers::foreign(&ground, at, chance.branch(), trouble);
+    let habits = peers::Habits { eight_bit: !chance.once_in(3), dsn: chance.once_in(2) };
+    let foreign = peers::foreign_with(habits, &ground, at, chance.branch(), trouble);
     Chaos::new(chance, ground, hosts, foreign, calm)
 }
 

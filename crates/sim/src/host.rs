@@ -65,6 +65,7 @@ pub struct Host {
     /// Its mailboxes.
     pub boxes: Boxes,
     disk: MemoryDisk,
+    shelf: Arc<engine::doors::MemoryShelf>,
     running: Option<Running>,
     /// Since when its disk fails.
     ails: Option<Duration>,
@@ -94,6 +95,7 @@ impl Host {
             chance,
             boxes,
             disk: MemoryDisk::new(),
+            shelf: Arc::default(),
             running: None,
             ails: None,
             crashes: 0,
@@ -152,7 +154,10 @@ impl Host {
             network: Arc::new(self.ground.net.at(self.plan.addresses.clone())),
             tls: Arc::new(engine::doors::NoTls),
             logins: Arc::new(engine::doors::NoLogins),
+            secrets: Arc::new(engine::doors::NoSecrets),
             names: Arc::new(self.ground.names.clone()),
+            web: Arc::new(engine::doors::NoWeb),
+            shelf: self.shelf.clone(),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             spool: Arc::new(watched),
         };

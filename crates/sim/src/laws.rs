@@ -1,12 +1,15 @@
 //! The laws of mail, checked on what is left when a world has come to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use mail::content::split_head;
+use mail::content::transfer::TransferEncoding;
+use mail::envelope::Notify;
 
 use crate::mailboxes::Letter;
-use crate::peers::Sent;
+use crate::peers::{Habits, Sent};
 use crate::tracks::Tracks;
 
 /// The field by which a letter is known again. It is the first of each letter's content.
@@ -31,6 +34,31 @@ pub struct Errand {
     pub hops: usize,
     /// A mailbox that takes it stands behind the recipient, or a foreign host.
     pub is_good: bool,
+    /// What the sender wants to hear.
+    pub notify: Option<Notify>,
+}
+
+impl Errand {
+    fn is_foreign(&self) -> bool {
+        self.recipient.ends_with("@foreign.example")
+    }
+
+    /// Whether the sender is told of a failure.
+    fn hears_failures(&self) -> bool {
+        self.sender.is_some() && self.notify.is_none_or(|notify| notify.failure)
+    }
+
+    /// Whether the sender is told of success, with the action that tells it; none where the last host
+    /// that it can be told of keeps reports to itself.
+    fn hears_success(&self, habits: Habits) -> Option<&'static str> {
+        let asked = self.sender.is_some() && self.notify.is_some_and(|notify| notify.success);
+        match (self.is_foreign(), habits.dsn) {
+            _ if !asked => None,
+            (false, _) => Some("delivered"),
+            (true, false) => Some("relayed"),
+            (true, true) => None,
+        }
+    }
 }
 
 /// What is known of one letter for one recipient at the end.
@@ -40,6 +68,8 @@ struct Met {
     copies: Vec<Letter>,
     /// When each report of a failure came.
     reports: Vec<Duration>,
+    /// What other reports told.
+    told: Vec<String>,
 }
 
 /// What a world was like, for the laws to take into account.
@@ -53,12 +83,17 @@ pub struct Terms {
     pub is_masked: bool,
     /// Foreign recipients of one letter that came in transactions of their own.
     pub split: u64,
+    /// What the foreign host has.
+    pub habits: Habits,
 }
 
 /// What the world holds at its end.
 #[derive(Default)]
 pub struct Evidence {
     met: BTreeMap<(u64, String), Met>,
+    /// Letters that passed a session without extensions: after EHLO the connection broke, and the next
+    /// one began with HELO. What they asked for ended there, and 8 bits were converted.
+    plain: BTreeSet<u64>,
     reports_about_reports: u64,
     terms: Terms,
 }
@@ -71,13 +106,23 @@ impl Evidence {
 
     /// Adds a letter found in the mailbox of `address`.
     pub fn found(&mut self, address: &str, letter: Letter) {
+        let number = number_in(&letter.octets);
+        let text = letter.text();
+        if text.contains(" with SMTP ") || text.contains(" with SMTP\r\n") {
+            self.plain.extend(number);
+        }
         if letter.is_report() {
             return self.report(&letter);
         }
-        if let Some(number) = number_in(&letter.octets) {
+        if let Some(number) = number {
             let key = (number, address.to_ascii_lowercase());
             self.met.entry(key).or_default().copies.push(letter);
         }
+    }
+
+    /// Letter `number` came to a foreign host in a session that began with HELO.
+    pub fn was_plain(&mut self, number: u64) {
+        self.plain.insert(number);
     }
 
     fn report(&mut self, letter: &Letter) {
@@ -90,10 +135,14 @@ impl Evidence {
         for line in letter.text().lines() {
             if let Some(address) = line.strip_prefix("Final-Recipient: rfc822;") {
                 recipient = Some(address.trim().to_ascii_lowercase());
-            } else if line.eq_ignore_ascii_case("Action: failed")
+            } else if let Some(action) = line.strip_prefix("Action: ")
                 && let Some(recipient) = recipient.take()
             {
-                self.met.entry((number, recipient)).or_default().reports.push(letter.at);
+                let met = self.met.entry((number, recipient)).or_default();
+                match action.trim() {
+                    "failed" => met.reports.push(letter.at),
+                    other => met.told.push(other.to_owned()),
+                }
             }
         }
     }
@@ -124,12 +173,17 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
         let met = evidence.met.get(&key).unwrap_or(&nothing);
         let name = format!("letter {} for {}", errand.number, errand.recipient);
         let mut law = |what: String| broken.push(format!("{name} {what}"));
+        let is_excused = tracks.is_excused(errand.number);
         fate(errand, met, evidence, &mut law);
-        if !tracks.is_excused(errand.number) {
+        let is_plain = evidence.plain.contains(&errand.number);
+        if !is_plain {
+            told(errand, met, evidence.terms.habits, is_excused, &mut law);
+        }
+        if !is_excused {
             only_once(errand, met, &mut law);
         }
         for copy in &met.copies {
-            unchanged(errand, copy, evidence.terms.is_masked, &mut law);
+            unchanged(errand, copy, &evidence.terms, is_plain, &mut law);
         }
     }
     if evidence.reports_about_reports > 0 {
@@ -147,7 +201,7 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
 fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(String)) {
     let (delivered, reported) = (!met.copies.is_empty(), !met.reports.is_empty());
     // Nobody can be told about a letter from <>; one that nothing hindered must arrive all the same.
-    let must_show = errand.sender.is_some() || (evidence.terms.is_calm && errand.is_good);
+    let must_show = errand.hears_failures() || (evidence.terms.is_calm && errand.is_good);
     if errand.sent == Sent::Taken && !delivered && !reported && must_show {
         law("was answered 250 and is nowhere".to_owned());
     }
@@ -159,6 +213,49 @@ fn fate(errand: &Errand, met: &Met, evidence: &Evidence, law: &mut impl FnMut(St
     }
     if met.reports.iter().any(|at| *at > errand.at + evidence.terms.patience) {
         law("was reported long after its end".to_owned());
+    }
+}
+
+/// Senders hear what they asked to hear, once where nothing was repeated, and nothing else.
+///
+/// Register: 3461-5.2.2-b, 3461-5.2.2-d, 3461-5.2.2-f, 3461-5.2.3-a, 3461-5.2.3-b, 3461-5.2.6-b.
+fn told(
+    errand: &Errand,
+    met: &Met,
+    habits: Habits,
+    is_excused: bool,
+    law: &mut impl FnMut(String),
+) {
+    if !errand.hears_failures() && errand.sender.is_some() && !met.reports.is_empty() {
+        law("failed, and its sender was told against its wish".to_owned());
+    }
+    let delays = met.told.iter().filter(|told| *told == "delayed").count();
+    if delays > 0 && errand.notify.is_some_and(|notify| !notify.delay) {
+        law("was late, and its sender was told against its wish".to_owned());
+    }
+    let told: Vec<&str> =
+        met.told.iter().map(String::as_str).filter(|told| *told != "delayed").collect();
+    match errand.hears_success(habits) {
+        None if !told.is_empty() => law(format!("was reported as {told:?}, which nobody asked")),
+        None => {}
+        Some(action) => {
+            if told.iter().any(|told| *told != action) {
+                law(format!("was reported as {told:?} instead of {action}"));
+            }
+            // A host that took it and did not say so may have refused it the next time.
+            let failed = !errand.hears_failures() || !met.reports.is_empty();
+            let must_hear = !is_excused || !failed;
+            if !met.copies.is_empty() && errand.sent == Sent::Taken && told.is_empty() && must_hear
+            {
+                law(format!("is there, and its sender was not told that it was {action}"));
+            }
+            if met.copies.is_empty() && !told.is_empty() {
+                law(format!("was reported as {action} and is nowhere"));
+            }
+            if told.len() > 1 && !is_excused {
+                law(format!("was reported as {action} {} times", told.len()));
+            }
+        }
     }
 }
 
@@ -186,7 +283,18 @@ fn only_once(errand: &Errand, met: &Met, law: &mut impl FnMut(String)) {
 /// The content arrives as it was sent, behind lines that hosts on its way have added.
 ///
 /// Register: 5321-2.3.10-a, 5321-4.4-a.
-fn unchanged(errand: &Errand, copy: &Letter, is_masked: bool, law: &mut impl FnMut(String)) {
+fn unchanged(
+    errand: &Errand,
+    copy: &Letter,
+    terms: &Terms,
+    is_plain: bool,
+    law: &mut impl FnMut(String),
+) {
+    let is_masked = terms.is_masked;
+    let takes_seven = errand.is_foreign() && !terms.habits.eight_bit;
+    if !errand.content.is_ascii() && (takes_seven || is_plain && copy.octets.is_ascii()) {
+        return converted(errand, copy, law);
+    }
     let sent = if is_masked { body(&errand.content) } else { &errand.content };
     let Some(added) = copy.octets.strip_suffix(sent) else {
         return law("arrived changed".to_owned());
@@ -200,6 +308,22 @@ fn unchanged(errand: &Errand, copy: &Letter, is_masked: bool, law: &mut impl FnM
     let stranger = |line: &&str| !known.iter().any(|known| line.starts_with(known));
     if let Some(line) = added.lines().find(stranger).filter(|_| !is_masked) {
         law(format!("got a line that no host should add: {line}"));
+    }
+}
+
+/// A host that takes 7 bits got an encoded form of the same body.
+///
+/// Register: 6152-3-e, 6152-3-g.
+fn converted(errand: &Errand, copy: &Letter, law: &mut impl FnMut(String)) {
+    let label = copy.field("Content-Transfer-Encoding").unwrap_or_default();
+    let encoding = TransferEncoding::from_name(label.as_bytes());
+    let (_, encoded) = split_head(&copy.octets);
+    let (_, sent) = split_head(&errand.content);
+    if *encoding.decode(encoded).0 != *sent {
+        law("was converted into something else".to_owned());
+    }
+    if copy.field("MIME-Version").is_none() {
+        law("was converted and does not say so".to_owned());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The letters of a world: who writes to whom, what it says, and what way it must take.
 
 use bytes::Bytes;
+use mail::envelope::Notify;
 
 use crate::laws::MARK;
 use crate::world::Chance;
@@ -31,6 +32,8 @@ pub struct Goal {
     pub is_good: bool,
     /// Hosts of ours from the hub on.
     pub hops: usize,
+    /// What the author wants to hear of it.
+    pub notify: Option<Notify>,
 }
 
 /// A letter before it is sent.
@@ -55,17 +58,36 @@ pub fn draft(number: u64, domain: &str, chance: &Chance) -> Draft {
         recipient,
         is_good: *is_good,
         hops: *hops,
+        notify: notify(chance),
     };
     let goals = RECIPIENTS.iter().cycle().skip(first).take(count).map(goal).collect();
-    let mut content =
-        format!("{MARK}: {number}\r\nFrom: <bob@{domain}>\r\nSubject: letter {number}\r\n\r\n")
-            .into_bytes();
+    let labels = if chance.once_in(3) { LABELS } else { "" };
+    let mut content = format!(
+        "{MARK}: {number}\r\nFrom: <bob@{domain}>\r\n{labels}Subject: letter {number}\r\n\r\n"
+    )
+    .into_bytes();
     // Now and then one that the spool keeps in a file of its own.
     let lines = if chance.once_in(8) { chance.below(2_500) } else { chance.below(150) };
     for line in 0..lines {
         write_line(&mut content, line, number, chance);
     }
     Draft { number, sender, goals, content: content.into() }
+}
+
+/// What some authors say of their octets; others say nothing.
+const LABELS: &str = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\
+    Content-Transfer-Encoding: 8bit\r\n";
+
+fn notify(chance: &Chance) -> Option<Notify> {
+    let asked = |success, failure, delay| Some(Notify { success, failure, delay });
+    match chance.below(9) {
+        0 => Some(Notify::NEVER),
+        1 => asked(true, false, false),
+        2 => asked(false, true, false),
+        3 => asked(true, true, false),
+        4 => asked(true, true, true),
+        _ => None,
+    }
 }
 
 /// Lines of which each is a trap for somebody: dots, octets beyond ASCII, nothing at all.

@@ -54,7 +54,7 @@ pub async fn send(
         (Some(letter), Some(content), vec![Sent::NotTaken; count]);
     loop {
         match session.poll() {
-            Output::Send(octets) | Output::SendContent(octets) => {
+            Output::Send(octets) | Output::SendSecret(octets) | Output::SendContent(octets) => {
                 let failed = wire.write_all(&octets).await.is_err();
                 session.handle(if failed { Input::Closed } else { Input::Sent }, clock.now());
             }
@@ -93,11 +93,16 @@ fn known(result: &RecipientResult) -> Sent {
 /// A letter for [`send`].
 pub fn letter(from: ReversePath, to: Vec<ForwardPath>, content: &[u8]) -> Transaction {
     let recipient = |path| Recipient { path, parameters: RecipientParameters::default() };
+    letter_to(from, to.into_iter().map(recipient).collect(), content)
+}
+
+/// A letter for [`send`], with what is said of its recipients.
+pub fn letter_to(from: ReversePath, recipients: Vec<Recipient>, content: &[u8]) -> Transaction {
     let body = if content.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime };
     Transaction {
         reverse_path: from,
         parameters: MailParameters { body, ..MailParameters::default() },
-        recipients: to.into_iter().map(recipient).collect(),
+        recipients,
         size: content.len() as u64,
     }
 }
@@ -114,6 +119,36 @@ enum Mood {
     Stalls(&'static str),
 }
 
+/// What a foreign server has beside plain SMTP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Habits {
+    /// `8BITMIME`.
+    pub eight_bit: bool,
+    /// `DSN`. It keeps what it is asked to itself: nobody there reports.
+    pub dsn: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { eight_bit: true, dsn: false }
+    }
+}
+
+impl Habits {
+    /// The reply to EHLO.
+    fn offer(self) -> Vec<u8> {
+        let mut reply = b"250-foreign.example\r\n250-PIPELINING\r\n".to_vec();
+        if self.eight_bit {
+            reply.extend_from_slice(b"250-8BITMIME\r\n");
+        }
+        if self.dsn {
+            reply.extend_from_slice(b"250-DSN\r\n");
+        }
+        reply.extend_from_slice(b"250 SIZE 1000000\r\n");
+        reply
+    }
+}
+
 /// A letter that a foreign server has taken.
 #[derive(Clone, Debug)]
 pub struct TakenLetter {
@@ -128,6 +163,9 @@ pub struct TakenLetter {
 pub struct Taken {
     letters: Arc<Mutex<Vec<TakenLetter>>>,
     lost_replies: Arc<Mutex<u64>>,
+    habits: Habits,
+    offences: Arc<Mutex<Vec<String>>>,
+    plain: Arc<Mutex<Vec<u64>>>,
     story: Story,
     tracks: Tracks,
 }
@@ -141,6 +179,9 @@ impl Taken {
             *self.lost_replies.lock() += 1;
             self.tracks.broke(number);
         }
+        if !self.habits.eight_bit && !octets.is_ascii() {
+            self.offences.lock().push(format!("letter {number} has 8 bits at a host that takes 7"));
+        }
         let letter = Letter { octets: octets.into(), at: self.story.now() };
         self.letters.lock().push(TakenLetter { recipients: recipients.to_vec(), letter });
     }
@@ -148,6 +189,29 @@ impl Taken {
     /// Recipients and content of each letter.
     pub fn letters(&self) -> Vec<TakenLetter> {
         self.letters.lock().clone()
+    }
+
+    /// What a host must not do to this one, and did.
+    pub fn offences(&self) -> Vec<String> {
+        self.offences.lock().clone()
+    }
+
+    /// Letters that came in a session that began with HELO.
+    pub fn plain(&self) -> Vec<u64> {
+        self.plain.lock().clone()
+    }
+
+    /// What it has.
+    pub fn habits(&self) -> Habits {
+        self.habits
+    }
+
+    /// A command came; some say more than was offered.
+    fn hear(&self, line: &str) {
+        let words = ["NOTIFY=", "ORCPT=", "RET=", "ENVID="];
+        if !self.habits.dsn && words.iter().any(|word| line.contains(word)) {
+            self.offences.lock().push(format!("a host without DSN was told {}", line.trim_end()));
+        }
     }
 
     /// Letters taken whose reply was never given.
@@ -158,9 +222,23 @@ impl Taken {
 
 /// A foreign server at `at`. One session in `trouble_one_in` is trouble (0: none).
 pub fn foreign(ground: &Ground, at: SocketAddr, chance: Chance, trouble_one_in: u64) -> Taken {
+    foreign_with(Habits::default(), ground, at, chance, trouble_one_in)
+}
+
+/// The same with habits of its own.
+pub fn foreign_with(
+    habits: Habits,
+    ground: &Ground,
+    at: SocketAddr,
+    chance: Chance,
+    trouble_one_in: u64,
+) -> Taken {
     let taken = Taken {
         letters: Arc::default(),
         lost_replies: Arc::default(),
+        habits,
+        offences: Arc::default(),
+        plain: Arc::default(),
         story: ground.story.clone(),
         tracks: ground.tracks.clone(),
     };
@@ -207,12 +285,16 @@ async fn dialogue(
     wire.write_all(b"220 foreign.example ESMTP\r\n").await?;
     let mut recipients = Vec::new();
     let mut line = String::new();
+    let offer = taken.habits.offer();
+    let mut is_plain = false;
     loop {
         line.clear();
         if wire.read_line(&mut line).await? == 0 {
             return Ok(());
         }
+        taken.hear(&line);
         let verb = line.split([' ', '\r']).next().unwrap_or_default().to_ascii_uppercase();
+        is_plain |= verb == "HELO";
         if mood == Mood::HangsUpOn(step_of(&verb)) {
             return Ok(());
         }
@@ -226,9 +308,7 @@ async fn dialogue(
             continue;
         }
         let reply: &[u8] = match verb.as_str() {
-            "EHLO" => {
-                b"250-foreign.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000000\r\n"
-            }
+            "EHLO" => &offer,
             "MAIL" => {
                 recipients.clear();
                 b"250 2.1.0 ok\r\n"
@@ -241,7 +321,7 @@ async fn dialogue(
             "DATA" if recipients.is_empty() => b"503 5.5.1 no recipients\r\n",
             "DATA" => {
                 wire.write_all(b"354 go on\r\n").await?;
-                if !content(wire, taken, &recipients, mood).await? {
+                if !content(wire, taken, &recipients, mood, is_plain).await? {
                     return Ok(());
                 }
                 recipients.clear();
@@ -273,6 +353,7 @@ async fn content(
     taken: &Taken,
     recipients: &[String],
     mood: Mood,
+    is_plain: bool,
 ) -> std::io::Result<bool> {
     let (mut octets, mut line) = (Vec::new(), Vec::new());
     loop {
@@ -293,6 +374,9 @@ async fn content(
             return Ok(true);
         }
         _ => {}
+    }
+    if is_plain {
+        taken.plain.lock().extend(number_in(&octets));
     }
     taken.take(recipients, octets, mood != Mood::TakesAndDies);
     if mood == Mood::TakesAndDies {

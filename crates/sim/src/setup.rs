@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{EightBit, Options, TlsLevel};
+use engine::{EightBit, Level, Options, Smarthosts, TlsLevels};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -37,10 +37,14 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         schedule: Schedule::default(),
         masquerade: None,
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits::default(),
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 5,
         outbound_port: 25,
-        outbound_tls: TlsLevel::Opportunistic,
+        smarthosts: Smarthosts::new(),
+        tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),

@@ -6,12 +6,13 @@ use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
 use queue::trust;
-use smtp::server::{Input, Question, Transaction};
+use smtp::server::{Input, Kind, Question, Transaction};
 use tracing::{info, warn};
 
 use super::conversation::Conversation;
 use super::known;
 use crate::admit::{Admission, Refusal};
+use crate::authored::Author;
 use crate::release;
 
 impl Conversation<'_> {
@@ -48,20 +49,47 @@ impl Conversation<'_> {
         Input::Answer(reply)
     }
 
-    fn sender(&self, path: &ReversePath) -> Reply {
+    /// Who hands letters in here: whoever has logged in, and on a listener for authors those at
+    /// addresses from which anyone may send. None: another host.
+    pub(super) fn author(&self) -> Option<Author> {
+        let identity = self.identity.clone();
+        let ours = self.gate.options.kind == Kind::Submission && self.peer.may.submit;
+        (identity.is_some() || ours).then_some(Author { identity })
+    }
+
+    fn sender(&mut self, path: &ReversePath) -> Reply {
         let shared = self.shared;
+        if self.guarded {
+            let now = shared.world.clock.now();
+            let verdict = shared.clients.lock().message(self.client, now);
+            if let Verdict::Refuse { reply, reason } = verdict {
+                info!(event = "client.refused", client = %self.client, %reply, %reason);
+                return reply;
+            }
+        }
         if let Err(error) = shared.world.spool.healthy() {
             return Refusal::from(error).reply();
         }
-        let verdict = access::sender(&shared.options.access, Some(self.client), path);
+        if let Some(crowded) = &self.crowded {
+            return crowded.clone();
+        }
+        let verdict = match self.author() {
+            Some(author) => author.sender(shared, path),
+            None => access::sender(&shared.options.access, Some(self.client), path),
+        };
         let sender_ok = || Reply::new(250, Topic(1, 0), "sender ok");
         self.told(verdict, sender_ok, || path.to_string())
     }
 
-    fn recipient(&self, path: &ForwardPath) -> Reply {
-        // Who has logged in may send anywhere.
-        let client = Some(self.client).filter(|_| self.identity.is_none());
-        let verdict = access::recipient(&self.shared.options.access, client, path);
+    fn recipient(&mut self, path: &ForwardPath) -> Reply {
+        let shared = self.shared;
+        let verdict = match self.author() {
+            Some(author) => author.recipient(shared, path),
+            None => access::recipient(&shared.options.access, Some(self.client), path),
+        };
+        if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
+            self.mistaken(1);
+        }
         let recipient_ok = || Reply::new(250, Topic(1, 5), "recipient ok");
         self.told(verdict, recipient_ok, || path.to_string())
     }
@@ -138,8 +166,9 @@ impl Conversation<'_> {
             tls: transaction.tls.as_deref().cloned(),
             ..Origin::default()
         };
+        let author = self.author();
         let admission =
-            Admission { envelope: transaction.envelope, origin, passing: incoming.passing };
+            Admission { envelope: transaction.envelope, origin, passing: incoming.passing, author };
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
             Err(refusal) => refusal.reply(),

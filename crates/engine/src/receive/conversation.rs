@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mail::Reply;
 use queue::submission::Identity;
 use smtp::server::{Input, Notice, Output, Peer, Session};
 use spool::{BodySink, SpoolError};
@@ -16,6 +17,7 @@ use tracing::info;
 
 use super::{Gate, secure};
 use crate::Shared;
+use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
 use crate::login::Logging;
 use crate::passing::Passing;
@@ -57,6 +59,16 @@ pub(super) struct Conversation<'a> {
     pub(super) logging: Option<Logging>,
     /// As whom it has logged in.
     pub(super) identity: Option<Identity>,
+    /// Its mistakes are counted, as it is a stranger.
+    pub(super) guarded: bool,
+    /// Mistakes of the session that were counted.
+    errors: u32,
+    /// What each reply is held back for.
+    tarpit: Duration,
+    /// Its place among the sessions of that login.
+    seat: Option<Seat>,
+    /// What is said instead of taking mail: that login has too many sessions.
+    pub(super) crowded: Option<Reply>,
     buffer: Vec<u8>,
     out: Vec<u8>,
     alarm: Alarm,
@@ -80,6 +92,11 @@ impl<'a> Conversation<'a> {
             incoming: None,
             logging: None,
             identity: None,
+            guarded: false,
+            errors: 0,
+            tarpit: Duration::ZERO,
+            seat: None,
+            crowded: None,
             wire,
             session,
             gate,
@@ -89,11 +106,44 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Counts the mistakes of a stranger, and remembers those it made before.
+    pub(super) fn guard(&mut self, guarded: bool) {
+        self.guarded = guarded;
+        if guarded {
+            let now = self.shared.world.clock.now();
+            self.tarpit = self.shared.clients.lock().tarpit(self.client, now);
+        }
+    }
+
+    /// Counts so many mistakes.
+    pub(super) fn mistaken(&mut self, count: u32) {
+        if !self.guarded || count == 0 {
+            return;
+        }
+        let now = self.shared.world.clock.now();
+        let mut clients = self.shared.clients.lock();
+        (0..count).for_each(|_| clients.mistake(self.client, now));
+        let tarpit = clients.tarpit(self.client, now);
+        drop(clients);
+        if self.tarpit.is_zero() && !tarpit.is_zero() {
+            info!(event = "client.slowed", client = %self.client, ?tarpit, "too many mistakes");
+        }
+        self.tarpit = tarpit;
+    }
+
+    /// Octets that came before the session did.
+    pub(super) fn heard(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.handle(Input::Bytes(octets));
+        }
+    }
+
     /// The same conversation within TLS; the machine has forgotten what was said before.
     pub(super) async fn secure(mut self) -> Option<Self> {
         let secured = secure(self.shared, self.wire, self.gate.options.handshake_timeout).await?;
         self.wire = secured.wire;
         self.identity = None;
+        self.seat = None;
         self.peer.tls = Some(Arc::new(secured.facts.clone()));
         self.logging.iter_mut().for_each(Logging::secured);
         let now = self.shared.world.clock.now();
@@ -169,6 +219,14 @@ impl<'a> Conversation<'a> {
         if self.out.is_empty() {
             return Ok(());
         }
+        let errors = self.session.errors();
+        if errors > self.errors {
+            self.mistaken(errors - self.errors);
+            self.errors = errors;
+        }
+        if !self.tarpit.is_zero() {
+            tokio::time::sleep(self.tarpit).await;
+        }
         // Within TLS a record may be begun and not be out yet: hence the flush.
         let write = async {
             self.wire.write_all(&self.out).await?;
@@ -186,6 +244,10 @@ impl<'a> Conversation<'a> {
             Notice::LoggedIn { login, mechanism } => {
                 let mechanism = mechanism.name();
                 self.identity = self.logging().succeeded(shared, &login, mechanism).await;
+                match Seat::take(shared, &login) {
+                    Ok(seat) => self.seat = Some(seat),
+                    Err(reply) => self.crowded = Some(reply),
+                }
             }
             Notice::NotLoggedIn { failure, mechanism } => {
                 self.logging().failed(shared, &failure, mechanism.name());
@@ -204,6 +266,12 @@ impl<'a> Conversation<'a> {
         self.logging.get_or_insert_with(|| Logging::new(facts))
     }
 
+    /// What watches content pass: the header section of an author's letter is completed, and so is
+    /// kept.
+    fn passing(&self) -> Passing {
+        Passing::new(self.shared.options.masquerade.is_some() || self.author().is_some())
+    }
+
     /// Hands content on to the spool.
     pub(super) async fn take(&mut self, octets: Bytes) {
         if self.incoming.is_none() {
@@ -212,7 +280,7 @@ impl<'a> Conversation<'a> {
                 Ok(sink) => (Some(sink), None),
                 Err(error) => (None, Some(error)),
             };
-            self.incoming = Some(Incoming { sink, passing: self.shared.passing(), failed });
+            self.incoming = Some(Incoming { sink, passing: self.passing(), failed });
         }
         let Some(incoming) = &mut self.incoming else { return };
         incoming.passing.feed(&octets);

@@ -1,8 +1,13 @@
 //! What passes a host stays as it came: envelope and content, however odd, apart from one field on top.
 
-use super::receive::{connect, converse, listening};
+use std::sync::Arc;
+
+use smtp::server::{Kind, SessionOptions};
+
+use super::receive::{connect, converse, listening, listening_with};
 use super::relay::{BYE, PIPELINED};
 use super::world::{HOST, Scene, options, play};
+use crate::doors::NoTls;
 
 /// Header sections and bodies that others would mend, refuse or act upon.
 const ODD: &[(&str, &str)] = &[
@@ -28,6 +33,11 @@ const ODD: &[(&str, &str)] = &[
     ("resent to, by nobody", "Resent-To: q@x.example\r\nResent-Date: soon\r\n\r\nbody\r\n"),
     ("other recipients", "To: eve@here.example, q@x.example\r\nBcc: s@x.example\r\n\r\nbody\r\n"),
     ("a broken multipart", "MIME-Version: 1.0\r\nContent-Type: multipart/mixed\r\n\r\n--x\r\n"),
+    (
+        "a message within",
+        "Content-Type: message/rfc822\r\n\r\nReceived: by x\r\nReturn-Path: <y>\r\nBcc: z\r\n\
+         Subject : odd\r\n\r\nbody\r\n",
+    ),
     ("an unknown encoding", "Content-Transfer-Encoding: x-odd\r\n\r\nbody\r\n"),
     ("eighth bits", "Subject: caf\u{e9}\r\n\r\n\u{fc}ber \u{1f4e8}\r\n"),
     ("controls", "Subject: \u{1}\u{7f}\r\n\r\n\u{8}\u{0}\u{c}\r\n"),
@@ -94,7 +104,8 @@ fn check_trace(name: &str, added: &str) {
 /// 5321-4.4-a, 5321-4.4-f, 5321-4.4-g, 5321-4.4-h, 5321-4.4-p, 5321-4.5.3.1.6-b,
 /// 5321-4.5.3.1.8-b, 5321-6.2-b, 5321-6.4-d, 5321-7.2-a, 5321-7.2-b, 5321-7.2-e, 5321-C-a,
 /// 5321-C-c, 5321-C-d, 5321-F.2-e, 5321-F.5-a, 1123-5.2.6-a, 1123-5.2.6-b, 1123-5.2.8-a,
-/// 1123-5.2.8-c, 5322-3.6-a, 5322-3.6-b, 5322-3.6-c, 6152-3-c.
+/// 1123-5.2.8-c, 5322-3.6-a, 5322-3.6-b, 5322-3.6-c, 6152-3-c, 2046-5.2-a,
+/// 5321-2.4-m, 5321-2.4-n.
 #[test]
 fn what_is_passed_on() {
     for (name, content) in odd() {
@@ -104,6 +115,9 @@ fn what_is_passed_on() {
             let added = letter.strip_suffix(content.as_str());
             let added = added.unwrap_or_else(|| panic!("{name}: {letter:?}"));
             check_trace(name, added);
+            // What is not ASCII is said to be so, whatever its header says of it; nothing else is.
+            let mail = scene.net.seen(|seen| seen.commands[1].clone());
+            assert_eq!(mail.contains("BODY=8BITMIME"), !content.is_ascii(), "{name}: {mail}");
             assert_eq!(scene.boxes.of("eve").len(), 0, "{name}: recipients are in the envelope");
         });
     }
@@ -153,6 +167,52 @@ fn the_null_path_stays() {
             scene.check_scripts("null");
             let mail = scene.net.seen(|seen| seen.commands[1].clone());
             assert!(mail.starts_with("MAIL FROM:<> ") || mail == "MAIL FROM:<>", "{mail}");
+        });
+    }
+}
+
+/// What a client asked for goes on octet for octet where it is understood, and not at all elsewhere.
+///
+/// Register: 3461-5-a, 3461-5.2.1-a, 3461-5.2.1-b, 3461-5.2.1-c, 3461-5.2.1-d, 3461-5.2.1-e,
+/// 3461-5.2.1-f, 3461-5.2.1-g, 3461-5.2.2-a.
+#[test]
+fn what_was_asked_for_goes_on() {
+    let mail = " RET=HDRS ENVID=Q+2BQ3";
+    let asked = " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Old+2BName@Away.Example";
+    for dsn in [true, false] {
+        play(async {
+            let mut options = options();
+            options.access.relay_networks = vec!["203.0.113.0/24".parse().unwrap()];
+            let mut session = SessionOptions::new(HOST, Kind::Mx);
+            session.extensions.dsn = true;
+            let (scene, sender) = listening_with(options, session.into(), Arc::new(NoTls));
+            scene.zone.exchangers("far.example", &["192.0.2.1"]);
+            let offer = if dsn { PIPELINED.replace("SIZE", "DSN") } else { PIPELINED.to_owned() };
+            let one =
+                "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go
+                C: .\nS: 250 taken";
+            scene.net.peer("192.0.2.1", &[&offer, one, BYE].join("\n"));
+            let mut wire = connect(&sender).await;
+            let script = format!(
+                "S: 220\nC: EHLO client.example\nS: 250\nC: MAIL FROM:<x@away.example>{mail}\nS: 250
+                C: RCPT TO:<y@far.example>{asked}\nS: 250\nC: RCPT TO:<z@far.example>\nS: 250
+                C: DATA\nS: 354\nC: .\nS: 250"
+            );
+            converse("requests", &script, &scene, &mut wire).await;
+            scene.pass(60).await;
+            scene.check_scripts("requests");
+            let commands = scene.net.seen(|seen| seen.commands.clone());
+            let rest = |command: &str| {
+                commands.iter().find_map(|line| line.strip_prefix(command).map(str::to_owned))
+            };
+            let sent = rest("MAIL FROM:<x@away.example>").unwrap();
+            let parameters: Vec<&str> =
+                sent.split(' ').filter(|word| !word.starts_with("SIZE=")).collect();
+            let want = if dsn { mail } else { "" };
+            assert_eq!(parameters.join(" ").trim(), want.trim());
+            let want = if dsn { asked } else { "" };
+            assert_eq!(rest("RCPT TO:<y@far.example>").as_deref(), Some(want));
+            assert_eq!(rest("RCPT TO:<z@far.example>").as_deref(), Some(""));
         });
     }
 }

@@ -1,15 +1,19 @@
 //! The flows in a small world: a paused clock, a spool in memory, peers that follow scripts. A case
 //! is a row of a table; nothing sleeps in real time or dials out.
 
+mod accounts;
 mod booking;
 mod chunks;
 mod destination;
+mod doorway;
 mod expand;
 mod fit;
 mod kept;
 mod local;
 mod masquerade;
 mod notify;
+mod pages;
+mod policy;
 mod receive;
 mod relay;
 mod report;
@@ -17,5 +21,7 @@ mod reuse;
 mod script;
 mod secured;
 mod security;
+mod smarthost;
 mod spool;
+mod submission;
 mod world;

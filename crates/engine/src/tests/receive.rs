@@ -71,6 +71,27 @@ async fn reply(wire: &mut BufReader<DuplexStream>) -> String {
     }
 }
 
+/// Text with the escapes of transcripts.
+fn octets(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.extend(before.bytes());
+        let (escape, after) = after.split_at(1);
+        let (octet, after) = match escape {
+            "r" => (b'\r', after),
+            "n" => (b'\n', after),
+            "0" => (0, after),
+            "x" => (u8::from_str_radix(&after[..2], 16).unwrap(), &after[2..]),
+            _ => panic!("{text}"),
+        };
+        out.push(octet);
+        rest = after;
+    }
+    out.extend(rest.bytes());
+    out
+}
+
 /// Plays a client's script: `C:` says, `S:` expects a reply that starts so, `gone` the end; other
 /// words move the world.
 pub(super) async fn converse(
@@ -86,6 +107,13 @@ pub(super) async fn converse(
             "S:" => {
                 let reply = reply(wire).await;
                 assert!(reply.starts_with(rest), "{name}: {reply:?} instead of {rest:?}");
+            }
+            "raw" => wire.write_all(&octets(rest)).await.unwrap(),
+            // The reply does not come before so many seconds.
+            "slowly" => {
+                let time = Duration::from_secs(rest.parse().unwrap());
+                let early = tokio::time::timeout(time - Duration::from_millis(10), wire.fill_buf());
+                assert!(early.await.is_err(), "{name}: at once");
             }
             "gone" => assert_eq!(wire.read_u8().await.ok(), None, "{name}"),
             "hops" => {
@@ -239,7 +267,7 @@ fn too_many_sessions() {
 /// it is seen what becomes of it.
 ///
 /// Register: 5321-6.1-g, 1123-5.3.3-f, 1123-5.2.7-c, 1123-5.2.7-d, 5321-4.4-t, 5321-3.3-q,
-/// 1123-5.2.8-e.
+/// 1123-5.2.8-e, 6409-5.3-a.
 #[test]
 fn a_letter_is_taken_at_once_whatever_becomes_of_it() {
     play(async {

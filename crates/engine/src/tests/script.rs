@@ -16,7 +16,7 @@ use tokio::io::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::doors::{Doing, Network, Secured, Tls, TlsCheck, TlsFailure, TlsWish, Wire};
+use crate::doors::{Doing, Flaw, Network, Secured, Tls, TlsCheck, TlsFailure, TlsWish, Wire};
 
 /// Octets under way in one direction.
 const WINDOW: usize = 16 * 1024;
@@ -202,8 +202,12 @@ impl Tls for ScriptedTls {
                 answer.push(wire.read_u8().await.map_err(failed)?);
             }
             match String::from_utf8_lossy(&answer).trim_end() {
-                "ok" => Ok(Secured { wire, facts: facts() }),
-                why => Err(TlsFailure::Certificate(why.to_owned())),
+                "ok" => {
+                    let is_checked = wish.check != TlsCheck::Nothing;
+                    let peer = is_checked.then(|| name.to_owned());
+                    Ok(Secured { wire, facts: TlsFacts { peer, ..facts() } })
+                }
+                why => Err(TlsFailure::Certificate(Flaw::Other, why.to_owned())),
             }
         })
     }

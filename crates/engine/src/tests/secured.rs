@@ -13,7 +13,7 @@ use crate::ListenOptions;
 use crate::doors::{Doing, Secured, Tls, TlsFailure, TlsWish, Wire};
 
 /// Takes `client hello` and says `250 server hello`; the wire is the same afterwards.
-struct TestTls;
+pub(super) struct TestTls;
 
 impl Tls for TestTls {
     fn accept(&self, mut wire: Box<dyn Wire>) -> Doing<'_, Result<Secured, TlsFailure>> {

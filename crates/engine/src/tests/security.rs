@@ -1,6 +1,6 @@
 //! Secured connections: what is wanted, what is had, and what becomes of the mail.
 
-use mail::lookup::Record;
+use mail::lookup::{Record, Security};
 use mail::{Envelope, MailParameters, Recipient, RecipientParameters};
 use queue::record::Attempt;
 use queue::route::{Routes, Rule};
@@ -9,7 +9,7 @@ use spool::{Filter, Spool};
 use super::relay::{BYE, ONE};
 use super::script::facts;
 use super::world::{Scene, options, play};
-use crate::TlsLevel;
+use crate::Level;
 
 const OFFERED: &str = "S: 220 mx ESMTP
     C: EHLO here.example
@@ -41,7 +41,7 @@ use Fate::{Taken, Waits};
 
 struct Case {
     name: &'static str,
-    level: TlsLevel,
+    level: Level,
     /// Connections in order.
     sessions: &'static [&'static [&'static str]],
     fate: Fate,
@@ -51,25 +51,25 @@ struct Case {
 const CASES: &[Case] = &[
     Case {
         name: "offered",
-        level: TlsLevel::Opportunistic,
+        level: Level::Opportunistic,
         sessions: &[&[OFFERED, STARTTLS, SECURED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "offered, and not wanted",
-        level: TlsLevel::None,
+        level: Level::Never,
         sessions: &[&[OFFERED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "not offered",
-        level: TlsLevel::Opportunistic,
+        level: Level::Opportunistic,
         sessions: &[&[NOT_OFFERED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "the handshake fails: once more in the clear",
-        level: TlsLevel::Opportunistic,
+        level: Level::Opportunistic,
         sessions: &[
             &[OFFERED, STARTTLS, "C: TLS", "S: no common suite", "close"],
             &[OFFERED, ONE, BYE],
@@ -78,56 +78,57 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "the handshake stalls: once more in the clear",
-        level: TlsLevel::Opportunistic,
+        level: Level::Opportunistic,
         sessions: &[&[OFFERED, STARTTLS, "C: TLS", "wait 70"], &[OFFERED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "replies behind the 220 are not believed",
-        level: TlsLevel::Required,
+        level: Level::Required,
         sessions: &[&[OFFERED, "C: STARTTLS", "S: 220 go", "S: 250-mx", "S: 250 AUTH PLAIN"]],
         fate: Waits("the clear after the reply to STARTTLS"),
     },
     Case {
         name: "required, and had",
-        level: TlsLevel::Required,
+        level: Level::Required,
         sessions: &[&[OFFERED, STARTTLS, SECURED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "required, and not offered",
-        level: TlsLevel::Required,
+        level: Level::Required,
         sessions: &[&[NOT_OFFERED, BYE]],
         fate: Waits("TLS is required, and the host does not offer it"),
     },
     Case {
         name: "required, and refused",
-        level: TlsLevel::Required,
+        level: Level::Required,
         sessions: &[&[OFFERED, "C: STARTTLS", "S: 454 4.7.0 no", BYE]],
         fate: Waits("STARTTLS was refused"),
     },
     Case {
         name: "required, and failed: never in the clear",
-        level: TlsLevel::Required,
+        level: Level::Required,
         sessions: &[&[OFFERED, STARTTLS, "C: TLS", "S: no common suite", "close"]],
         fate: Waits("no common suite"),
     },
     Case {
         name: "verified",
-        level: TlsLevel::Verified,
+        level: Level::Verify,
         sessions: &[&[OFFERED, STARTTLS, VERIFIED, ONE, BYE]],
         fate: Taken,
     },
     Case {
         name: "verified, and for another name",
-        level: TlsLevel::Verified,
+        level: Level::Verify,
         sessions: &[&[OFFERED, STARTTLS, "C: TLS", "S: another name", "close"]],
         fate: Waits("The certificate is not accepted: another name"),
     },
 ];
 
 async fn scene(case: &Case) -> Scene {
-    let scene = Scene::new(crate::Options { outbound_tls: case.level, ..options() });
+    let scene =
+        Scene::new(crate::Options { tls_levels: crate::TlsLevels::all(case.level), ..options() });
     scene.engine.start();
     scene.zone.exchangers("far.example", &["192.0.2.1"]);
     for session in case.sessions {
@@ -167,7 +168,7 @@ fn levels() {
 fn the_record_tells_of_tls() {
     let refused = &Case {
         name: "",
-        level: TlsLevel::Opportunistic,
+        level: Level::Opportunistic,
         sessions: &[&[OFFERED, STARTTLS, SECURED, "C: MAIL", "S: 451 4.3.0 later", "wait 1"]],
         fate: Taken,
     };
@@ -222,12 +223,17 @@ fn tls_before_the_greeting() {
 /// Register: 8689-4.2.1-a, 8689-4.2.1-b.
 #[test]
 fn require_tls() {
-    const KEPT: &str = "C: TLS mx1.far.example mx1.far.example or far.example
+    const KEPT: &str = "C: TLS mx1.far.example mx1.far.example
         S: ok
         C: EHLO here.example
         S: 250-mx
         S: 250-PIPELINING
         S: 250 REQUIRETLS";
+    const HOST_ONLY: &str = "C: TLS mx1.far.example mx1.far.example
+        S: ok
+        C: EHLO here.example
+        S: 250-mx
+        S: 250 PIPELINING";
     const MAIL: &str = "C: MAIL FROM:<ada@here.example> REQUIRETLS";
     const REST: &str = "C: RCPT TO:<x@far.example>
         C: DATA
@@ -243,11 +249,11 @@ fn require_tls() {
     let rows: [Row<'_>; 5] = [
         (&[OFFERED, STARTTLS, KEPT, MAIL, REST, BYE], &[], None),
         // The first lacks it: the second is asked.
-        (&[OFFERED, STARTTLS, VERIFIED, BYE], &[OFFERED, STARTTLS, second, MAIL, REST, BYE], None),
+        (&[OFFERED, STARTTLS, HOST_ONLY, BYE], &[OFFERED, STARTTLS, second, MAIL, REST, BYE], None),
         (&[NOT_OFFERED, BYE], &[OFFERED, STARTTLS, second, MAIL, REST, BYE], None),
         (&[NOT_OFFERED, BYE], &[NOT_OFFERED, BYE], Some("5.7.10")),
         (
-            &[OFFERED, STARTTLS, VERIFIED, BYE],
+            &[OFFERED, STARTTLS, HOST_ONLY, BYE],
             &[OFFERED, STARTTLS, "C: TLS", "S: another name"],
             Some("5.7.10"),
         ),
@@ -256,6 +262,7 @@ fn require_tls() {
         play(async {
             let scene = Scene::started();
             let addresses = ["192.0.2.1", "192.0.2.2"];
+            scene.zone.set_security(Security::Secure);
             scene.zone.exchangers("far.example", &addresses);
             for (address, session) in addresses.into_iter().zip([first, second]) {
                 if !session.is_empty() {

@@ -16,12 +16,16 @@ use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 
+use smtp::sasl::Secret;
+
+use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, Names, Random, Tasks, Tls, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
+    Tasks, Tls, World,
 };
-use crate::{Accepted, EightBit, Engine, Listed, Options, Refusal, TlsLevel};
+use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -62,6 +66,18 @@ impl Tasks for Runtime {
     }
 }
 
+/// Every secret is `open sesame`, but for one that is lost.
+struct Keyring;
+
+impl Secrets for Keyring {
+    fn read<'a>(&'a self, name: &'a str) -> Doing<'a, Result<Secret, String>> {
+        Box::pin(async move {
+            let found = (name != "lost").then(|| Secret::new("open sesame"));
+            found.ok_or_else(|| "it is lost".to_owned())
+        })
+    }
+}
+
 /// The name system.
 #[derive(Clone, Default)]
 pub(crate) struct Zone(Arc<Mutex<ZoneState>>);
@@ -70,6 +86,11 @@ pub(crate) struct Zone(Arc<Mutex<ZoneState>>);
 struct ZoneState {
     records: BTreeMap<String, Vec<Record>>,
     failing: bool,
+    /// What questions that ask for proof are told of every zone.
+    security: Security,
+    /// Names of which nothing is to be had, and the names of which what is had is forged.
+    dark: BTreeSet<String>,
+    forged: BTreeSet<String>,
     pause: Duration,
 }
 
@@ -88,6 +109,26 @@ impl Zone {
         self.0.lock().records.entry(name.to_owned()).or_default().push(record);
     }
 
+    /// All zones are signed, or none is.
+    pub(crate) fn set_security(&self, security: Security) {
+        self.0.lock().security = security;
+    }
+
+    /// Nothing is to be had of `name`.
+    pub(crate) fn darken(&self, name: &str) {
+        self.0.lock().dark.insert(name.to_owned());
+    }
+
+    /// What is had of `name` contradicts its signatures.
+    pub(crate) fn forge(&self, name: &str) {
+        self.0.lock().forged.insert(name.to_owned());
+    }
+
+    /// Forgets all records of `name`.
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.lock().records.remove(name);
+    }
+
     /// No server answers, or they do again.
     pub(crate) fn set_failing(&self, failing: bool) {
         self.0.lock().failing = failing;
@@ -101,11 +142,15 @@ impl Zone {
     fn answer(&self, question: &Question) -> Answer {
         let state = self.0.lock();
         let ttl = Duration::ZERO;
-        if state.failing {
+        let security = if question.checked { state.security } else { Security::Unchecked };
+        if question.checked && state.forged.contains(&question.name) {
+            return Answer::Bogus("forged".to_owned());
+        }
+        if state.failing || state.dark.contains(&question.name) {
             return Answer::Failed("no server answers".to_owned());
         }
         let Some(records) = state.records.get(&question.name) else {
-            return Answer::NoName { ttl, security: Security::Unchecked };
+            return Answer::NoName { ttl, security };
         };
         let fits = |record: &&Record| {
             matches!(
@@ -118,7 +163,6 @@ impl Zone {
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();
-        let security = Security::Unchecked;
         if records.is_empty() {
             Answer::NoData { ttl, security }
         } else {
@@ -194,6 +238,8 @@ pub(crate) struct Scene {
     pub(crate) engine: Engine,
     pub(crate) net: Net,
     pub(crate) zone: Zone,
+    pub(crate) web: Pages,
+    pub(crate) shelf: Arc<MemoryShelf>,
     pub(crate) boxes: Boxes,
     pub(crate) spool: TestSpool,
 }
@@ -212,10 +258,20 @@ pub(crate) fn options() -> Options {
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
         trust: queue::trust::Trust::default(),
+        clients: queue::clients::Limits {
+            connections: 0,
+            connection_rate: 0,
+            message_rate: 0,
+            mistakes: 0,
+            tarpit: Duration::from_secs(5),
+        },
         lockout: queue::lockout::Limits::default(),
+        submission: queue::submission::Rules::default(),
+        rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
-        outbound_tls: TlsLevel::Opportunistic,
+        smarthosts: Smarthosts::new(),
+        tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
@@ -239,19 +295,23 @@ impl Scene {
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
+        let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
         let world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
             tls,
-            logins: Arc::new(crate::doors::NoLogins),
+            logins: Arc::new(super::accounts::TestLogins),
+            secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
+            web: Arc::new(web.clone()),
+            shelf: shelf.clone(),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, boxes, spool }
+        Self { engine, net, zone, web, shelf, boxes, spool }
     }
 
     /// An engine at work.

@@ -456,6 +456,7 @@ fn glued(words: &[(bool, Word<'_>)]) -> String {
 /// where they stand alone (RFC 2047 §5, rule 3).
 fn phrase(words: &[(bool, Word<'_>)]) -> Text {
     let mut joiner = Joiner::default();
+    let mut misplaced = Defects::NONE;
     for (place, (space, word)) in words.iter().enumerate() {
         let quoted = |at: Option<usize>| {
             at.and_then(|at| words.get(at)).is_some_and(|(_, word)| matches!(word, Word::Quoted(_)))
@@ -468,13 +469,23 @@ fn phrase(words: &[(bool, Word<'_>)]) -> Text {
         match word {
             Word::Atom(text) if (place == 0 || *space) && after => joiner.piece(text),
             Word::Atom(text) => joiner.text(text),
-            Word::Quoted(text) => joiner.text(text),
+            // A quoted string has no encoded words (RFC 2047 §5). But nobody is called so: one that is
+            // nothing else is read as its writer meant it, and told.
+            Word::Quoted(text) => match encoded_word::decode_misplaced(text) {
+                Some(decoded) => {
+                    misplaced |= decoded.defects | Defect::MisplacedWord.into();
+                    joiner.text(&decoded.text);
+                }
+                None => joiner.text(text),
+            },
             Word::Dot => joiner.text("."),
             Word::At => joiner.text("@"),
             Word::Literal(raw) => joiner.text(&format!("[{raw}]")),
         }
     }
-    joiner.finish()
+    let mut phrase = joiner.finish();
+    phrase.defects |= misplaced;
+    phrase
 }
 
 #[cfg(test)]

@@ -172,6 +172,8 @@ fn time_of_day(rest: &[&str]) -> Option<(u32, u32, u32, usize)> {
 /// The offset of a zone; `Some(None)` for those that say nothing (RFC 5322 §4.3).
 fn zone_minutes(word: &str) -> Option<Option<i32>> {
     if let Some(digits) = word.strip_prefix(['+', '-']) {
+        // Some put a colon in.
+        let digits = digits.replace(':', "");
         if digits.len() != 4 || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
             return None;
         }

@@ -16,8 +16,9 @@ use super::transfer::TransferEncoding;
 /// Octets of an encoded word (RFC 2047 §2).
 pub const WORD_MAX: usize = 75;
 
-/// Octets of one that we write: a line of 76 has room for a blank before it and two characters after.
-const WRITTEN_MAX: usize = 73;
+/// Octets of one that we write: a line of 76 has room for a blank before it and four characters
+/// after.
+const WRITTEN_MAX: usize = 71;
 
 /// The parts of a word `=?charset*language?encoding?text?=`.
 struct Word<'a> {

@@ -20,8 +20,8 @@ pub fn safe_file_name(name: &str) -> Option<String> {
     let allowed =
         |one: &char| !one.is_control() && !is_invisible(*one) && !"<>:\"|?*".contains(*one);
     let kept: String = last.chars().filter(allowed).collect();
-    let kept = kept.trim_matches(|one: char| one.is_whitespace() || one == '.');
-    let kept = kept.trim_start_matches('-');
+    let kept = kept.trim_end_matches(|one: char| one.is_whitespace() || one == '.');
+    let kept = kept.trim_start_matches(|one: char| one.is_whitespace() || ".-".contains(one));
     if kept.is_empty() {
         return None;
     }
@@ -81,6 +81,7 @@ mod tests {
             ("", None),
             (" / ", None),
             ("-rf", Some("rf")),
+            ("-.#", Some("#")),
             ("a\0b\r\nc\u{1b}[2J", Some("abc[2J")),
             ("gpj\u{202e}exe", Some("gpjexe")),
             ("CON", Some("_CON")),

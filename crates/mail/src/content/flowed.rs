@@ -120,7 +120,8 @@ fn break_line(text: &str, width: usize) -> (&str, &str) {
     }
     let mut best = None;
     for (count, (at, one)) in text.char_indices().enumerate() {
-        if one == ' ' {
+        // Dashes alone would be read as what stands before a signature.
+        if one == ' ' && text.get(..=at) != Some("-- ") {
             if count < width || best.is_none() {
                 best = Some(at + 1);
             }

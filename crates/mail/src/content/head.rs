@@ -171,6 +171,13 @@ impl<'a> Head<'a> {
         if reply_to.is_empty() { self.addresses("From") } else { reply_to }
     }
 
+    /// Whether a program wrote the letter: Auto-Submitted says anything but `no` (RFC 3834 §5).
+    pub fn is_automatic(&self) -> bool {
+        let field = self.get("Auto-Submitted");
+        let word = field.map(|field| media::single_word(&value(&field).text).unwrap_or_default());
+        word.is_some_and(|word| !word.eq_ignore_ascii_case("no"))
+    }
+
     /// What is wrong with the octets of the header section.
     pub fn defects(&self) -> Defects {
         let mut defects = Defects::NONE;

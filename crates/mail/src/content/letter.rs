@@ -303,7 +303,7 @@ impl<'l, 'a> Part<'l, 'a> {
     }
 
     /// The name of its file: that of its disposition, or else the one of its type (RFC 2183 §2.3).
-    /// As it was written: see [`file_name`](super::file_name) before a file is made.
+    /// As it was written: see [`safe_file_name`](super::safe_file_name) before a file is made.
     pub fn file_name(&self) -> Option<String> {
         let mut defects = Defects::NONE;
         let disposition = self.head().disposition();

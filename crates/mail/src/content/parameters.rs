@@ -285,6 +285,8 @@ impl Parameters {
 }
 
 fn written(name: &str, value: &str) -> Vec<String> {
+    // What was read from a letter may have a name that is none.
+    let name: String = name.chars().filter(|one| is_attribute(*one)).collect();
     let plain = value.bytes().all(|octet| matches!(octet, 32..=126));
     let room = VALUE_LINE_MAX.saturating_sub(name.len()).max(20);
     if plain && value.len() <= room {

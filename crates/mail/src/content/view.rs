@@ -119,6 +119,13 @@ impl<'l, 'a> Viewer<'l, 'a, '_> {
                 .take(1)
                 .for_each(|first| self.part(last.unwrap_or(first)));
         }
+        if part.kind() == Kind::Related {
+            // What the others belong to comes first.
+            let root = root_of_related(&part);
+            root.into_iter().for_each(|root| self.part(root));
+            let others = parts.filter(|one| Some(one.number()) != root.map(|root| root.number()));
+            return others.for_each(|part| self.part(part));
+        }
         parts.for_each(|part| self.part(part));
     }
 
@@ -133,15 +140,28 @@ impl<'l, 'a> Viewer<'l, 'a, '_> {
                 Kind::Enriched | Kind::Richtext => true,
                 _ => (self.can_show)(&part.media_type()),
             },
-            // What the parts around it are about stands first, or where `start` says.
             Shape::Multipart => match part.kind() {
-                Kind::Related | Kind::Signed => {
+                Kind::Related => root_of_related(part).is_some_and(|root| self.can_be_shown(&root)),
+                Kind::Signed => {
                     part.children().next().is_some_and(|first| self.can_be_shown(&first))
                 }
                 _ => part.children().any(|part| self.can_be_shown(&part)),
             },
         }
     }
+}
+
+/// The part that the others belong to: the one that `start` names, or else the first
+/// (RFC 2387 §3.2).
+fn root_of_related<'l, 'a>(part: &Part<'l, 'a>) -> Option<Part<'l, 'a>> {
+    let media = part.media_type();
+    let start = media.parameters.get("start").map(|start| start.trim_matches(['<', '>', ' ']));
+    let named = start.and_then(|start| {
+        part.children().find(|child| {
+            child.head().ids("Content-ID").first().is_some_and(|id| id.as_str() == start)
+        })
+    });
+    named.or_else(|| part.children().next())
 }
 
 #[cfg(test)]

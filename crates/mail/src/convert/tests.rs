@@ -266,7 +266,7 @@ fn signatures() {
     }
 }
 
-/// Content that is not in lines. Register: 3030-3-e, 3030-3-f, 3030-3-g, 5321-2.3.8-c.
+/// Content that is not in lines. Register: 3030-3-e, 3030-3-f, 3030-3-g, 5321-2.3.8-c, 2045-6.2-b.
 #[test]
 fn binary_content() {
     let head = |kind: &str| {

@@ -73,7 +73,7 @@ fn parts(report: &Report, whole: &str) -> Vec<(String, String)> {
 ///
 /// Register: 3464-2-a, 3464-2-b, 3464-2-c, 3464-2.1-b, 3464-2.2.2-a, 3464-2.2.5-a, 3464-2.3.2-a,
 /// 3464-2.3.2-c, 3464-2.3.2-d, 3464-2.3.3-a, 3464-2.3.4-a, 3464-2.3.6-a, 3464-2.3.7-b, 3464-3-a,
-/// 3461-6.2-a, 3461-9.2-a, 3834-3.2.1-a, 3461-6.3-c, 3461-6.3-f, 3461-6.3-g, 3461-6.3-i, 3461-6.3-j, 6522-3-a, 6522-3-b,
+/// 3461-6.2-a, 3834-3.2.1-a, 3461-6.3-c, 3461-6.3-f, 3461-6.3-g, 3461-6.3-i, 3461-6.3-j, 6522-3-a, 6522-3-b,
 /// 6522-3-c, 3834-5.1-a, 3834-5.2-c, 3834-5.2-e, 5321-3.6.3-b.
 #[test]
 fn failed() {
@@ -119,8 +119,7 @@ Final-Recipient: rfc822; Bob@dest.example\r
 Action: failed\r
 Status: 5.1.1\r
 Remote-MTA: dns; mx.dest.example\r
-Diagnostic-Code: smtp; 550-5.1.1 No such user\r
- 550 5.1.1 Really\r
+Diagnostic-Code: smtp; 550 5.1.1 No such user Really\r
 Last-Attempt-Date: Tue, 01 Jul 2025 12:01:00 +0200\r
 \r
 --=_4Zk9x1ourexample_000000000000feed\r
@@ -349,13 +348,15 @@ fn done() {
 }
 
 /// Where the message came from, and until when it was to be held.
+///
+/// Register: 3464-2.2.4-a, 3464-2.2.4-b.
 #[test]
 fn facts_of_the_message() {
     let mut told = report(Kind::Failed);
-    told.received_from = Some("ehlo.example\r\n ([192.0.2.1])".to_owned());
+    told.received_from = Some("Ehlo.Example\r\n ([192.0.2.1])".to_owned());
     told.hold = Some(Hold::For(3600));
     let whole = text(&told, "");
-    let wanted = "Received-From-MTA: dns; ehlo.example?? ([192.0.2.1])\r\nArrival-Date: Tue, 01 Jul \
+    let wanted = "Received-From-MTA: dns; Ehlo.Example?? ([192.0.2.1])\r\nArrival-Date: Tue, 01 Jul \
                   2025 12:00:00 +0200\r\nFuture-Release-Request: for;3600\r\n";
     assert!(whole.contains(wanted), "{whole}");
     told.hold = Some(Hold::Until(UNIX_EPOCH + Duration::from_secs(1_751_364_000)));

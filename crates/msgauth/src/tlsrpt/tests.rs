@@ -103,7 +103,14 @@ fn what_was_counted_is_read_again() {
     assert!(day.is_empty());
     day.count(session("example.org", Some(ResultType::StarttlsNotSupported)));
     day.count(Session { against: Against::nothing(), ..session("example.org", None) });
-    assert_eq!(Day::decode(&day.encode()), Some(day));
+    assert_eq!(Day::decode(&day.encode()), Some(day.clone()));
+    // Before and after a restart.
+    let mut both = day.clone();
+    both.absorb(day);
+    let about = About { organization: "us", contact: "us", id: "1", date: "2026-11-24" };
+    let report = both.report("example.org", &about).unwrap();
+    assert_eq!(report["policies"][0]["failure-details"][0]["failed-session-count"], json!(2));
+    assert_eq!(report["policies"][1]["summary"]["total-successful-session-count"], json!(2));
     assert_eq!(Day::decode(b"{"), None);
     let written = br#"{"domains":{"example.org":[[{"kind":"no-policy-found","lines":[],"hosts":[]},{"successes":1,"failures":0,"details":[]}]]}}"#;
     assert!(Day::decode(written).is_some());

@@ -215,10 +215,10 @@ fn what_the_operator_says() {
             Some(&enforce),
             "May any Operator",
         ),
-        ("require", Require, Nothing, host(), absent(), None, "Must any Operator"),
+        ("require", Required, Nothing, host(), absent(), None, "Must any Operator"),
         (
             "require, DANE",
-            Require,
+            Required,
             Nothing,
             host(),
             matching(true),
@@ -227,7 +227,7 @@ fn what_the_operator_says() {
         ),
         (
             "require, policy",
-            Require,
+            Required,
             Nothing,
             host(),
             absent(),
@@ -236,7 +236,7 @@ fn what_the_operator_says() {
         ),
         (
             "require, testing",
-            Require,
+            Required,
             Nothing,
             host(),
             absent(),
@@ -322,19 +322,35 @@ fn what_the_operator_says() {
 #[test]
 fn what_the_message_says() {
     use Level::*;
-    use Wanted::{Optional, Required};
+    use Wanted::Optional;
     let enforce = policy("enforce", "*.example.org");
     let testing = policy("testing", "*.example.org");
     let configured = Host { exchangers: None, by_exchanger: false, ..host() };
     check(&[
-        ("signed MX", Auto, Required, host(), absent(), None, "Must mx.example.org Message proved"),
-        ("DANE", Auto, Required, host(), matching(true), None, "Must 1 record Dane proved"),
-        ("DANE, MX not signed", Auto, Required, unsigned(), matching(false), None, "5.7.10"),
-        ("nothing proved", Auto, Required, unsigned(), absent(), None, "5.7.10"),
+        (
+            "signed MX",
+            Auto,
+            Wanted::Required,
+            host(),
+            absent(),
+            None,
+            "Must mx.example.org Message proved",
+        ),
+        ("DANE", Auto, Wanted::Required, host(), matching(true), None, "Must 1 record Dane proved"),
+        (
+            "DANE, MX not signed",
+            Auto,
+            Wanted::Required,
+            unsigned(),
+            matching(false),
+            None,
+            "5.7.10",
+        ),
+        ("nothing proved", Auto, Wanted::Required, unsigned(), absent(), None, "5.7.10"),
         (
             "a policy",
             Auto,
-            Required,
+            Wanted::Required,
             unsigned(),
             absent(),
             Some(&enforce),
@@ -343,27 +359,35 @@ fn what_the_message_says() {
         (
             "a policy in testing",
             Auto,
-            Required,
+            Wanted::Required,
             unsigned(),
             absent(),
             Some(&testing),
             "Must mx.example.org Message proved",
         ),
-        ("DANE not known", Auto, Required, host(), unknown(false), None, "4.7.5"),
+        ("DANE not known", Auto, Wanted::Required, host(), unknown(false), None, "4.7.5"),
         (
             "a host of ours",
             Auto,
-            Required,
+            Wanted::Required,
             configured,
             absent(),
             None,
             "Must mx.example.org Message proved",
         ),
-        ("never", Never, Required, host(), absent(), None, "5.7.10"),
+        ("never", Never, Wanted::Required, host(), absent(), None, "5.7.10"),
         ("No, DANE", Auto, Optional, host(), matching(true), None, "May any Message"),
         ("No, DANE not known", Auto, Optional, host(), unknown(true), None, "May any Message"),
         ("No, a policy", Auto, Optional, host(), absent(), Some(&enforce), "May any Message"),
-        ("No, but the operator", Require, Optional, host(), absent(), None, "Must any Operator"),
+        (
+            "No, but the operator",
+            Level::Required,
+            Optional,
+            host(),
+            absent(),
+            None,
+            "Must any Operator",
+        ),
     ]);
 }
 
@@ -390,7 +414,7 @@ fn softer_steps() {
     assert_eq!(steps(Level::Auto, absent(), Some(&enforce)).len(), 1);
     assert_eq!(steps(Level::Auto, matching(true), None).len(), 1);
     assert_eq!(steps(Level::Auto, unusable(), None).len(), 1);
-    assert_eq!(steps(Level::Require, absent(), None).len(), 1);
+    assert_eq!(steps(Level::Required, absent(), None).len(), 1);
 }
 
 /// The name asked for in the handshake. Register: 7672-8.1-a, 8461-7.1-a.

@@ -91,6 +91,7 @@ pub fn submit(
         batch: Vec::new(),
         results: recipients.iter().map(|_| None).collect(),
         failed: None,
+        dotted: false,
     };
     driver.run()
 }
@@ -143,6 +144,8 @@ struct Driver<'a> {
     batch: Vec<usize>,
     results: Vec<Option<RecipientResult>>,
     failed: Option<SessionError>,
+    /// The last command was `DATA`.
+    dotted: bool,
 }
 
 impl Driver<'_> {
@@ -165,11 +168,13 @@ impl Driver<'_> {
     fn turn(&mut self) -> bool {
         match self.session.poll() {
             Output::Send(octets) => {
-                String::from_utf8_lossy(&octets)
-                    .lines()
-                    .for_each(|line| self.dialogue.command(line));
+                for line in String::from_utf8_lossy(&octets).lines() {
+                    self.dotted = line == "DATA";
+                    self.dialogue.command(line);
+                }
                 self.write(&octets);
             }
+            Output::SendSecret(octets) => self.write(&octets),
             Output::SendContent(octets) => {
                 self.dialogue.content(octets.len());
                 self.write(&octets);
@@ -211,7 +216,10 @@ impl Driver<'_> {
         let mut buffer = vec![0; PIECE];
         match self.letter.read(&mut buffer) {
             Ok(0) => {
-                self.dialogue.command(".");
+                // Chunks have no dot (RFC 3030 §2).
+                if self.dotted {
+                    self.dialogue.command(".");
+                }
                 self.handle(Input::ContentEnd);
             }
             Ok(n) => self.handle(Input::Content(buffer.get(..n).unwrap_or_default())),

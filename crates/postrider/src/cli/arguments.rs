@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use queue::submission::Grant;
 
 const POSTRIDER: &str = "\
 Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.
@@ -79,6 +80,59 @@ Examples:
 Exit codes: 0 sound, 65 damaged (each place is named), 66 there is no spool, 74 it cannot be read,
 78 the configuration is not right.";
 
+const ACCOUNT: &str = "\
+Accounts are for authors who log in: on listeners of kind submission, with PLAIN or LOGIN over TLS, or
+with SCRAM-SHA-256. A running service sees every change at the next login.
+
+Examples:
+  postrider account add ann@example.net    asks for a password, twice
+  postrider account add ann --address info@example.net --address '*@example.org'
+  postrider account add robot --generate   a strong password, printed once
+  postrider account passwd ann@example.net
+  postrider account disable robot          nobody can log in with it any more
+  postrider account list --json
+
+Exit codes: 0 done, 64 wrong usage, 65 the login or the password cannot be used, 66 the file of the
+password cannot be read, 67 there is no such account, 73 there is such an account or the file cannot
+be written, 74 reading or writing failed, 77 not allowed, 78 the configuration or the file of
+accounts is not right.";
+
+const ACCOUNT_ADD: &str = "\
+The file of accounts holds no password, only a hash (Argon2id) and a verifier (SCRAM-SHA-256). It is
+readable for its owner alone.
+
+A login that is an address may send as that address and its +tags. A login without a domain may send
+as that name in the local domains. More is granted with --address.
+
+Examples:
+  postrider account add ann@example.net --name 'Ann Example'
+  postrider account add ann --address info@example.net --address '*@example.org'
+  postrider account add robot --generate   a strong password, printed once
+  postrider account add ann --password-file - <secret
+
+Exit codes: 0 done, 64 wrong usage, 65 the login or the password cannot be used, 66 the file of the
+password cannot be read, 73 there is such an account or the file cannot be written, 74 reading or
+writing failed, 77 not allowed, 78 the configuration or the file of accounts is not right.";
+
+const ACCOUNT_PASSWD: &str = "\
+Examples:
+  postrider account passwd ann@example.net
+  postrider account passwd robot --generate
+
+Exit codes: those of `postrider account add`, and 67 there is no such account.";
+
+const ACCOUNT_LIST: &str = "\
+Examples:
+  postrider account list
+  postrider account list --json            for programs
+
+Exit codes: 0 done, 74 reading failed, 77 not allowed, 78 the configuration or the file of accounts is
+not right.";
+
+const ACCOUNT_CHANGE: &str = "\
+Exit codes: 0 done, 65 there was no such grant, 67 there is no such account, 74 reading or writing
+failed, 77 not allowed, 78 the configuration or the file of accounts is not right.";
+
 const PAGES: &str = "\
 Examples:
   postrider pages docs                     docs/man and docs/completions";
@@ -127,6 +181,9 @@ pub(crate) enum Command {
     /// Ask any SMTP server for the rules of the standards
     #[command(after_help = CONFORMANCE)]
     Conformance(ConformanceArguments),
+    /// Say who may log in
+    #[command(subcommand, after_help = ACCOUNT)]
+    Account(AccountCommand),
     /// Look after the spool
     #[command(subcommand, after_help = SPOOL)]
     Spool(SpoolCommand),
@@ -204,6 +261,126 @@ pub(crate) enum SpoolCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Where a password comes from; without either a person is asked, twice.
+#[derive(Args)]
+pub(crate) struct PasswordArgument {
+    /// The first line of FILE is the password; - is standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// Make a strong password, and print it
+    #[arg(long, conflicts_with = "password_file")]
+    pub generate: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account
+    #[command(after_help = ACCOUNT_ADD)]
+    Add {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The name to log in with, best an address; case does not matter
+        #[arg(value_name = "LOGIN")]
+        login: String,
+        /// The owner's name, for people
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// An address it may send as: ADDRESS, *@DOMAIN for all of a domain, or * for any; may be
+        /// given several times
+        #[arg(long, value_name = "ADDRESS")]
+        address: Vec<Grant>,
+        #[command(flatten)]
+        password: PasswordArgument,
+    },
+    /// Set another password
+    #[command(after_help = ACCOUNT_PASSWD)]
+    Passwd {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+        #[command(flatten)]
+        password: PasswordArgument,
+    },
+    /// List the accounts
+    #[command(after_help = ACCOUNT_LIST)]
+    List {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// One JSON list instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an account
+    #[command(after_help = ACCOUNT_CHANGE)]
+    Remove {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+    },
+    /// Let an account log in no longer, and keep it
+    #[command(after_help = ACCOUNT_CHANGE)]
+    Disable {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+    },
+    /// Let a disabled account log in again
+    #[command(after_help = ACCOUNT_CHANGE)]
+    Enable {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+    },
+    /// Let an account send as further addresses
+    #[command(after_help = ACCOUNT_CHANGE)]
+    Grant {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+        /// ADDRESS, *@DOMAIN for all of a domain, or * for any
+        #[arg(value_name = "ADDRESS", required = true)]
+        address: Vec<Grant>,
+    },
+    /// Take back what `grant` gave
+    #[command(after_help = ACCOUNT_CHANGE)]
+    Revoke {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The account
+        #[arg(value_name = "LOGIN")]
+        login: String,
+        /// As it was granted
+        #[arg(value_name = "ADDRESS", required = true)]
+        address: Vec<Grant>,
+    },
+}
+
+impl AccountCommand {
+    /// Where the configuration is.
+    pub(super) fn config(&self) -> &ConfigArgument {
+        match self {
+            Self::Add { config, .. }
+            | Self::Passwd { config, .. }
+            | Self::List { config, .. }
+            | Self::Remove { config, .. }
+            | Self::Disable { config, .. }
+            | Self::Enable { config, .. }
+            | Self::Grant { config, .. }
+            | Self::Revoke { config, .. } => config,
+        }
+    }
 }
 
 /// The complete command line, for manuals and completions.

@@ -1,5 +1,6 @@
 //! The command line: which program is asked for, and with which configuration.
 
+mod account;
 pub mod arguments;
 mod conformance;
 mod privilege;
@@ -39,6 +40,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
         return program(program_name, arguments.into_iter().skip(1).collect());
     }
+    // Not a command for people: the service runs itself to check one password.
+    #[cfg(feature = "pam")]
+    if second.as_deref() == Some(crate::doors::logins::pam::CHECK) {
+        let service = arguments.get(2).and_then(|word| word.to_str()).unwrap_or_default();
+        return crate::doors::logins::pam::check(service).into();
+    }
     if let Err(error) = privilege::drop_group() {
         eprintln!("postrider: the group of the program cannot be put off: {error}");
         return EX_OSERR.into();
@@ -61,6 +68,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
         Command::Mailq(passed) => program("mailq", named("mailq", passed)),
         Command::Newaliases(passed) => program("newaliases", named("newaliases", passed)),
+        Command::Account(command) => {
+            let config = command.config().clone();
+            with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);
             spool::verify(&dir, json)

@@ -91,7 +91,8 @@ async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
     let tls = Arc::new(tls);
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
-    let world = plan::world(&config, spool.clone(), tls.clone()).map_err(wrong)?;
+    let logins = plan::logins(&config).await.map_err(wrong)?;
+    let world = plan::world(&config, spool.clone(), tls.clone(), logins).map_err(wrong)?;
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();

@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::{Accounts, Config, Problem, Severity, aliases};
-use crate::doors::Proof;
+use super::{Accounts, Config, LoginSource, Problem, Severity, aliases};
+use crate::accounts::{Store, StoreError};
+use crate::doors::{Proof, secrets};
 
 /// Whether the name system knows an address of `name`, by way of the system's own resolver.
 fn has_address(name: &str) -> bool {
@@ -22,6 +24,8 @@ impl Config {
         self.check_directory(&mut problems);
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
+        self.check_secrets(&mut problems);
+        self.check_logins(&mut problems);
         self.check_keys(&mut problems);
         problems.extend(self.trust_anchor().err().unwrap_or_default());
         problems
@@ -89,6 +93,30 @@ impl Config {
         }
     }
 
+    /// The file of accounts does not serve.
+    pub(crate) fn account_problem(&self, error: &StoreError) -> Problem {
+        let remedy = "`postrider account list` shows what is in it";
+        self.problem(Severity::Error, "accounts.file", error.to_string(), remedy)
+    }
+
+    fn check_logins(&self, problems: &mut Vec<Problem>) {
+        match &self.accounts.source.value {
+            LoginSource::File => {
+                let loaded = Store::new(&self.accounts.file).load();
+                problems.extend(loaded.err().map(|error| self.account_problem(&error)));
+            }
+            LoginSource::Dovecot(socket) => {
+                if let Err(error) = UnixStream::connect(socket) {
+                    let title = format!("no Dovecot answers at {}: {error}", socket.display());
+                    let remedy = "start it, or see unix_listener under service auth in its files";
+                    let key = "accounts.source";
+                    problems.push(self.problem(Severity::Warning, key, title, remedy));
+                }
+            }
+            LoginSource::Pam(_) => {}
+        }
+    }
+
     fn check_files(&self, problems: &mut Vec<Problem>) {
         match Accounts::read(self) {
             Ok(accounts) if accounts.names().next().is_none() => {
@@ -114,6 +142,18 @@ impl Config {
                 let remedy = "chmod o= it, and think of a new one";
                 problems.push(self.problem(Severity::Warning, &option, title, remedy));
             }
+        }
+    }
+
+    /// Whether what we show other hosts is there, and kept from strangers.
+    fn check_secrets(&self, problems: &mut Vec<Problem>) {
+        for known in &self.smarthosts {
+            let Some(path) = &known.secret else { continue };
+            let Err(why) = secrets::read(&path.value) else { continue };
+            let key = format!("smarthost.\"{}\".secret-file", known.host);
+            let title = format!("we cannot log in at {}: {why}", known.host);
+            let remedy = "mend the file; mail for that host waits until then";
+            problems.push(self.problem(Severity::Warning, &key, title, remedy));
         }
     }
 

@@ -39,6 +39,53 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             default: Shown::Value("\"3m\""),
             text: "How long we wait for the next part of a message; also bounds a sender that only trickles.",
         },
+        OptionDoc {
+            key: "session-messages",
+            default: Shown::Value("0"),
+            text: "Messages of one session; 0: any number. Announced with LIMITS.",
+        },
+        OptionDoc {
+            key: "recipient-domains",
+            default: Shown::Value("0"),
+            text: "Domains of the recipients of one transaction; 0: any number. Announced with LIMITS.",
+        },
+        OptionDoc {
+            key: "client-connections",
+            default: Shown::Value("50"),
+            text: "Connections of one client at once. A client is an IPv4 address or an IPv6 /64; those in\n\
+                   relay.networks are not counted. 0: any number, here and below.",
+        },
+        OptionDoc {
+            key: "client-connection-rate",
+            default: Shown::Value("200"),
+            text: "New connections of one client in a minute.",
+        },
+        OptionDoc {
+            key: "client-message-rate",
+            default: Shown::Value("600"),
+            text: "Messages of one client in a minute.",
+        },
+        OptionDoc {
+            key: "client-errors",
+            default: Shown::Value("30"),
+            text: "Mistakes and refused recipients of one client in ten minutes before each further reply to\n\
+                   it is held back; after twice as many it is turned away for a while.",
+        },
+        OptionDoc {
+            key: "tarpit",
+            default: Shown::Value("\"5s\""),
+            text: "How long replies to such a client are held back. At most \"1m\".",
+        },
+        OptionDoc {
+            key: "deliver-by-min",
+            default: Shown::Value("\"0s\""),
+            text: "The least time that a sender may set for delivery with DELIVERBY, or have it returned.",
+        },
+        OptionDoc {
+            key: "hold-max",
+            default: Shown::Value("\"30d\""),
+            text: "How long authors may have a message held back with FUTURERELEASE; \"0s\": not at all.",
+        },
     ],
 };
 
@@ -57,6 +104,24 @@ pub struct Limits {
     pub command_timeout: Duration,
     /// For the next part of a message.
     pub data_timeout: Duration,
+    /// Messages of a session; 0: any number.
+    pub session_messages: u32,
+    /// Domains of the recipients of a transaction; 0: any number.
+    pub recipient_domains: usize,
+    /// Connections of a client at once; 0: any number.
+    pub client_connections: u32,
+    /// New connections of a client in a minute; 0: any number.
+    pub client_connection_rate: u32,
+    /// Messages of a client in a minute; 0: any number.
+    pub client_message_rate: u32,
+    /// Mistakes of a client in ten minutes; 0: any number.
+    pub client_errors: u32,
+    /// How long replies are held back after more.
+    pub tarpit: Duration,
+    /// The least time for `BY=…;R`.
+    pub deliver_by_min: Duration,
+    /// The longest time of a hold.
+    pub hold_max: Duration,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Limits {
@@ -66,6 +131,11 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
     };
     let errors = section.number("errors", 1..=1_000_000);
+    let few = |key, default: u32| {
+        let number = section.number(key, 0..=1_000_000);
+        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
+    };
+    let tarpit = section.duration("tarpit").unwrap_or(Duration::from_secs(5));
     let limits = Limits {
         message_size: section.size("message-size").unwrap_or(50_000_000),
         recipients: count("recipients", 100, 1000),
@@ -73,7 +143,21 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         errors: errors.and_then(|number| u32::try_from(number).ok()).unwrap_or(20),
         command_timeout: section.duration("command-timeout").unwrap_or(Duration::from_secs(300)),
         data_timeout: section.duration("data-timeout").unwrap_or(Duration::from_secs(180)),
+        session_messages: few("session-messages", 0),
+        recipient_domains: count("recipient-domains", 0, 0),
+        client_connections: few("client-connections", 50),
+        client_connection_rate: few("client-connection-rate", 200),
+        client_message_rate: few("client-message-rate", 600),
+        client_errors: few("client-errors", 30),
+        tarpit,
+        deliver_by_min: section.duration("deliver-by-min").unwrap_or_default(),
+        hold_max: section.duration("hold-max").unwrap_or(Duration::from_secs(30 * 86_400)),
     };
+    if let Some(value) = section.get("tarpit").filter(|_| tarpit > Duration::from_secs(60)) {
+        let remedy =
+            "a client waits five minutes for a reply, and each that waits is a session of ours";
+        value.tell("`limits.tarpit` is too long", "at most \"1m\"", remedy);
+    }
     let short = Duration::from_secs(1);
     for (key, timeout) in
         [("command-timeout", limits.command_timeout), ("data-timeout", limits.data_timeout)]

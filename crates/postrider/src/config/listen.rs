@@ -1,10 +1,17 @@
 //! `[listen.NAME]`: where mail comes in.
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::{Source, Sourced};
 use super::reader::{Section, Value};
+use super::relay;
+
+/// Pause before the greeting at most: clients are to wait five minutes, many do not.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +20,10 @@ pub enum ListenKind {
     Mx,
     /// Takes mail from authors.
     Submission,
+    /// Takes mail by LMTP.
+    Lmtp,
+    /// Hands out mail to hosts that are not always there.
+    Odmr,
 }
 
 /// When a connection is secured.
@@ -37,12 +48,22 @@ pub struct Listen {
     pub kind: ListenKind,
     /// When its connections are secured.
     pub tls: ListenTls,
+    /// Proxies, which say in a PROXY header whom they bring.
+    pub proxies: Vec<Sourced<IpNet>>,
+    /// How long strangers wait for the greeting.
+    pub greet_pause: Duration,
+    /// Those who do not are only told of.
+    pub pass_early_talkers: bool,
 }
 
 const ADDRESS: &str = "Addresses with their ports, an IPv6 address in brackets: \"[::1]:2525\".\n\
      Ports below 1024 need a privilege.";
-const KIND: &str =
-    "mx: takes mail from other servers. submission: takes mail from authors, and completes it.";
+const KIND: &str = "mx: takes mail from other servers. submission: takes mail from authors, and completes it.\n\
+     lmtp: takes mail by LMTP, never on port 25. odmr: hands out mail with ATRN, on port 366.";
+const PROXIES: &str = "Proxies of your own that say with the PROXY protocol (version 1 or 2) whom they bring. From\n\
+     them nothing else is taken.";
+const GREET_PAUSE: &str = "How long strangers wait for the greeting. Servers do; many a spammer speaks first. At most \"30s\".";
+const EARLY: &str = "What becomes of those who do not wait. refuse: 554. log: a line in the log.";
 const TLS: &str = "starttls: when the client asks. implicit: from the first octet, as on port 465. none: never.\n\
      Default: starttls where [tls] names a certificate, else none.";
 
@@ -54,6 +75,9 @@ pub(super) const MX: SectionDoc = SectionDoc {
         OptionDoc { key: "address", default: Shown::Value("[\"127.0.0.1:2525\"]"), text: ADDRESS },
         OptionDoc { key: "kind", default: Shown::Value("\"mx\""), text: KIND },
         OptionDoc { key: "tls", default: Shown::Example("\"starttls\""), text: TLS },
+        OptionDoc { key: "proxies", default: Shown::Value("[]"), text: PROXIES },
+        OptionDoc { key: "greet-pause", default: Shown::Value("\"0s\""), text: GREET_PAUSE },
+        OptionDoc { key: "early-talkers", default: Shown::Value("\"refuse\""), text: EARLY },
     ],
 };
 
@@ -91,6 +115,9 @@ fn defaults(has_certificate: bool) -> Vec<Listen> {
         addresses: vec![Sourced::default_of(SocketAddr::from(([127, 0, 0, 1], port)))],
         kind,
         tls,
+        proxies: Vec::new(),
+        greet_pause: Duration::ZERO,
+        pass_early_talkers: false,
     };
     vec![one("mx", 2525, ListenKind::Mx), one("submission", 2587, ListenKind::Submission)]
 }
@@ -107,21 +134,61 @@ fn read_one(name: &str, value: &Value<'_>, has_certificate: bool) -> Option<List
         list.tell(&format!("`{}` is empty", list.key()), expected, "name one, or remove the table");
     }
     let (kind, tls) = (read_kind(&section), read_tls(&section, has_certificate));
-    Some(Listen { name: name.into(), addresses: addresses?, kind, tls })
+    let proxies = section.get("proxies").map(|value| value.items()).unwrap_or_default();
+    let listen = Listen {
+        name: name.into(),
+        addresses: addresses?,
+        kind,
+        tls,
+        proxies: proxies.iter().filter_map(relay::believed).collect(),
+        greet_pause: read_pause(&section),
+        pass_early_talkers: read_early(&section),
+    };
+    tell_lmtp(&section, &listen);
+    Some(listen)
+}
+
+/// RFC 2033 §5: other servers send their mail to port 25, and nobody there expects LMTP.
+fn tell_lmtp(section: &Section<'_>, listen: &Listen) {
+    let is_smtp = listen.addresses.iter().any(|address| address.value.port() == 25);
+    if let Some(kind) = section.get("kind").filter(|_| listen.kind == ListenKind::Lmtp && is_smtp) {
+        let remedy = "give LMTP a port of its own, like 24, and keep 25 for kind = \"mx\"";
+        kind.tell("LMTP is never served on port 25", "another port", remedy);
+    }
+}
+
+fn read_pause(section: &Section<'_>) -> Duration {
+    let pause = section.duration("greet-pause").unwrap_or_default();
+    if let Some(value) = section.get("greet-pause").filter(|_| pause > PAUSE_MAX) {
+        let title = format!("`{}` is too long", value.key());
+        value.tell(&title, "at most \"30s\"", "servers that wait longer may give up");
+    }
+    pause
+}
+
+/// Whether those who speak first are let in all the same.
+fn read_early(section: &Section<'_>) -> bool {
+    let Some(early) = section.get("early-talkers") else { return false };
+    match early.text() {
+        Some("log") => true,
+        Some("refuse") | None => false,
+        Some(_) => {
+            early.wrong::<()>("refuse or log", "refuse: 554; log: a line in the log");
+            false
+        }
+    }
 }
 
 fn read_kind(section: &Section<'_>) -> ListenKind {
     let Some(kind) = section.get("kind") else { return ListenKind::Mx };
     match kind.text() {
         Some("submission") => return ListenKind::Submission,
-        Some("lmtp") => {
-            let remedy = "use mx, or remove the listener";
-            kind.tell("this version does not serve LMTP yet", "mx or submission", remedy);
-        }
+        Some("lmtp") => return ListenKind::Lmtp,
+        Some("odmr") => return ListenKind::Odmr,
         Some("mx") | None => {}
         Some(_) => {
             kind.wrong::<()>(
-                "mx or submission",
+                "mx, submission, lmtp or odmr",
                 "mx: from other servers; submission: from authors",
             );
         }

@@ -6,6 +6,7 @@
 //! expected, what was found and what to do. What can only be seen in the world (ports, rights) is
 //! left to [`Config::check`]; what a route or an alias means, to the engine.
 
+mod access;
 mod accounts;
 pub mod aliases;
 mod check;
@@ -14,6 +15,7 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod logins;
 mod masquerade;
 mod options;
 mod outbound;
@@ -22,9 +24,12 @@ mod queue;
 mod reader;
 mod relay;
 mod route;
+mod smarthost;
 mod spool;
+mod submission;
 mod surroundings;
 mod tls;
+mod tls_policy;
 mod units;
 
 use std::collections::BTreeMap;
@@ -35,11 +40,13 @@ use std::sync::Arc;
 use mail::address::DomainName;
 use toml::de::DeTable;
 
+pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
+pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
 pub use outbound::Outbound;
@@ -47,9 +54,12 @@ pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
 pub use route::{Route, RoutePattern};
+pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
+pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use tls::{CertificateFiles, TlsFiles};
+pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 
 pub(crate) use options::Shown;
@@ -68,11 +78,17 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &listen::SUBMISSION,
     &tls::DOC,
     &tls::NAMES,
+    &logins::DOC,
+    &submission::DOC,
+    &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
     &relay::DOC,
+    &access::DOC,
     &route::DOC,
+    &smarthost::DOC,
     &outbound::DOC,
+    &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
     &limits::DOC,
@@ -90,18 +106,28 @@ pub struct Config {
     pub listeners: Vec<Listen>,
     /// Certificates and keys.
     pub tls: TlsFiles,
+    /// Who may log in.
+    pub accounts: Logins,
+    /// What they may send.
+    pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
     /// For whom mail is passed on.
     pub relay: Relay,
+    /// Who may ask for what is no mail.
+    pub access: Access,
     /// How mail goes on, the default apart.
     pub routes: Vec<Route>,
     /// How mail goes on where no route fits.
     pub default_route: Sourced<String>,
+    /// Who we are at hosts that mail is handed to.
+    pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
     pub outbound: Outbound,
+    /// How connections to single destinations are secured.
+    pub tls_policies: Vec<TlsPolicy>,
     /// Whom to ask for names.
     pub dns: Dns,
     /// How long and how often mail is tried.
@@ -215,11 +241,16 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let top = reader.top(table);
     let tables = [
         "listen",
+        "accounts",
+        "submission",
         "local",
         "masquerade",
         "relay",
+        "access",
         "route",
+        "smarthost",
         "outbound",
+        "tls-policy",
         "dns",
         "queue",
         "limits",
@@ -232,12 +263,17 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
+        accounts: logins::read(&top.table("accounts"), &host.data_dir),
+        submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
         relay: relay::read(&top.table("relay")),
+        access: access::read(&top.table("access")),
         routes,
         default_route,
+        smarthosts: smarthost::read(&top.table("smarthost")),
         outbound: outbound::read(&top.table("outbound")),
+        tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),

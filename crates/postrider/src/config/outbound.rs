@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use engine::{EightBit, TlsLevel};
+use engine::{EightBit, Level};
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
-use super::reader::Section;
+use super::reader::{Section, Value};
 
 pub(super) const DOC: SectionDoc = SectionDoc {
     name: "outbound",
@@ -19,15 +19,23 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         },
         OptionDoc {
             key: "tls",
-            default: Shown::Value("\"opportunistic\""),
-            text: "How connections to other hosts are secured, at the least:\n\
-                   \"opportunistic\"  by STARTTLS where it is offered, with any certificate; in the clear where it\n\
-                   \u{20}                is not, or where it fails\n\
-                   \"required\"       with any certificate, or the mail waits\n\
-                   \"verify\"         with a certificate of the host or the domain, or the mail waits\n\
+            default: Shown::Value("\"auto\""),
+            text: "How connections to other hosts are secured, where [tls-policy] says nothing else:\n\
+                   \"auto\"           what the destination publishes, by DANE or MTA-STS; else by STARTTLS where\n\
+                   \u{20}                it is offered, with any certificate, and in the clear where TLS fails\n\
+                   \"opportunistic\"  by STARTTLS where it is offered, whatever is published\n\
+                   \"required\"       as \"auto\", but with TLS, or the mail waits\n\
+                   \"verify\"         as \"required\", and with a certificate of the host or the domain\n\
+                   \"dane\"           only by DANE, or the mail waits\n\
+                   \"sts\"            only by DANE or a policy of MTA-STS, even one that is in testing\n\
                    \"none\"           never\n\
-                   Of the Internet at large nothing more than \"opportunistic\" can be expected. A route\n\
-                   \"smtps:HOST\" is always secured and verified.",
+                   Of the Internet at large nothing more than \"auto\" can be expected. A route \"smtps:HOST\"\n\
+                   is always secured and verified.",
+        },
+        OptionDoc {
+            key: "policy-port",
+            default: Shown::Value("443"),
+            text: "The port of the hosts that serve policies (MTA-STS). Another one only in a world of your own.",
         },
         OptionDoc {
             key: "eight-bit",
@@ -60,7 +68,9 @@ pub struct Outbound {
     /// The port of exchangers.
     pub port: u16,
     /// How connections are secured at the least.
-    pub tls: TlsLevel,
+    pub tls: Level,
+    /// The port of policy hosts.
+    pub policy_port: u16,
     /// What is done with content that a host does not take.
     pub eight_bit: EightBit,
     /// The addresses to connect from, at most one of each family.
@@ -76,20 +86,14 @@ impl Outbound {
     }
 }
 
-fn read_tls(section: &Section<'_>) -> TlsLevel {
-    let Some(value) = section.get("tls") else { return TlsLevel::default() };
-    let level = match value.text() {
-        None => None,
-        Some("none") => Some(TlsLevel::None),
-        Some("opportunistic") => Some(TlsLevel::Opportunistic),
-        Some("required") => Some(TlsLevel::Required),
-        Some("verify") => Some(TlsLevel::Verified),
-        Some(_) => value.wrong(
-            "\"none\", \"opportunistic\", \"required\" or \"verify\"",
-            "remove the key: TLS is used where it is offered",
-        ),
-    };
-    level.unwrap_or_default()
+/// One of the words for [`Level`].
+pub(super) fn read_level(value: &Value<'_>) -> Option<Level> {
+    let text = value.text()?;
+    text.parse().ok().or_else(|| {
+        let expected =
+            "\"auto\", \"opportunistic\", \"required\", \"verify\", \"dane\", \"sts\" or \"none\"";
+        value.wrong(expected, "\"auto\" keeps to what the destination publishes")
+    })
 }
 
 fn read_eight_bit(section: &Section<'_>) -> EightBit {
@@ -111,6 +115,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
     section.only(&DOC, &[]);
     let expected = "an address without port, like \"192.0.2.1\" or \"2001:db8::1\"";
     let port = section.number("port", 1..=u64::from(u16::MAX));
+    let policy_port = section.number("policy-port", 1..=u64::from(u16::MAX));
     let source: Vec<Sourced<IpAddr>> = section.list("source", expected, "").unwrap_or_default();
     let v4 = source.iter().filter(|address| address.is_ipv4()).count();
     if let Some(value) = section.get("source").filter(|_| v4 > 1 || source.len() - v4 > 1) {
@@ -119,7 +124,8 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
     }
     Outbound {
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
-        tls: read_tls(section),
+        tls: section.get("tls").and_then(|value| read_level(&value)).unwrap_or_default(),
+        policy_port: policy_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
         eight_bit: read_eight_bit(section),
         source,
         own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),

@@ -50,31 +50,48 @@ pub(super) fn read(section: &Section<'_>) -> Relay {
     section.only(&DOC, &[]);
     let networks = section.get("networks").map(|value| value.items());
     let networks = networks.map(|items| items.iter().filter_map(read_network).collect::<Vec<_>>());
-    let loopback = || {
-        let texts = ["127.0.0.0/8", "::1/128"];
-        texts.iter().filter_map(|text| text.parse().ok()).map(Sourced::default_of).collect()
-    };
     let domains =
         section.list("domains", "a domain name, like \"example.net\"", "no @, no final dot");
     Relay { networks: networks.unwrap_or_else(loopback), domains: domains.unwrap_or_default() }
 }
 
+/// This host itself.
+pub(super) fn loopback() -> Vec<Sourced<IpNet>> {
+    let texts = ["127.0.0.0/8", "::1/128"];
+    texts.iter().filter_map(|text| text.parse().ok()).map(Sourced::default_of).collect()
+}
+
 fn read_network(value: &Value<'_>) -> Option<Sourced<IpNet>> {
+    let remedy =
+        "name the networks of your own hosts: strangers would send their mail in your name";
+    narrow(value, "this host would be an open relay", remedy)
+}
+
+/// Networks of hosts that are believed whom they speak for.
+pub(super) fn believed(value: &Value<'_>) -> Option<Sourced<IpNet>> {
+    let remedy = "name your own proxies only: strangers could say that they are anybody";
+    narrow(value, "this host would believe strangers", remedy)
+}
+
+/// A network that one site can have.
+fn narrow(value: &Value<'_>, title: &str, remedy: &str) -> Option<Sourced<IpNet>> {
+    let found = network(value)?;
+    let least = if found.addr().is_ipv4() { PREFIX_MIN.0 } else { PREFIX_MIN.1 };
+    if found.prefix_len() < least {
+        value.tell(title, &format!("networks of your own, /{least} or smaller"), remedy);
+        return None;
+    }
+    Some(found)
+}
+
+/// An address or a network.
+pub(super) fn network(value: &Value<'_>) -> Option<Sourced<IpNet>> {
     let expected = "an address or a network, like \"192.0.2.1\" or \"2001:db8::/32\"";
     let text = value.text()?;
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     let Ok(network) = text.parse::<IpNet>().or_else(|_| address()) else {
         return value.wrong(expected, "names are not looked up here: write addresses");
     };
-    let least = if network.addr().is_ipv4() { PREFIX_MIN.0 } else { PREFIX_MIN.1 };
-    if network.prefix_len() < least {
-        value.tell(
-            "this host would be an open relay",
-            &format!("networks of your own, /{least} or smaller"),
-            "name the networks of your own hosts: strangers would send their mail in your name",
-        );
-        return None;
-    }
     if network.trunc() != network {
         let remedy =
             format!("write \"{}\", or \"{}\" for the one host", network.trunc(), network.addr());

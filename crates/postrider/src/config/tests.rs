@@ -252,13 +252,37 @@ fn problems() {
         (
             "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"smtp\"",
             &[
-                "3:8: `listen.mx.kind` has a value it cannot have: expected mx or submission, found \"smtp\"",
+                "3:8: `listen.mx.kind` has a value it cannot have: expected mx, submission, lmtp or odmr, found \"smtp\"",
             ],
         ),
         (
-            "[listen.mx]\naddress = \"[::1]:1\"\nkind = \"lmtp\"",
-            &["3:8: this version does not serve LMTP yet"],
+            "[listen.store]\naddress = [\"[::1]:24\", \"[::1]:25\"]\nkind = \"lmtp\"",
+            &["3:8: LMTP is never served on port 25"],
         ),
+        ("[listen.store]\naddress = \"[::1]:24\"\nkind = \"lmtp\"", &[]),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\nproxies = [\"0.0.0.0/0\", \"proxy.example\"]",
+            &[
+                "3:12: this host would believe strangers",
+                "3:25: `listen.mx.proxies` has a value it cannot have",
+            ],
+        ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ngreet-pause = \"1m\"\nearly-talkers = \"ban\"",
+            &[
+                "3:15: `listen.mx.greet-pause` is too long",
+                "4:17: `listen.mx.early-talkers` has a value it cannot have: expected refuse or log",
+            ],
+        ),
+        ("[access]\netrn = \"0.0.0.0/0\"\nverify = []\nverify-others = \"502\"", &[]),
+        (
+            "[access]\nxclient = [\"::/0\"]\nverify-others = \"250\"",
+            &[
+                "2:12: this host would believe strangers",
+                "3:17: `access.verify-others` has a value it cannot have: expected \"252\" or \"502\"",
+            ],
+        ),
+        ("[limits]\ntarpit = \"2m\"", &["2:10: `limits.tarpit` is too long"]),
         (
             "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",
             &[
@@ -548,4 +572,44 @@ fn the_name_we_greet_with() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), usize::from(warned), "{name} {address} {known}: {told:?}");
     }
+}
+
+/// Who we are at other hosts, and what is told of mistakes.
+#[test]
+fn smarthosts() {
+    let read = |text: &str| Config::parse(text, "postrider.toml");
+    let config = read(
+        "[smarthost.\"Mail.example.net\"]\nlogin = \"ann\"\nsecret-file = \"/s\"\nmechanisms = \
+         [\"plain\"]\n[smarthost.\"[192.0.2.1]\"]\nallow-clear = true\n",
+    );
+    let config = config.unwrap();
+    let hosts: Vec<String> = config.smarthosts.iter().map(|one| one.host.to_string()).collect();
+    assert_eq!(hosts, ["mail.example.net", "[192.0.2.1]"]);
+    assert_eq!(config.smarthosts[0].login, "ann");
+    assert!(!config.smarthosts[0].allow_clear && config.smarthosts[1].allow_clear);
+    for (text, told) in [
+        ("[smarthost.\"a b\"]\nlogin = \"x\"\n", "is no host"),
+        ("[smarthost.\"a.example:587\"]\nlogin = \"x\"\n", "is no host"),
+        ("[smarthost.\"a.example\"]\nsecret-file = \"x\"\n", "has no login"),
+        ("[smarthost.\"a.example\"]\nlogin = \"x\"\nmechanisms = [\"CRAM-MD5\"]\n", "mechanisms"),
+        ("[smarthost.\"a.example\"]\nlogin = \"x\"\nsecret = \"open sesame\"\n", "secret"),
+        ("[smarthost.\"a.example\"]\npassword = \"x\"\n", "password"),
+    ] {
+        let problems = read(text).expect_err(text);
+        let shown = render(&problems, false);
+        assert!(shown.contains(told), "{text}: {shown}");
+    }
+}
+
+/// The name that we greet with is ASCII on the wire; one in letters beyond it is written as A-labels.
+///
+/// Register: 6531-3.7.1-a, 6531-3.7.1-b.
+#[test]
+fn a_name_beyond_ascii() {
+    let told = |name: &str| {
+        let config = Config::parse(&format!("hostname = \"{name}\"\n"), "x.toml");
+        config.map(|config| config.hostname.to_string()).map_err(|problems| problems.len())
+    };
+    assert_eq!(told("mail.xn--bcher-kva.example").as_deref(), Ok("mail.xn--bcher-kva.example"));
+    assert_eq!(told("mail.b\u{fc}cher.example"), Err(1));
 }

@@ -6,16 +6,24 @@
 
 mod chance;
 mod clock;
+pub mod logins;
 pub mod mailbox;
 pub mod names;
 pub mod net;
+pub mod secrets;
+mod shelf;
 mod tasks;
 pub mod tls;
+mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
+pub use logins::{DovecotLogins, FileLogins, Granted};
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
+pub use secrets::FileSecrets;
+pub use shelf::FileShelf;
 pub use tasks::Runtime;
 pub use tls::RustlsTls;
+pub use web::HttpsWeb;

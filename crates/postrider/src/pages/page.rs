@@ -40,6 +40,11 @@ impl Page {
         self.text(text);
     }
 
+    /// What follows begins a line.
+    pub(super) fn new_line(&mut self) {
+        self.roff.control("br", []);
+    }
+
     /// Text, filled; what stands between backquotes is bold.
     pub(super) fn text(&mut self, text: &str) {
         let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");

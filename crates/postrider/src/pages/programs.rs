@@ -7,9 +7,10 @@ use super::page::{Page, Teaching};
 use crate::agent;
 use crate::cli::arguments;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/postrider/postrider.toml", "the configuration; see `postrider.toml`(5)"),
     ("DATA-DIR/spool", "mail in flight, private to the service"),
+    ("DATA-DIR/accounts", "who may log in; see `postrider-account`(1)"),
     ("DATA-DIR/control", "the socket on which a running service answers `mailq`"),
     ("DATA-DIR/drop", "letters that programs leave while the service is down"),
     ("DATA-DIR/mail", "mailboxes, unless the configuration puts them elsewhere"),
@@ -24,11 +25,12 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "when set: no colours, not even on a terminal"),
 ];
 
-const SEE_ALSO: [&str; 8] = [
+const SEE_ALSO: [&str; 9] = [
     "postrider(1)",
     "postrider-serve(1)",
     "postrider-check(1)",
     "postrider-conformance(1)",
+    "postrider-account(1)",
     "postrider-spool-verify(1)",
     "mail(1)",
     "sendmail(1)",
@@ -48,6 +50,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("postrider-serve.1", page("postrider-serve", &below(&["serve"]))),
         ("postrider-check.1", page("postrider-check", &below(&["check"]))),
         ("postrider-conformance.1", page("postrider-conformance", &below(&["conformance"]))),
+        ("postrider-account.1", group("postrider-account", &below(&["account"]))),
         ("postrider-spool-verify.1", page("postrider-spool-verify", &below(&["spool", "verify"]))),
         ("mail.1", page("mail", &agent::mail_command())),
         ("mailq.1", page("mailq", &agent::mailq_command())),
@@ -114,6 +117,43 @@ fn page(name: &str, command: &Command) -> String {
     page.finish()
 }
 
+/// One page for all commands below one.
+fn group(name: &str, command: &Command) -> String {
+    let about = text(command.get_about());
+    let after = text(command.get_after_help());
+    let teaching = Teaching::read(&after);
+    let mut page = Page::new(name, "1", about.trim_end_matches('.'));
+    let nested = || command.get_subcommands().filter(|nested| nested.get_name() != "help");
+    page.section("SYNOPSIS");
+    for (n, nested) in nested().enumerate() {
+        if n > 0 {
+            page.new_line();
+        }
+        page.line(synopsis(nested));
+    }
+    page.section("DESCRIPTION");
+    teaching.write_notes(&mut page);
+    page.section("COMMANDS");
+    for nested in nested() {
+        let after = text(nested.get_after_help());
+        page.part(nested.get_name());
+        page.text(&format!("{}.", text(nested.get_about())));
+        Teaching::read(&after).write_notes(&mut page);
+        let told = |option: &&Arg| !["help", "config"].contains(&option.get_id().as_str());
+        for option in nested.get_arguments().filter(|option| !option.is_positional()).filter(told) {
+            let mut term = vec![bold(format!("--{}", option.get_long().unwrap_or_default()))];
+            if option.get_action().takes_values() {
+                term.extend([roman(" "), italic(value_name(option))]);
+            }
+            page.item(term, &text(option.get_help()));
+        }
+    }
+    teaching.write_sections(&mut page);
+    let others = SEE_ALSO.iter().filter(|other| other.split('(').next() != Some(name));
+    page.see_also(&others.copied().chain(["postrider.toml(5)"]).collect::<Vec<_>>());
+    page.finish()
+}
+
 /// `mail [-v] [-s SUBJECT] [ADDRESS...]`.
 fn synopsis(command: &Command) -> Vec<Inline> {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
@@ -133,9 +173,17 @@ fn synopsis(command: &Command) -> Vec<Inline> {
         line.push(roman("]"));
     }
     for argument in command.get_positionals() {
-        line.extend([roman(" ["), italic(value_name(argument)), roman("...]")]);
+        let more = if is_list(argument) { "..." } else { "" };
+        let (open, close) = if argument.is_required_set() { (" ", "") } else { (" [", "]") };
+        let end = format!("{more}{close}");
+        line.extend([roman(open), italic(value_name(argument)), roman(end)]);
     }
     line
+}
+
+fn is_list(argument: &Arg) -> bool {
+    argument.get_num_args().is_some_and(|range| range.max_values() > 1)
+        || matches!(argument.get_action(), clap::ArgAction::Append)
 }
 
 fn value_name(argument: &Arg) -> String {

@@ -119,6 +119,22 @@ fn reasons() {
     }
 }
 
+/// A tag leads to the user before it, and nowhere else.
+#[test]
+fn tags() {
+    let rows = [
+        ("<ann+lists@our.example>", "ann+lists@our.example for ann"),
+        ("<ANN+a+b@our.example>", "ANN+a+b@our.example for ann"),
+        ("<+ann@our.example>", UNKNOWN),
+        ("<nobody+ann@our.example>", UNKNOWN),
+        ("<ann-lists@our.example>", UNKNOWN),
+    ];
+    for (path, want) in rows {
+        let verdict = recipient(&access(), Some(OUTSIDE.parse().unwrap()), &path.parse().unwrap());
+        assert_eq!(shown(&verdict), want, "{path}");
+    }
+}
+
 /// With no list every safe name is a mailbox, and none that could leave the directory.
 #[test]
 fn any_user() {

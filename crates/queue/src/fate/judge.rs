@@ -72,6 +72,8 @@ pub(super) fn judge(said: &Said) -> Verdict {
         Said::Unsendable { topic, what } => never(*topic, sentence(what)),
         // It may be an attack, or a host that is being mended: the mail waits.
         Said::Insecure { topic, what } => later(*topic, sentence(what)),
+        // The operator's to mend: no sender can do anything about it (RFC 4954 §6).
+        Said::NoLogin { topic, what } => later(*topic, sentence(what)),
         Said::Overdue => never(
             Topic(4, 7),
             "The moment has passed by which the message was to be delivered.".to_owned(),

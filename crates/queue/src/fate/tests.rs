@@ -63,6 +63,7 @@ fn try_asked(
         deliver_by,
         remote: Some("mx.x.example [192.0.2.1]:25".to_owned()),
         tls: None,
+        policy: None,
         previous,
     };
     decide(said, &case)
@@ -77,12 +78,14 @@ fn fates() {
     let lost = Said::Lost { step: "end of data".to_owned(), what: "timed out".to_owned() };
     let unreachable = Said::Unreachable { tried: 2, what: "connection refused".to_owned() };
     let unsendable = Said::Unsendable { topic: Topic(6, 3), what: "no 8BITMIME there".to_owned() };
+    let no_login = Said::NoLogin { topic: Topic(7, 8), what: "not you".to_owned() };
     let insecure = Said::Insecure { topic: Topic(7, 10), what: "no TLS there".to_owned() };
     let rows: &[(Said, &str, &str)] = &[
         (taken("250 2.6.0 ok"), "delivered", "2.6.0"),
         (taken("250 ok"), "delivered", "2.0.0"),
         (Said::Stored, "delivered", "2.0.0"),
         (insecure, "retry", "4.7.10"),
+        (no_login, "retry", "4.7.8"),
         (refused("RCPT", "550 5.1.1 no such user"), "return", "5.1.1"),
         (refused("RCPT", "550 no"), "return", "5.0.0"),
         (refused("RCPT", "450 4.7.1 greylisted"), "retry", "4.7.1"),

@@ -51,6 +51,7 @@ fn attempt() -> Attempt {
         overdue_reported: false,
         owed: None,
         tls: None,
+        policy: None,
     }
 }
 
@@ -309,6 +310,7 @@ proptest! {
                 peer: Some("mx.example.net".to_owned()),
                 ..TlsFacts::default()
             }),
+            policy: delay_reported.then(|| "DANE: 1 record of mx.example.net".to_owned()),
         };
         prop_assert_eq!(Attempt::decode(&attempt.encode()), Ok(Some(attempt)));
     }

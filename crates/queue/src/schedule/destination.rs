@@ -71,6 +71,14 @@ impl Destination {
         Gate::Closed { until, reason: Reason::new(text) }
     }
 
+    /// Somebody who should know says that it may be there again: its pause is over. A probe under
+    /// way is left to end.
+    pub fn wake(&mut self, now: SystemTime) {
+        if let Some(until) = &mut self.blocked_until {
+            *until = now.min(*until);
+        }
+    }
+
     /// The one try that [`Gate::Probe`] allows begins.
     pub fn probe(&mut self, now: SystemTime) {
         self.probe_since = Some(now);

@@ -6,8 +6,10 @@
 //! Connection, session and transaction are three values: `connection` is as long as the socket,
 //! what the server offered as long as the session, `Progress` as the transaction. Where to
 //! connect, what to try again and when is the caller's to decide, and so is how much a session must
-//! be worth before mail is trusted to it: an [`Opening`] says whether it is to be secured.
+//! be worth before mail is trusted to it: an [`Opening`] says whether it is to be secured, and who
+//! we are there.
 
+mod authentication;
 mod chunks;
 mod connection;
 mod envelope;
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant};
 use mail::envelope::{MailParameters, Recipient};
 use mail::{Reply, ReversePath, TlsFacts};
 
+pub use authentication::{EXCHANGES_MAX, Login, LoginError};
 pub use extensions::Extensions;
 pub use limits::Limits;
 pub use session::Session;
@@ -87,6 +90,8 @@ pub struct Opening {
     pub hello: Hello,
     /// Whether the connection is secured first.
     pub security: Security,
+    /// Who we are there. With it there is no session without a login.
+    pub login: Option<Login>,
     /// CHUNKING is not used for text, though it may be offered.
     pub unchunked: bool,
 }
@@ -168,6 +173,8 @@ pub enum Input<'a> {
 pub enum Output {
     /// Write these octets: commands.
     Send(Vec<u8>),
+    /// Write these octets: a part of a login, which nobody is to write down or show.
+    SendSecret(Vec<u8>),
     /// Write these octets: content, stuffed or a chunk; at most 256 KiB.
     SendContent(Vec<u8>),
     /// Write what was given before, then begin a TLS handshake as client; [`Input::Secured`] or
@@ -199,6 +206,8 @@ pub enum Step {
     StartTls,
     /// The TLS handshake.
     Handshake,
+    /// AUTH.
+    Auth,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -299,4 +308,6 @@ pub enum SessionError {
     NoTls,
     /// The handshake failed, for this reason.
     TlsFailed(String),
+    /// We were not let in.
+    Login(LoginError),
 }

@@ -1,13 +1,15 @@
 //! The dialogue of one connection: greeting, EHLO or HELO, transactions, QUIT.
 //!
-//! What stands between [`Phase::Hello`] and [`Phase::Idle`] has its own file, `starttls`, and so has
-//! content by BDAT, `chunks`.
+//! What stands between [`Phase::Hello`] and [`Phase::Idle`] has files of its own, `starttls` and
+//! `authentication`, and so has content by BDAT, `chunks`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::sasl::Mechanism;
 use mail::{BodyType, Reply, Severity, TlsFacts};
 
+use super::authentication::{Authentication, Proving};
 use super::connection::Connection;
 use super::envelope::Standing;
 use super::extensions::Extensions;
@@ -31,6 +33,8 @@ pub(super) enum Phase {
     StartTls,
     /// The wire is in the hands of TLS.
     Handshake,
+    /// AUTH was sent, or a response.
+    Auth(Proving),
     /// Between transactions.
     Idle,
     /// MAIL, RCPT and DATA.
@@ -63,6 +67,7 @@ pub struct Session {
     pub(super) peer_name: Option<String>,
     pub(super) phase: Phase,
     unchunked: bool,
+    pub(super) authentication: Authentication,
     used: Used,
     /// Quit was asked for before its time.
     quit: bool,
@@ -89,6 +94,7 @@ impl Session {
             peer_name: None,
             phase: Phase::Greeting,
             unchunked: opening.unchunked,
+            authentication: Authentication::new(opening.login),
             used: Used::default(),
             quit: false,
             options,
@@ -103,6 +109,11 @@ impl Session {
     /// What is known of the secured connection; none in the clear.
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.tls.as_ref()
+    }
+
+    /// With which mechanism we were let in.
+    pub fn logged_in(&self) -> Option<Mechanism> {
+        self.authentication.done
     }
 
     /// What the server calls itself: the first word of its greeting, then of its reply to EHLO.
@@ -159,6 +170,7 @@ impl Session {
             Phase::Greeting => self.greeted(reply, now),
             Phase::Hello(hello) => self.hello_replied(reply, hello, now),
             Phase::StartTls => self.starttls_replied(reply, now),
+            Phase::Auth(proving) => self.auth_replied(proving, reply, now),
             Phase::Envelope(progress) | Phase::Chunks(progress) | Phase::Dot(progress) => {
                 self.transaction_replied(progress, reply, now);
             }
@@ -223,6 +235,7 @@ impl Session {
             (Security::Required | Security::IfOffered, None) if self.extensions.starttls() => {
                 self.send_starttls(now);
             }
+            _ if self.authentication.is_wanted() => self.authenticate(now),
             _ => self.ready(now),
         }
     }
@@ -244,7 +257,7 @@ impl Session {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        Standing { secured: self.tls.is_some(), logged_in: false }
+        Standing { secured: self.tls.is_some(), logged_in: self.authentication.done.is_some() }
     }
 
     fn begin(&mut self, transaction: Transaction, now: Instant) {
@@ -471,7 +484,7 @@ impl Session {
         let timeouts = &self.options.timeouts;
         match self.step() {
             Step::Greeting => timeouts.greeting,
-            Step::Hello | Step::StartTls | Step::Idle => timeouts.hello,
+            Step::Hello | Step::StartTls | Step::Auth | Step::Idle => timeouts.hello,
             Step::Handshake => timeouts.handshake,
             Step::Mail => timeouts.mail,
             Step::Recipient => timeouts.recipient,
@@ -488,6 +501,7 @@ impl Session {
             Phase::Hello(_) => Step::Hello,
             Phase::StartTls => Step::StartTls,
             Phase::Handshake => Step::Handshake,
+            Phase::Auth(_) => Step::Auth,
             Phase::Idle | Phase::Gather(_) => Step::Idle,
             Phase::Envelope(progress) => progress.step(),
             Phase::Content(_) => Step::Content,

@@ -38,6 +38,7 @@ impl Session {
             Severity::Intermediate => self.lose_at(Step::StartTls, nonsense(&reply)),
             // A policy that asks for no more than what can be had goes on (RFC 3207 §4).
             Severity::Transient | Severity::Permanent => match self.security {
+                Security::IfOffered if self.authentication.is_wanted() => self.authenticate(now),
                 Security::IfOffered => self.ready(now),
                 _ => self.refused(Step::StartTls, reply, now),
             },

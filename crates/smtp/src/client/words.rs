@@ -11,6 +11,7 @@ impl fmt::Display for Step {
             Self::Hello => "EHLO",
             Self::StartTls => "STARTTLS",
             Self::Handshake => "the TLS handshake",
+            Self::Auth => "AUTH",
             Self::Mail => "MAIL",
             Self::Recipient => "RCPT",
             Self::Data => "DATA",

@@ -100,7 +100,7 @@ fn senders() {
 }
 
 /// Authors are forgiven a final dot, others are told; a name that is not whole is completed for
-/// nobody. Register: 1123-5.2.18-d, 5321-5.1-b.
+/// nobody. Register: 1123-5.2.18-d, 5321-5.1-b, 6409-5.1-a.
 #[test]
 fn final_dots() {
     for (rest, expected) in [
@@ -109,6 +109,7 @@ fn final_dots() {
         (" TO:<a@b.example..>", None),
         (" TO:<a.>", None),
         (" TO:<a>", None),
+        (" TO:<a..b@c.example>", None),
         (" TO:<a@b>", Some("<a@b>")),
         (" TO:<.>", None),
     ] {

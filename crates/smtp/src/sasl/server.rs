@@ -83,6 +83,8 @@ pub enum Question {
     Relay {
         /// Which.
         mechanism: Mechanism,
+        /// This is the first of the exchange.
+        begins: bool,
         /// What the client said.
         response: Option<Vec<u8>>,
     },
@@ -231,7 +233,7 @@ impl Exchange {
     /// Begins an exchange that another authority carries on.
     pub fn relayed(mechanism: Mechanism, initial: Option<&[u8]>, context: Context) -> (Self, Step) {
         let response = initial.map(<[u8]>::to_vec);
-        let step = Step::Ask(Question::Relay { mechanism, response });
+        let step = Step::Ask(Question::Relay { mechanism, begins: true, response });
         (Self { context, state: State::Relay(mechanism) }, step)
     }
 
@@ -251,7 +253,8 @@ impl Exchange {
             State::ScramEnd { login } => self.fail(Kind::Malformed, Some(login)),
             State::Relay(mechanism) => {
                 self.state = State::Relay(mechanism);
-                Step::Ask(Question::Relay { mechanism, response: Some(response.to_vec()) })
+                let response = Some(response.to_vec());
+                Step::Ask(Question::Relay { mechanism, begins: false, response })
             }
             State::ScramAsked(_) | State::Asked { .. } | State::Over => {
                 self.fail(Kind::Malformed, None)

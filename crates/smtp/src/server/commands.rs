@@ -61,7 +61,7 @@ impl Session {
         let odmr = self.options.kind == Kind::Odmr;
         let login = self.options.authentication.as_ref().is_some_and(|auth| auth.required);
         let secure = self.options.tls_required && self.tls.is_none();
-        let known = login && self.dialogue.login.is_none();
+        let known = login && self.dialogue.login.is_none() && !self.peer.may.submit;
         match verb {
             Verb::Quit => None,
             _ if self.dialogue.refused => Some(replies::NO_SERVICE),

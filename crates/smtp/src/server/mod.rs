@@ -305,6 +305,11 @@ impl Session {
         self.peer.time.checked_add(since).unwrap_or(self.peer.time)
     }
 
+    /// Mistakes of the client so far.
+    pub fn errors(&self) -> u32 {
+        self.dialogue.errors
+    }
+
     /// Does one thing with what has come; false if there is nothing.
     fn step(&mut self, now: Instant) -> bool {
         if self.connection.is_closed() {

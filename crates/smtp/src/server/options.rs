@@ -110,6 +110,8 @@ pub struct Privileges {
     pub prioritise: bool,
     /// What it says of the author with `AUTH=` is believed (RFC 4954 §5).
     pub vouch: bool,
+    /// It may send without having logged in, whatever its listener asks of others (RFC 6409 §4.3).
+    pub submit: bool,
     /// It may speak for other clients: `XCLIENT` and `XFORWARD`.
     pub proxy: bool,
 }

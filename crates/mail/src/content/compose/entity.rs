@@ -311,7 +311,7 @@ fn fields(writer: &mut HeadWriter, entity: &Entity, media: &MediaType, encoding:
     if let Some(id) = &entity.id {
         writer.ids("Content-ID", std::slice::from_ref(id));
     }
-    if let Some(description) = &entity.description {
+    if let Some(description) = entity.description.as_ref().filter(|text| !text.is_empty()) {
         writer.text("Content-Description", description);
     }
     if let Some(disposition) = &entity.disposition {
@@ -332,6 +332,10 @@ fn encoded(
             let mut encoder = QuotedPrintableEncoder::new(source);
             encoder.feed(octets, &mut out);
             encoder.finish(&mut out);
+            // A line end that comes after octets without lines is none of theirs.
+            if source == Source::Binary && !out.is_empty() {
+                out.extend_from_slice(b"=\r\n");
+            }
         }
         TransferEncoding::Base64 => {
             let mut encoder = Base64Encoder::new();

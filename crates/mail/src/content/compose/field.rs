@@ -8,7 +8,7 @@ use super::fold::Folder;
 use crate::address::normalized;
 use crate::content::address_list::{AddrSpec, Address, NamedMailbox, is_phrase};
 use crate::content::encoded_word::{self, Place};
-use crate::content::lex::quote;
+use crate::content::lex::{is_token, quote};
 use crate::content::message_id::MessageId;
 use crate::content::parameters::Parameters;
 
@@ -206,7 +206,8 @@ impl HeadWriter {
     /// A field of MIME: a value and its parameters, folded between them.
     pub fn parameters(&mut self, name: &str, value: &str, parameters: &Parameters) {
         let mut folder = Folder::new(name);
-        folder.token(value);
+        let value: String = value.chars().filter(|one| is_token(*one) || *one == '/').collect();
+        folder.token(&value);
         for parameter in parameters.written() {
             folder.glued(";");
             folder.token(&parameter);
@@ -287,9 +288,10 @@ fn encoded_run(text: &str, utf8: bool) -> usize {
 /// A phrase: atoms, or a quoted string, or encoded words (RFC 5322 §3.2.5, RFC 2047 §5, rule 3).
 fn write_phrase(name: &str, utf8: bool, after: &str, folder: &mut Folder) {
     let long = name.split(' ').any(|word| word.len() > PLAIN_WORD_MAX);
+    // Many readers would take such a name for an encoded word, quoted or not.
     let looks_encoded = name.contains("=?");
-    let plain = !long && (utf8 || name.is_ascii());
-    if plain && is_phrase(name) && !looks_encoded {
+    let plain = !long && !looks_encoded && (utf8 || name.is_ascii());
+    if plain && is_phrase(name) {
         for word in name.split(' ') {
             folder.token(word);
         }
@@ -309,6 +311,10 @@ fn write_phrase(name: &str, utf8: bool, after: &str, folder: &mut Folder) {
     } else {
         for word in encoded_word::encode(name, Place::Phrase, folder.room_for_word()) {
             folder.word(&word);
+        }
+        // White space parts it from whatever follows.
+        if !after.is_empty() {
+            folder.glued(" ");
         }
     }
     folder.glued(after);

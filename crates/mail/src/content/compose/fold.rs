@@ -1,7 +1,7 @@
 //! Folds the body of a field into lines (RFC 5322 §2.2.3).
 
-/// Octets that may follow a token without white space: `:;` of an empty group.
-const GLUED_MAX: usize = 2;
+/// Octets that may follow a token before the line can break: ` :;,` after an empty group.
+const GLUED_MAX: usize = 4;
 /// Octets of a line, 78 with what follows (RFC 5322 §2.1.1).
 const WIDTH: usize = 78 - GLUED_MAX;
 /// Octets of a line that holds an encoded word, 76 with what follows (RFC 2047 §2).
@@ -21,8 +21,12 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// Characters that no field name has are left out of `name`.
     pub(super) fn new(name: &str) -> Self {
-        Self { out: format!("{name}:"), line: 0, full: false, word: false }
+        let mut out: String =
+            name.chars().filter(|one| one.is_ascii_graphic() && *one != ':').collect();
+        out.push(':');
+        Self { out, line: 0, full: false, word: false }
     }
 
     /// Octets that a word after one blank still has on this line.

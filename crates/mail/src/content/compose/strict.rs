@@ -188,10 +188,10 @@ impl<'a> Strict<'a> {
                     let text = atom.rsplit('?').nth(1).unwrap();
                     let good = |one: char| one.is_ascii_alphanumeric() || "!*+-/=_".contains(one);
                     assert!(text.chars().all(good), "{atom}");
-                    assert!(self.rest.starts_with([' ', ':']), "{word}");
+                    assert!(self.rest.starts_with(' '), "{word}");
                 }
             }
-            if self.eat(":") {
+            if self.eat(":") || self.eat(" :") {
                 return self.group();
             }
             if !self.eat(" ") {

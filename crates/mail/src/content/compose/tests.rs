@@ -140,6 +140,12 @@ fn no_injection() {
         assert!(MediaType::new(bad, "x").is_none() && MediaType::new("x", bad).is_none());
         assert!(bad.parse::<FieldName>().is_err());
     }
+    let mut head = HeadWriter::new(true);
+    head.text("X\r\nBcc: y", "z");
+    let mut parameters = crate::content::Parameters::default();
+    parameters.set("a\r\nBcc: y", "z");
+    head.parameters("Content-Type\n", "a/b\r\nBcc: y", &parameters);
+    assert_eq!(head.finish(), b"XBccy: z\r\nContent-Type: a/bBccy; abccy=z\r\n");
     let list = crate::content::AddressList::read("\"a\rb\"@x.example, <\"a\nb\"@x.example>, a\0b");
     assert!(list.mailboxes().all(|one| !one.address.to_string().contains(char::is_control)));
 }
@@ -535,6 +541,44 @@ fn sent_on() {
     assert_eq!(resent.write(&letter, false), Err(ComposeError::NoSender));
     resent.from.clear();
     assert_eq!(resent.write(&letter, false), Err(ComposeError::NoAuthor));
+}
+
+/// Names, and the one form of each that is right. Register: 2047-5-c, 2047-5-e, 2047-7-a.
+#[test]
+fn names() {
+    for (name, want) in [
+        ("Ada Lovelace", "Ada Lovelace <ada@example.org>"),
+        ("Lovelace, Ada", "\"Lovelace, Ada\" <ada@example.org>"),
+        ("J. Doe", "\"J. Doe\" <ada@example.org>"),
+        ("a \"b\" \\", "\"a \\\"b\\\" \\\\\" <ada@example.org>"),
+        ("two  blanks", "\"two  blanks\" <ada@example.org>"),
+        ("Jørn (x)", "=?utf-8?Q?J=C3=B8rn_=28x=29?= <ada@example.org>"),
+        ("=?utf-8?q?x?=", "=?us-ascii?Q?=3D=3Futf-8=3Fq=3Fx=3F=3D?= <ada@example.org>"),
+        ("", "ada@example.org"),
+        ("  ", "ada@example.org"),
+    ] {
+        let mut draft = draft();
+        draft.to = vec![mailbox(name, "ada@example.org").into()];
+        let letter = octets(&draft);
+        assert_eq!(field(&letter, "To"), want);
+        let list = Letter::read(&letter).head().addresses("To");
+        let back = list.mailboxes().next().unwrap().name.clone();
+        assert_eq!(back.as_deref().unwrap_or_default(), name.trim());
+    }
+}
+
+/// Lines stay in their width wherever the words happen to end. Register: 2047-2-b.
+#[test]
+fn widths() {
+    for len in 1..110 {
+        let mut draft = draft();
+        let name = format!("{}é", "x".repeat(len));
+        let group = Address::Group { name: name.clone(), members: Vec::new() };
+        draft.to = vec![group.clone(), mailbox(&"é".repeat(len), "a@x.example").into(), group];
+        draft.subject = format!("{name} {}", "word ".repeat(20).trim_end());
+        draft.body = Entity::attachment(&name, None, vec![1]).described(&name);
+        octets(&draft);
+    }
 }
 
 fn subject_back(text: &str, utf8: bool) -> Text {

@@ -118,7 +118,7 @@ fn decoding_comes_after_parsing() {
     let rows = [
         ("=?utf-8?Q?a=40b=3E?= <c@d.example>", "a@b>", "c@d.example"),
         ("=?utf-8?Q?a,_b?= <c@d.example>", "a, b", "c@d.example"),
-        ("\"=?utf-8?Q?a?=\" <c@d.example>", "=?utf-8?Q?a?=", "c@d.example"),
+        ("\"x =?utf-8?Q?a?=\" <c@d.example>", "x =?utf-8?Q?a?=", "c@d.example"),
         ("=?utf-8?Q?a?= \"b\" <c@d.example>", "a b", "c@d.example"),
         ("=?utf-8?Q?a?= =?utf-8?Q?b?= c <c@d.example>", "ab c", "c@d.example"),
         ("=?utf-8?Q?a?=<c@d.example>", "a", "c@d.example"),
@@ -131,6 +131,25 @@ fn decoding_comes_after_parsing() {
         assert_eq!(mailbox.name.as_deref().unwrap_or(""), name, "{field}");
         assert_eq!(mailbox.address.to_string(), address, "{field}");
     }
+}
+
+/// What no standard allows and many writers do: read as they mean it, and told.
+#[test]
+fn words_in_quotes() {
+    let rows = [
+        ("\"=?utf-8?Q?J=C3=B8rn?=\" <c@d.example>", "Jørn"),
+        ("\"=?utf-8?Q?a?= =?utf-8?Q?b?=\" <c@d.example>", "ab"),
+        ("\"=?utf-8?Q?a?=\" \"b\" <c@d.example>", "a b"),
+        ("\"=?utf-8?Q?a=40b=3E?=\" <c@d.example>", "a@b>"),
+    ];
+    for (field, name) in rows {
+        let list = AddressList::read(field);
+        let mailbox = list.mailboxes().next().unwrap();
+        assert_eq!((mailbox.name.as_deref(), mailbox.address.domain()), (Some(name), "d.example"));
+        assert!(list.defects.has(Defect::MisplacedWord), "{field}");
+    }
+    let local = AddressList::read("\"=?utf-8?Q?a?=\"@d.example");
+    assert_eq!(local.mailboxes().next().unwrap().address.local(), "=?utf-8?Q?a?=");
 }
 
 /// Register: 2047-2-a, 2047-4.2-a, 2047-4.2-b, 2047-5-h, 2047-5-i, 2047-5-b, 2047-5-c, 2047-3-a.

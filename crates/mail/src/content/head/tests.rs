@@ -67,6 +67,23 @@ fn where_answers_go() {
     assert_eq!(head.reply_to().to_string(), "a@x.example");
 }
 
+/// Register: 3834-5.2-j, 3834-5.2-i.
+#[test]
+fn who_wrote_it() {
+    for (value, automatic) in [
+        ("auto-generated", true),
+        ("auto-replied; owner-email=\"a@b\"", true),
+        ("x-unheard-of", true),
+        ("", true),
+        ("no", false),
+        ("NO (a person)", false),
+    ] {
+        let head = format!("Auto-Submitted: {value}\r\n");
+        assert_eq!(Head::new(head.as_bytes()).is_automatic(), automatic, "{value}");
+    }
+    assert!(!Head::new(b"Subject: x\r\n").is_automatic());
+}
+
 /// Register: 2045-3-a.
 #[test]
 fn only_content_fields_mean_something_in_parts() {

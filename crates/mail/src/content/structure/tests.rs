@@ -1,4 +1,5 @@
 use super::*;
+use crate::content::Defect;
 
 /// The events of a letter, octets of one kind put together.
 fn events(letter: &[u8], piece: usize) -> (Vec<String>, Vec<u8>) {
@@ -184,6 +185,21 @@ fn broken_heads() {
             "body no field\r\n\r\nx",
             "end {BadHeaderLine, MailboxLine}",
         ],
+    );
+    check(
+        "From ada Mon Jan  1\r\n>From bob Mon Jan  1\r\nA: 1\r\n\r\nx",
+        &[
+            "begin",
+            "mbox From ada Mon Jan  1\r\n>From bob Mon Jan  1\r\n",
+            "head A: 1\r\n\r\n",
+            "is text/plain Leaf",
+            "body x",
+            "end {MailboxLine}",
+        ],
+    );
+    check(
+        "From : ada@x.example\r\n\r\nx",
+        &["begin", "head From : ada@x.example\r\n\r\n", "is text/plain Leaf", "body x", "end {}"],
     );
     check("", &["begin", "is text/plain Leaf", "end {}"]);
     check("A: 1", &["begin", "head A: 1", "is text/plain Leaf", "end {}"]);

@@ -17,7 +17,6 @@ pub struct Measure {
     nul: bool,
     bare: bool,
     blank_end: bool,
-    from_or_dot: bool,
 }
 
 impl Measure {
@@ -55,9 +54,6 @@ impl Measure {
         }
         if octet == b'\r' && matches!(self.last, Some(b' ' | b'\t')) {
             self.blank_end = true;
-        }
-        if self.line == 1 && (octet == b'.' || octet == b'F') {
-            self.from_or_dot = true;
         }
         match octet {
             0 => self.nul = true,

@@ -110,15 +110,7 @@ impl Decoder {
         let mut rest = encoded;
         while let Some((&octet, after)) = rest.split_first() {
             if self.held.is_empty() {
-                let plain = rest.iter().position(|octet| b"= \t\r".contains(octet));
-                let (text, after) =
-                    rest.split_at_checked(plain.unwrap_or(rest.len())).unwrap_or((rest, &[]));
-                self.bad |= !text.is_ascii();
-                out.extend_from_slice(text);
-                rest = after;
-                let Some((&octet, after)) = rest.split_first() else { return };
-                self.held.push(octet);
-                rest = after;
+                rest = self.line(rest, out);
                 continue;
             }
             rest = after;
@@ -128,6 +120,28 @@ impl Decoder {
                 self.blank(octet, out);
             }
         }
+    }
+
+    /// Takes text up to the end of the line or the next `=`, or all of it; nothing is held before.
+    fn line<'a>(&mut self, rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let at = memchr::memchr2(b'=', b'\n', rest);
+        let (text, after) = rest.split_at_checked(at.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+        self.bad |= !text.is_ascii();
+        let ending = after.first();
+        if ending == Some(&b'=') {
+            out.extend_from_slice(text);
+            self.held.push(b'=');
+            return after.get(1..).unwrap_or_default();
+        }
+        let blanks = text.iter().rev().take(HELD_MAX).take_while(|one| b" \t\r".contains(one));
+        let (text, blanks) =
+            text.split_at_checked(text.len() - blanks.count()).unwrap_or((text, &[]));
+        out.extend_from_slice(text);
+        match ending {
+            Some(_) => out.extend_from_slice(if blanks.ends_with(b"\r") { b"\r\n" } else { b"\n" }),
+            None => self.held.extend_from_slice(blanks),
+        }
+        after.get(1..).unwrap_or_default()
     }
 
     /// After blanks that may end a line.

@@ -29,7 +29,8 @@ fn html(media: &MediaType) -> bool {
     media.is("text", "html")
 }
 
-/// Register: 2046-5.1.4-b, 2046-5.1.3-a, 2046-4.5.3-a, 2046-4.2-a, 2183-2.8-a, 2046-4.1.4-a,
+/// Register: 2046-4.5.1-a, 2046-5.1.4-b, 2046-5.1.3-a, 2046-4.5.3-a, 2046-4.2-a, 2183-2.8-a,
+/// 2046-4.1.4-a,
 /// 2045-6.4-c.
 #[test]
 fn views() {
@@ -52,6 +53,15 @@ fn views() {
     let nested = multipart("alternative", &[PLAIN, &related]);
     check(&nested, nothing, &[(Text, &[1])]);
     check(&nested, html, &[(Text, &[2, 1]), (Attachment, &[2, 2])]);
+    let start = related
+        .replace("boundary", "start=\"<root@x>\"; boundary")
+        .replace("Content-Type: text/html", "Content-ID: <other@x>\nContent-Type: text/html");
+    let start =
+        start.replace("Content-Type: image/png", "Content-ID: <root@x>\nContent-Type: image/png");
+    check(&start, html, &[(Attachment, &[2]), (Text, &[1])]);
+    // What a file asks to have done with it is not listened to.
+    let script = "Content-Type: application/octet-stream; type=script; conversions=sh\n\nrm -rf /";
+    check(script, nothing, &[(Attachment, &[])]);
     check(&multipart("alternative", &[PICTURE, PICTURE]), nothing, &[(Attachment, &[1])]);
     let calendar = "Content-Type: text/calendar\n\nBEGIN:VCALENDAR";
     check(&multipart("alternative", &[PLAIN, calendar]), nothing, &[(Text, &[1])]);

@@ -70,6 +70,13 @@ impl<'a> Shown<'a> {
         }
     }
 
+    fn note_content(&mut self) {
+        let content = std::mem::take(&mut self.content);
+        if content > 0 {
+            self.note(Way::Out, format!("({content} octets of content)"));
+        }
+    }
+
     /// The table of all that was said.
     pub(crate) fn show_times(&mut self) {
         let Some((wall, begin)) = self.begin.take() else { return };
@@ -116,19 +123,20 @@ impl Dialogue for Shown<'_> {
 
     fn command(&mut self, line: &str) {
         let line = harmless(line);
-        let content = std::mem::take(&mut self.content);
-        if line == "." && content > 0 {
-            self.note(Way::Out, format!("({content} octets of content)"));
-        }
+        self.note_content();
         self.line(&format!(">>> {line}"));
         self.note(Way::Out, line);
     }
 
     fn content(&mut self, octets: usize) {
-        self.content += octets as u64;
+        // The octets of the final dot are told already.
+        if self.rows.last().is_none_or(|row| row.line != ".") {
+            self.content += octets as u64;
+        }
     }
 
     fn reply(&mut self, line: &str) {
+        self.note_content();
         let line = harmless(line);
         self.line(&line);
         self.note(Way::In, line);

@@ -69,6 +69,7 @@ pub fn answer(head: &Head<'_>, all: bool, selves: &Selves<'_>, draft: &mut Draft
 
 /// Takes the person and those named twice out of an answer to all.
 fn leave_out(draft: &mut Draft, selves: &Selves<'_>) {
+    let to = draft.to.clone();
     let mut seen: Vec<Mailbox> = Vec::new();
     for list in [&mut draft.to, &mut draft.cc] {
         list.retain(|entry| {
@@ -81,6 +82,10 @@ fn leave_out(draft: &mut Draft, selves: &Selves<'_>) {
     }
     if draft.to.is_empty() {
         draft.to = std::mem::take(&mut draft.cc);
+    }
+    // Who writes to nobody else answers the own letter.
+    if draft.to.is_empty() {
+        draft.to = to;
     }
 }
 

@@ -29,6 +29,7 @@ fn recipients() {
         // An own letter goes on to those who had it.
         ("From: me@x.example\nTo: b@x\nCc: c@x\n", "b@x", "b@x", "c@x"),
         ("From: a@x\nTo: also@me.example\n", "a@x", "a@x", ""),
+        ("From: me@x.example\nTo: me@x.example\n", "me@x.example", "me@x.example", ""),
         // Groups, and what trace fields and repetitions say.
         ("From: a@x\nTo: team: b@x, c@x;\n", "a@x", "a@x", "b@x c@x"),
         (

@@ -108,6 +108,23 @@ impl RustlsTls {
         client_config(&self.provider, verifier, &ready.material).map(Arc::new).map_err(ours)
     }
 
+    /// A client of web servers: the usual checks of chain, dates and DNS names, nothing shown.
+    ///
+    /// # Errors
+    /// What rustls says of it.
+    pub(crate) fn https(&self) -> Result<Arc<ClientConfig>, String> {
+        let roots = {
+            let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+            ready.material.roots.clone()
+        };
+        let config = ClientConfig::builder_with_provider(self.provider.clone())
+            .with_protocol_versions(&BOTH)
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots.unwrap_or_else(|| self.system_roots()))
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    }
+
     /// The roots of the system, read when the first chain is asked for.
     fn system_roots(&self) -> Arc<RootCertStore> {
         self.system_roots

@@ -156,7 +156,7 @@ fn record(usage: u8, selector: u8, matching: u8, data: Vec<u8>) -> Tlsa {
 }
 
 fn is_certificate<T>(result: &Result<T, TlsFailure>) -> bool {
-    matches!(result, Err(TlsFailure::Certificate(_)))
+    matches!(result, Err(TlsFailure::Certificate(..)))
 }
 
 /// Register: 8461-7.1-d, 8461-7.2-a.
@@ -355,6 +355,7 @@ async fn other_certificates_are_taken_without_a_new_start() {
     assert!(!server.can_accept());
 }
 
+/// Register: 8314-4.2-b.
 #[tokio::test]
 async fn clients_may_show_who_they_are() {
     let authority = Authority::new();
@@ -369,8 +370,13 @@ async fn clients_may_show_who_they_are() {
     });
     let client = |shown: Option<Certified>| tls(Material { client: shown, ..Material::default() });
     let wish = wish("mx.example.org", TlsCheck::Nothing);
-    let (facts, _) = meet(&server, &client(Some(known)), &wish).await.unwrap();
+    let (facts, _) = meet(&server, &client(Some(known.clone())), &wish).await.unwrap();
     assert_eq!(facts.peer.as_deref(), Some("client.example.org"));
+    // Where no authority is named, nobody is asked.
+    let (own, _) = authority.signs("mx2.example.org", 2999);
+    let plain = tls(Material { names: Some(Names::new(own, [])), ..Material::default() });
+    let (facts, _) = meet(&plain, &client(Some(known)), &wish).await.unwrap();
+    assert_eq!(facts.peer, None);
     let (facts, _) = meet(&server, &client(None), &wish).await.unwrap();
     assert_eq!(facts.peer, None);
     assert!(meet(&server, &client(Some(unknown)), &wish).await.is_err());

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use engine::doors::{TlsFailure, Wire};
+use engine::doors::{Flaw, TlsFailure, Wire};
 use mail::TlsFacts;
 use rustls::pki_types::CertificateDer;
-use rustls::{CommonState, ConnectionCommon, ProtocolVersion};
+use rustls::{CertificateError, CommonState, ConnectionCommon, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
@@ -77,12 +77,25 @@ impl AsyncWrite for TlsWire {
 pub(super) fn failure(error: &io::Error) -> TlsFailure {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
-        Some(rustls::Error::InvalidCertificate(why)) => TlsFailure::Certificate(why.to_string()),
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            TlsFailure::Certificate(flaw(why), why.to_string())
+        }
         Some(rustls::Error::NoCertificatesPresented) => {
-            TlsFailure::Certificate("none was shown".to_owned())
+            TlsFailure::Certificate(Flaw::Untrusted, "none was shown".to_owned())
         }
         Some(other) => TlsFailure::Handshake(other.to_string()),
         None => TlsFailure::Handshake(error.to_string()),
+    }
+}
+
+fn flaw(why: &CertificateError) -> Flaw {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Flaw::Expired,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Flaw::Name
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Flaw::Untrusted,
+        _ => Flaw::Other,
     }
 }
 

@@ -14,6 +14,8 @@ use mail::envelope::{
 };
 
 use super::*;
+use crate::sasl::client::{Credentials, Policy, Proof};
+use crate::sasl::{Nonce, Secret};
 use crate::transcript::{self, Case, octets};
 
 fn options() -> SessionOptions {
@@ -33,6 +35,8 @@ struct Stage {
     piece: usize,
     /// Stops giving content after one chunk.
     stall: bool,
+    /// Lines that nobody may write down.
+    secrets: usize,
 }
 
 impl Stage {
@@ -48,6 +52,7 @@ impl Stage {
             content: Vec::new(),
             piece,
             stall: false,
+            secrets: 0,
         };
         stage.drive();
         stage
@@ -65,6 +70,10 @@ impl Stage {
                     assert!(octets.ends_with(b"\r\n") && octets.len() <= 64 * 1024);
                     self.wire.extend(octets);
                 }
+                Output::SendSecret(octets) => {
+                    self.secrets += 1;
+                    self.wire.extend(octets);
+                }
                 Output::SendContent(octets) => {
                     assert!(!octets.is_empty() && octets.len() <= 256 * 1024);
                     self.wire.extend(octets);
@@ -80,6 +89,9 @@ impl Stage {
                 }
                 Output::Failed(SessionError::Lost(step, lost)) => {
                     self.events.push_back(format!("failed {step:?} {lost:?}"));
+                }
+                Output::Failed(SessionError::Login(LoginError::Refused(mechanism, reply))) => {
+                    self.events.push_back(format!("failed {mechanism} {reply}"));
                 }
                 Output::Failed(other) => self.events.push_back(format!("failed {other:?}")),
                 Output::Close => {
@@ -184,6 +196,29 @@ fn facts() -> TlsFacts {
     TlsFacts { version: "TLSv1.3".to_owned(), ..TlsFacts::default() }
 }
 
+/// `password name word`, `token name word` or `certificate name`, and `clear` for an operator who
+/// lets secrets go in the clear.
+fn login(text: &str) -> Login {
+    let words: Vec<_> = text.split(' ').collect();
+    let secret = || Secret::new(words[2]);
+    let proof = match words[0] {
+        "password" => Proof::Password(secret()),
+        "token" => Proof::Token(secret()),
+        _ => Proof::Certificate,
+    };
+    let policy = Policy { clear: words.contains(&"clear"), ..Policy::default() };
+    Login {
+        credentials: Credentials {
+            login: words.get(1).copied().unwrap_or_default().to_owned(),
+            proof,
+        },
+        policy,
+        host: "mx.example.net".to_owned(),
+        port: 587,
+        nonces: vec![Nonce::new([0; Nonce::OCTETS]); EXCHANGES_MAX],
+    }
+}
+
 /// How a session begins, as the steps before the first line say it.
 fn opening(case: &Case) -> Opening {
     let mut opening = Opening::default();
@@ -191,12 +226,20 @@ fn opening(case: &Case) -> Opening {
         match step.tag.as_str() {
             "hello only" => opening.hello = Hello::Plain,
             "lmtp" => opening.hello = Hello::Lmtp,
+            "login" => {
+                let text = String::from_utf8(octets(&step.text)).expect("text");
+                opening.login = Some(login(&text));
+            }
             "unchunked" => opening.unchunked = true,
             "tls" => {
                 opening.security = match step.text.as_str() {
                     "if offered" => Security::IfOffered,
                     "required" => Security::Required,
                     "implicit" => Security::Implicit(facts()),
+                    "verified" => Security::Implicit(TlsFacts {
+                        peer: Some("mx.example.net".to_owned()),
+                        ..facts()
+                    }),
                     other => panic!("{}: no such security: {other}", case.name),
                 }
             }
@@ -229,7 +272,7 @@ fn shown(octets: &[u8]) -> String {
 fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
     let mut text = octets(&step.text);
     match step.tag.as_str() {
-        "hello only" | "lmtp" | "unchunked" | "tls" => {}
+        "hello only" | "lmtp" | "unchunked" | "login" | "tls" => {}
         "S" | "S-" => {
             if step.tag == "S" {
                 text.extend(b"\r\n");
@@ -259,6 +302,11 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
         "is secured" => {
             assert_eq!(stage.session.tls(), (step.text == "yes").then(facts).as_ref(), "{name}");
         }
+        "logged in" => {
+            let mechanism = stage.session.logged_in().map(|mechanism| mechanism.name());
+            assert_eq!(mechanism.unwrap_or("no"), step.text, "{name}");
+        }
+        "secrets" => assert_eq!(stage.secrets.to_string(), step.text, "{name}"),
         "abort" => stage.give(Input::Abort),
         "sent" => stage.give(Input::Sent),
         "quit" => stage.give(Input::Quit),

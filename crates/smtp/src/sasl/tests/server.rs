@@ -6,7 +6,7 @@ use super::super::server::{Answer, Exchange, Kind, Question, Step};
 use super::super::{MESSAGE_MAX, Mechanism, NAME_MAX, Verifier, offered};
 use super::{context, secured, settled};
 
-/// Register: 4954-4-w, 4954-9-c, 4616-5-a, 4954-6-e.
+/// Register: 4954-4-w, 4954-9-c, 4616-5-a, 4954-6-e, 8314-4.2-c.
 #[test]
 fn lists() {
     let tls = secured();

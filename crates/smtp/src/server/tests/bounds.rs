@@ -201,8 +201,14 @@ fn rich(limit: u64) -> Stage {
         authentication: Some(authentication),
         ..options()
     };
-    let may =
-        Privileges { release: true, expand: true, prioritise: true, vouch: true, proxy: true };
+    let may = Privileges {
+        release: true,
+        expand: true,
+        prioritise: true,
+        vouch: true,
+        submit: true,
+        proxy: true,
+    };
     Stage::with(options, Peer { may, ..Peer::default() })
 }
 

@@ -1,0 +1,345 @@
+//! A person at a real terminal: letters are written, sent through a running service, read, answered
+//! and deleted, and the mailbox is right after each step.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
+
+mod pty;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use postrider::agent::folder::{Flags, Folder};
+use pty::Terminal;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
+
+/// A host with one user, the one who runs the tests.
+struct Place {
+    folder: TempDir,
+    user: String,
+}
+
+struct Server {
+    child: Child,
+    _said: BufReader<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Place {
+    fn new(form: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let user = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+        // A port that was free a moment ago; the listener gives it up when it is dropped.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "hostname = \"mx.example.net\"\ndata-dir = \"data\"\n[listen.all]\n\
+             address = \"127.0.0.1:{port}\"\nkind = \"submission\"\n[local]\n\
+             domains = [\"mx.example.net\"]\nusers = [\"{user}\"]\n\
+             mailbox = \"{form}:{{data-dir}}/mail/{{user}}\"\n"
+        );
+        fs::write(folder.path().join("postrider.toml"), config).unwrap();
+        let settings = folder.path().join("config/postrider");
+        fs::create_dir_all(&settings).unwrap();
+        let place = Self { folder, user };
+        let own = format!(
+            "pager = \"\"\ndead-letter = \"{f}/dead.letter\"\nfolders = \"{f}/Mail\"\n\
+             drafts = \"{f}/drafts\"\nmbox = \"{f}/mbox\"\n[alias]\nmyself = \"{user}\"\n",
+            f = place.folder.path().display(),
+            user = place.user
+        );
+        fs::write(settings.join("mail.toml"), own).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn mailbox(&self) -> PathBuf {
+        self.path("data/mail").join(&self.user)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        command.env("POSTRIDER_CONFIG", self.path("postrider.toml"));
+        command.env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("XDG_STATE_HOME", self.path("state"));
+        command.env_remove("MAIL").env_remove("NO_COLOR").env("TZ", "UTC");
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn at_terminal(&self, arguments: &[&str]) -> Terminal {
+        Terminal::start(&self.command(arguments), 24, 80).unwrap()
+    }
+
+    fn serve(&self) -> Server {
+        let mut command = self.command(&["serve"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line.trim() != "ready" {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
+        }
+        Server { child, _said: said }
+    }
+
+    /// Sends a letter without a terminal, and waits until it lies in the mailbox.
+    fn send(&self, subject: &str, text: &str) {
+        let before = self.count();
+        self.hand_over(subject, text);
+        self.until_holds(before + 1);
+    }
+
+    fn hand_over(&self, subject: &str, text: &str) {
+        let mut command = self.command(&["mail", "-n", "-s", subject, &self.user]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    fn open(&self, path: &Path) -> Option<Folder> {
+        Folder::open(path).ok()
+    }
+
+    fn count(&self) -> usize {
+        self.open(&self.mailbox()).map_or(0, |folder| folder.items.len())
+    }
+
+    fn until_holds(&self, count: usize) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while self.count() < count {
+            assert!(std::time::Instant::now() < end, "no letter came");
+            thread::yield_now();
+        }
+    }
+
+    /// Subjects and marks in a folder.
+    fn holds(&self, path: &Path) -> Vec<(String, Flags)> {
+        let folder = self.open(path).unwrap();
+        let items = folder.items.iter();
+        items.map(|item| (item.summary.subject.to_string(), item.flags)).collect()
+    }
+}
+
+fn marks(held: &[(String, Flags)]) -> Vec<(&str, String)> {
+    held.iter().map(|(subject, flags)| (subject.as_str(), flags.to_maildir(""))).collect()
+}
+
+#[test]
+fn written_sent_read_answered_deleted() {
+    for form in ["maildir", "mbox"] {
+        let place = Place::new(form);
+        let _server = place.serve();
+        let file = place.path("naïve plan.bin");
+        let octets: Vec<u8> = (0..=255).cycle().take(5000).collect();
+        fs::write(&file, &octets).unwrap();
+
+        // Written with an alias, an attachment, tilde commands.
+        let mut mail = place.at_terminal(&["mail", "myself"]);
+        mail.expect("Subject: ").unwrap();
+        mail.send("Grüße\r").unwrap();
+        mail.send("first line\r").unwrap();
+        mail.say("~a naïve plan.bin", "attached: naïve plan.bin (application/octet-stream, 5000")
+            .unwrap();
+        mail.say("~p", "Attached: naïve plan.bin").unwrap();
+        mail.say("~z", "~z is not known here").unwrap();
+        mail.send("second line\r.\r").unwrap();
+        mail.expect("Cc: ").unwrap();
+        mail.send("\r").unwrap();
+        assert!(mail.ends().unwrap().success(), "{}", mail.shown());
+        place.until_holds(1);
+
+        // Read, its attachment taken out.
+        let mut mail = place.at_terminal(&["mail"]);
+        mail.expect(": 1 letter, 1 new, 1 unread").unwrap();
+        mail.expect(">N    1 ").unwrap();
+        mail.expect("& ").unwrap();
+        mail.say("", "Subject: Grüße").unwrap();
+        mail.expect("first line\nsecond line\n").unwrap();
+        mail.expect("naïve plan.bin, 6.8K: not shown]").unwrap();
+        fs::create_dir(place.path("out")).unwrap();
+        mail.say("detach 1 out", "out/naïve plan.bin: 5000 octets").unwrap();
+        assert_eq!(fs::read(place.path("out/naïve plan.bin")).unwrap(), octets);
+        // Over a file that is there only after a question.
+        fs::write(place.path("out/naïve plan.bin"), "mine").unwrap();
+        mail.say("detach . out", "exists; replace it? [y/N] ").unwrap();
+        mail.say("n", "is left as it is").unwrap();
+        assert_eq!(fs::read(place.path("out/naïve plan.bin")).unwrap(), b"mine");
+        // Nothing is written before the end.
+        assert_eq!(marks(&place.holds(&place.mailbox())), [("Grüße", String::new())]);
+
+        // Answered; the answer arrives while the folder is open.
+        mail.say("reply 1", "Subject: Re: Grüße").unwrap();
+        mail.send("Thanks.\r~m 1\r").unwrap();
+        mail.expect("(continue)").unwrap();
+        mail.send(".\r").unwrap();
+        mail.expect("Cc: ").unwrap();
+        mail.send("\r").unwrap();
+        mail.expect("& ").unwrap();
+        place.until_holds(2);
+        mail.say("sync", "held").unwrap();
+        let held = place.holds(&place.mailbox());
+        assert_eq!(marks(&held)[0], ("Grüße", "RS".to_owned()));
+        assert_eq!(held[1].0, "Re: Grüße");
+
+        // Deleted; the other one stays.
+        mail.say("h", "2 ").unwrap();
+        mail.say("d 1", "& ").unwrap();
+        assert_eq!(place.holds(&place.mailbox()).len(), 2);
+        mail.say("q", "1 letter held, 1 removed").unwrap();
+        assert!(mail.ends().unwrap().success());
+        assert_eq!(marks(&place.holds(&place.mailbox())), [("Re: Grüße", String::new())]);
+        let mut mail = place.at_terminal(&["mail"]);
+        mail.say("p 1", "> first line").unwrap();
+        mail.say("q", "1 letter held").unwrap();
+        assert!(mail.ends().unwrap().success());
+    }
+}
+
+/// Letters arrive all the time while others are deleted and marked: none is lost, none comes back.
+#[test]
+fn the_service_delivers_at_the_same_moment() {
+    for form in ["maildir", "mbox"] {
+        let place = Place::new(form);
+        let _server = place.serve();
+        place.send("old 1", "x\n");
+        place.send("old 2", "x\n");
+        let enough = AtomicBool::new(false);
+        let sent = thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let mut sent = 0;
+                while !enough.load(Ordering::Relaxed) && sent < 200 {
+                    sent += 1;
+                    place.hand_over(&format!("new {sent}"), "y\n");
+                }
+                sent
+            });
+            for round in 0..5 {
+                let mut mail = place.at_terminal(&["mail", "-N"]);
+                mail.expect("& ").unwrap();
+                if round == 0 {
+                    mail.say("d /old", "& ").unwrap();
+                }
+                mail.say("seen *", "& ").unwrap();
+                mail.say("q", "held").unwrap();
+                assert!(mail.ends().unwrap().success());
+            }
+            enough.store(true, Ordering::Relaxed);
+            sender.join().unwrap()
+        });
+        place.until_holds(sent);
+        let mut subjects: Vec<String> =
+            place.holds(&place.mailbox()).into_iter().map(|(subject, _)| subject).collect();
+        subjects.sort();
+        let mut want: Vec<String> = (1..=sent).map(|n| format!("new {n}")).collect();
+        want.sort();
+        assert_eq!(subjects, want);
+    }
+}
+
+#[test]
+fn interrupted() {
+    let place = Place::new("maildir");
+    let mut mail = place.at_terminal(&["mail", "-s", "x", "myself"]);
+    mail.send("my words\r").unwrap();
+    mail.expect("my words").unwrap();
+    // Ctrl-C while a command runs is the command's.
+    mail.say("~! echo be''gun; sleep 600", "begun\n").unwrap();
+    mail.send("\x03").unwrap();
+    mail.expect("(continue)").unwrap();
+    mail.send("\x03").unwrap();
+    mail.expect("(Interrupt: once more gives the letter up)").unwrap();
+    mail.send("\x03").unwrap();
+    mail.expect("the letter is saved in ").unwrap();
+    mail.ends().unwrap();
+    let kept = place.holds(&place.path("dead.letter"));
+    assert_eq!(kept[0].0, "x");
+}
+
+#[test]
+fn names_are_completed() {
+    let place = Place::new("maildir");
+    let _server = place.serve();
+    let mut mail = place.at_terminal(&["mail", "-s", "x"]);
+    mail.expect("To: ").unwrap();
+    mail.send("mys\t\r").unwrap();
+    mail.expect("myself\n").unwrap();
+    mail.say("text", "text\n").unwrap();
+    mail.send("\x04").unwrap();
+    mail.expect("Cc: ").unwrap();
+    mail.send("nobody here\r").unwrap();
+    mail.expect("words without an address").unwrap();
+    // Ctrl-U empties the line that is changed.
+    mail.expect("Cc: ").unwrap();
+    mail.send("\x15\r").unwrap();
+    assert!(mail.ends().unwrap().success(), "{}", mail.shown());
+    place.until_holds(1);
+    assert_eq!(place.holds(&place.mailbox())[0].0, "x");
+}
+
+#[test]
+fn on_the_whole_screen() {
+    let place = Place::new("maildir");
+    let _server = place.serve();
+    place.send("first", "one\x1b]0;owned\x07\n");
+    place.send("second", &"line\n".repeat(100));
+    place.send("third", "three\n");
+    let mut mail = place.at_terminal(&["mail", "--screen"]);
+    mail.see("3 letters, 3 new, 3 unread").unwrap();
+    mail.see("third").unwrap();
+    mail.send("\r").unwrap();
+    mail.see("Letter 1, line 1 of").unwrap();
+    mail.see("one?]0;owned?").unwrap();
+    mail.send("j").unwrap();
+    mail.see("Letter 2, line 1 of").unwrap();
+    mail.send("F").unwrap();
+    mail.see("> F   2").unwrap();
+    // The first letter is deleted and the third is searched for.
+    mail.send("kd").unwrap();
+    mail.see(" D    1").unwrap();
+    mail.send("/third\r").unwrap();
+    mail.see("Letter 3, line 1 of").unwrap();
+    mail.send("?").unwrap();
+    mail.see("Keys of the screen").unwrap();
+    mail.send(" ").unwrap();
+    mail.see("Letter 3, line 1 of").unwrap();
+    // A letter that arrives is seen at the next key.
+    place.send("fourth", "x\n");
+    mail.send("j").unwrap();
+    mail.see("fourth").unwrap();
+    // An answer leaves the screen and comes back.
+    mail.send("gjr").unwrap();
+    mail.expect("Subject: Re: second").unwrap();
+    mail.send("Thanks.\r.\r").unwrap();
+    mail.expect("Cc: ").unwrap();
+    mail.send("\r").unwrap();
+    mail.expect("Enter goes back").unwrap();
+    mail.send("\r").unwrap();
+    place.until_holds(5);
+    mail.send("q").unwrap();
+    mail.expect("4 letters held, 1 removed").unwrap();
+    assert!(mail.ends().unwrap().success());
+    // No octet of a letter reached the terminal as a command.
+    let owned = mail.raw().windows(9).any(|window| window == b"\x1b]0;owned");
+    assert!(!owned);
+    let held = place.holds(&place.mailbox());
+    let second = held.iter().find(|(subject, _)| subject == "second").unwrap();
+    assert!(second.1.flagged && second.1.seen && second.1.answered);
+    assert!(held.iter().all(|(subject, _)| subject != "first"));
+}

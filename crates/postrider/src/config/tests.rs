@@ -617,7 +617,7 @@ fn a_name_beyond_ascii() {
 /// Domains in the letters of any language, in either form. Register: 6531-3.2-b.
 #[test]
 fn domains_beyond_ascii() {
-    let text = "[local]\ndomains = [\"bücher.example\"]\n[relay]\ndomains = [\"xn--bro-hoa.example\"]\n\
+    let text = "[local]\ndomains = [\"bücher.example\"]\nusers = [\"josé\"]\n[relay]\ndomains = [\"xn--bro-hoa.example\"]\n\
                 [route]\n\"例え.example\" = \"smtp:[192.0.2.1]\"\n";
     let config = parse(text).unwrap();
     assert_eq!(config.local.domains[0].value.ascii(), "xn--bcher-kva.example");

@@ -53,7 +53,7 @@ pub(crate) struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, unchunked: false }
+        Self { shared, queue, connection: None, unchunked: !shared.options.chunking }
     }
 
     /// Ends the session properly, if there is one.

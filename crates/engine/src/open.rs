@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use mail::Topic;
 use mail::lookup::{Answer, Question};
-use msgauth::tlsrpt::ResultType;
+use msgauth::tlsrpt::{Against, ResultType};
 use msgauth::transport::Requirement;
 use queue::fate::Said;
 use queue::route::{NextHop, Service};
@@ -57,11 +57,15 @@ impl Dialer {
         let way = Way::new(shared, hop, demand);
         let facts = Facts { checked: way.asks_dane(), ..facts(shared) };
         let mut search = Search::new(hop, facts, shared.world.random.next());
+        let mut bogus = None;
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
                     let answers = answers(shared, &questions).await;
                     for (question, answer) in questions.iter().zip(&answers) {
+                        if let Answer::Bogus(what) = answer {
+                            bogus.get_or_insert_with(|| what.clone());
+                        }
                         search.answer(question, answer);
                     }
                 }
@@ -83,7 +87,15 @@ impl Dialer {
                         account: Account::at(&shared.options.smarthosts, hop),
                     });
                 }
-                Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
+                Step::Done(Err(failure)) => {
+                    if let (Some(domain), Some(reason)) = (way.domain(), bogus) {
+                        let noted = Noted { result: ResultType::DnssecInvalid, reason };
+                        let ends = Ends { host: &domain, to: None, from: None };
+                        let against = Against::nothing();
+                        Tally::session(shared, domain.clone(), against, &ends, Some(noted));
+                    }
+                    return Err(Ending::here(Said::NoRoute(failure)));
+                }
             }
         }
     }

@@ -313,6 +313,7 @@ fn trust(config: &Config) -> Trust {
         },
         release: values(&access.etrn),
         proxy: values(&access.xclient),
+        turn: access.atrn.clone(),
     }
 }
 

@@ -160,6 +160,7 @@ impl Zone {
                     | (Record::Mx(..), Kind::Mx)
                     | (Record::Txt(_), Kind::Txt)
                     | (Record::Tlsa(_), Kind::Tlsa)
+                    | (Record::Cname(_), _)
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();

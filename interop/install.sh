@@ -3,18 +3,19 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd sslscan openssl
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
 #                                             s-nail mutt python3 mailparser (not by default: needs npm)
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd sslscan openssl s-nail mutt python3
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl s-nail mutt python3
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
 package_of() {
     case $1 in
+    dovecot) echo dovecot-lmtpd ;;
     exim) echo exim4-daemon-light ;;
     *) echo "$1" ;;
     esac

@@ -231,6 +231,7 @@ impl Stage<'_> {
         let mut command = if unpacked.exists() {
             let mut command = Command::new(unpacked);
             command.env("PYTHONHOME", self.peers.join("python3/usr"));
+            command.env("LD_LIBRARY_PATH", self.peers.join("python3/usr/lib/x86_64-linux-gnu"));
             command
         } else {
             if !Path::new("/usr/bin/python3").exists() {

@@ -13,11 +13,14 @@ mod balance;
 mod certificates;
 mod checks;
 mod conformance;
+mod dane;
+mod dovecot;
 mod exim;
 mod full;
 mod host;
 mod keeper;
 mod kill9;
+mod knot;
 mod large;
 mod mailbox;
 mod nsd;
@@ -86,8 +89,12 @@ enum Play {
     Opensmtpd,
     /// To and from all three of them over TLS.
     Secured,
+    /// Through ours into a real Dovecot, over LMTP; as root.
+    Dovecot,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// DANE by signed zones, and MTA-STS.
+    Dane,
     /// Letters to and from other programs that people read and write mail with.
     Agent,
     /// Crashes under load.
@@ -152,7 +159,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Agent | Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
+        Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
+        Play::Scan | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -160,12 +168,20 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return Ok(());
     }
     match play {
+        Play::Dovecot => {
+            let skip = options.skip_missing;
+            return dovecot::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
         }
         Play::Agent => {
             return agent::play(checks, &program, &peers, &folder, options.skip_missing);
+        }
+        Play::Dane => {
+            let skip = options.skip_missing;
+            return dane::play(checks, &program, &peers, &folder, skip);
         }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),

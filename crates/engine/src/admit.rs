@@ -141,6 +141,7 @@ impl Shared {
             recipients: envelope.recipients,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
+            tls_optional: passing.scanner.tls_optional(),
             origin: origin.clone(),
             class,
         };

@@ -24,6 +24,23 @@ fn a_tree() {
     assert!(letter.part(4).is_none());
 }
 
+/// Register: 2046-5.1.5-a.
+#[test]
+fn parts_of_digests() {
+    let letter = "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\none\r\n\
+        --b\r\nContent-Type: text/plain\r\n\r\ntwo\r\n--b--\r\n";
+    let letter = Letter::read(letter.as_bytes());
+    let kinds: Vec<_> =
+        letter.parts().map(|part| (part.kind(), part.media_type().to_string())).collect();
+    let want = [
+        (Kind::Digest, "multipart/digest"),
+        (Kind::Message, "message/rfc822"),
+        (Kind::Plain, "text/plain"),
+        (Kind::Plain, "text/plain"),
+    ];
+    assert_eq!(kinds, want.map(|(kind, media)| (kind, media.to_owned())));
+}
+
 /// Composites in an encoding, which none may have: what can be read is.
 #[test]
 fn encoded_composites() {

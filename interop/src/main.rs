@@ -26,6 +26,7 @@ mod play;
 mod postrider;
 mod scan;
 mod stop;
+mod submission;
 mod talk;
 
 use std::fs;
@@ -85,6 +86,8 @@ enum Play {
     Secured,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// Mail programs that log in and submit.
+    Submission,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -148,6 +151,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
+        Play::Submission => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -158,6 +162,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Submission => {
+            let skip = options.skip_missing;
+            return submission::play(checks, &program, &peers, &folder, skip);
         }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),

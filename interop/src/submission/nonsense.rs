@@ -17,17 +17,17 @@ const LINES: &[(&str, &[(&str, &str)])] = &[
     ("no mechanism", &[("AUTH", "501")]),
     ("another mechanism", &[("AUTH CRAM-MD5", "504 5.5.4")]),
     ("a password in clear", &[("AUTH PLAIN AHJlYWRlcgB4", "504 5.5.4")]),
-    ("cancelled at once", &[("AUTH SCRAM-SHA-256", "334 "), ("*", "501 5.7.0")]),
+    ("cancelled at once", &[("AUTH SCRAM-SHA-256", "334"), ("*", "501 5.7.0")]),
     (
         "cancelled after the challenge",
         // n,,n=reader,r=abc
-        &[("AUTH SCRAM-SHA-256 biwsbj1yZWFkZXIscj1hYmM=", "334 "), ("*", "501 5.7.0")],
+        &[("AUTH SCRAM-SHA-256 biwsbj1yZWFkZXIscj1hYmM=", "334"), ("*", "501 5.7.0")],
     ),
     (
         "a proof that is none",
         // c=biws,r=abc,p=AAAA
         &[
-            ("AUTH SCRAM-SHA-256 biwsbj1yZWFkZXIscj1hYmM=", "334 "),
+            ("AUTH SCRAM-SHA-256 biwsbj1yZWFkZXIscj1hYmM=", "334"),
             ("Yz1iaXdzLHI9YWJjLHA9QUFBQQ==", "501 5.5.2"),
         ],
     ),
@@ -83,7 +83,7 @@ fn say(places: &Places, lines: &[(&str, &str)]) -> io::Result<()> {
     for (line, reply) in lines {
         talk.must(line, reply)?;
     }
-    talk.must("AUTH SCRAM-SHA-256", "334 ")?;
+    talk.must("AUTH SCRAM-SHA-256", "334")?;
     talk.must("*", "501")?;
     talk.must("QUIT", "221")?;
     Ok(())
@@ -91,17 +91,20 @@ fn say(places: &Places, lines: &[(&str, &str)]) -> io::Result<()> {
 
 fn long_line(host: &Host, places: &Places) -> io::Result<()> {
     host.forget_peak();
+    // What checks of passwords keep is there already.
+    let before = host.growth_kib();
     let mut talk = Talk::open(places.starttls)?;
     let line = format!("AUTH SCRAM-SHA-256 {}", "A".repeat(1 << 20));
     wanted(&talk.ask(&line)?, "500")?;
-    if host.growth_kib() > 8 * 1024 {
-        return Err(io::Error::other(format!("{} KiB of memory", host.growth_kib())));
+    let growth = host.growth_kib().saturating_sub(before);
+    if growth > 8 * 1024 {
+        return Err(io::Error::other(format!("{growth} KiB of memory")));
     }
     Ok(())
 }
 
 fn long_response(places: &Places) -> io::Result<()> {
     let mut talk = Talk::open(places.starttls)?;
-    talk.must("AUTH SCRAM-SHA-256", "334 ")?;
+    talk.must("AUTH SCRAM-SHA-256", "334")?;
     wanted(&talk.ask(&"A".repeat(1 << 20))?, "500 5.5.6")
 }

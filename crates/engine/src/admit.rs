@@ -141,6 +141,7 @@ impl Shared {
             recipients: envelope.recipients,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
+            tls_optional: passing.scanner.tls_optional(),
             origin: origin.clone(),
             class,
         };
@@ -304,7 +305,10 @@ impl Shared {
         };
         let received = Received {
             way,
-            by: self.options.hostname.as_str(),
+            by: match envelope.parameters.utf8 {
+                true => self.options.hostname.as_str(),
+                false => self.options.hostname.ascii(),
+            },
             id: &id,
             recipients: &recipients,
             utf8: envelope.parameters.utf8,

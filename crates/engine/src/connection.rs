@@ -43,6 +43,10 @@ pub(crate) struct Connection {
     pub(crate) policy: Arc<str>,
     /// The host was proved to be the right one (RFC 8689 §2).
     pub(crate) proved: bool,
+    /// It was opened for mail that does without what the destination publishes; other mail does not.
+    pub(crate) lenient: bool,
+    /// The host hung up on EHLO, and the session began with HELO: what it offers is not known.
+    pub(crate) guessed: bool,
     /// The host at the other end, as an operator knows it.
     pub(crate) remote: String,
     /// When it was opened.
@@ -121,6 +125,8 @@ impl Connection {
             heard: false,
             policy: Arc::from(""),
             proved: false,
+            lenient: false,
+            guessed: false,
             remote,
             opened: now,
             place: None,
@@ -156,7 +162,8 @@ impl Connection {
     /// Whether mail with this demand may go this way: nothing that needs a verified host rides on a
     /// session that was opened with less.
     pub(crate) fn satisfies(&self, demand: Demand) -> bool {
-        !demand.require_tls || (self.proved && self.tls().is_some())
+        let guarded = !self.lenient || demand.tls_optional;
+        guarded && (!demand.require_tls || (self.proved && self.tls().is_some()))
     }
 
     /// Our own end.
@@ -322,6 +329,9 @@ pub(crate) async fn connect(
 
 /// `host [address]:port`, as records and reports name it.
 pub(crate) fn remote_name(host: &str, address: SocketAddr) -> String {
+    if host.starts_with("unix:") {
+        return host.to_owned();
+    }
     match (host, address.port()) {
         ("", 25) => format!("[{}]", address.ip()),
         ("", port) => format!("[{}]:{port}", address.ip()),

@@ -79,6 +79,21 @@ pub(crate) async fn fit(
     Ok(Fitted { body, utf8: false, size: plan.size(), content: content.converted(plan) })
 }
 
+/// Whether `job` goes through a session without extensions only with losses, or not at all.
+pub(crate) fn asks_for_more(job: &Job) -> bool {
+    let stored = &job.stored;
+    let said = &stored.parameters;
+    let recipients = job.open.iter().filter_map(|(number, _)| {
+        stored.recipients.get(usize::try_from(*number).unwrap_or(usize::MAX))
+    });
+    let mut requests = recipients.map(|recipient| recipient.parameters.notify.is_some());
+    needs(stored) != (BodyType::SevenBit, false)
+        || said.utf8
+        || said.require_tls
+        || said.deliver_by.is_some()
+        || requests.any(|asked| asked)
+}
+
 /// What the content needs as it is.
 fn needs(stored: &Stored) -> (BodyType, bool) {
     let body = match stored.parameters.body {

@@ -42,6 +42,7 @@ mod submit;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -108,6 +109,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// Content goes by BDAT where that is offered.
+    pub chunking: bool,
     /// Who we are at the hosts that mail is handed to.
     pub smarthosts: Smarthosts,
     /// How connections to other hosts are secured.
@@ -174,6 +177,11 @@ impl Shared {
         self.is_stopping.load(Ordering::Acquire)
     }
 
+    /// What all sessions of our client share.
+    pub(crate) fn client_options(&self) -> Arc<smtp::client::SessionOptions> {
+        self.client_options.clone()
+    }
+
     pub(crate) fn passing(&self) -> Passing {
         Passing::new(self.options.masquerade.is_some())
     }
@@ -203,7 +211,8 @@ impl Engine {
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
         let client_options = Arc::new(smtp::client::SessionOptions {
-            hostname: options.hostname.to_string(),
+            // RFC 6531 §3.7.1.
+            hostname: options.hostname.ascii().to_owned(),
             timeouts: options.timeouts.clone(),
         });
         let shared = Shared {

@@ -26,6 +26,8 @@ pub struct ListedRecipient {
     pub address: String,
     /// What came of the last attempt.
     pub reason: Option<String>,
+    /// The transport policy that its connection was held to, and why.
+    pub policy: Option<String>,
 }
 
 /// One job of the queue.
@@ -58,13 +60,25 @@ fn bare(path: &dyn std::fmt::Display) -> String {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(&path).to_owned()
 }
 
-fn listed(row: JobInfo) -> Listed {
+/// `zone`: minutes east of Greenwich, for dates in words.
+fn listed(row: JobInfo, zone: i32) -> Listed {
     let stored = Stored::decode(&row.envelope).ok();
+    let held_until = stored
+        .as_ref()
+        .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
+        .filter(|_| row.attempts == 0);
+    let waits = held_until.map(|moment| {
+        format!("held at its author's wish until {}", mail::date::rfc5322(moment, zone))
+    });
     let recipient = |(number, record): &(u32, bytes::Bytes)| {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
+        let attempt = Attempt::decode(record).ok().flatten();
+        let (reason, policy) =
+            attempt.map_or((None, None), |attempt| (Some(attempt.explanation), attempt.policy));
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: Attempt::decode(record).ok().flatten().map(|attempt| attempt.explanation),
+            reason: reason.or_else(|| waits.clone()),
+            policy,
         }
     };
     let state = match (row.held, row.claimed) {
@@ -80,10 +94,7 @@ fn listed(row: JobInfo) -> Listed {
         recipients: row.open.iter().map(recipient).collect(),
         state,
         due: row.due,
-        held_until: stored
-            .as_ref()
-            .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
-            .filter(|_| row.attempts == 0),
+        held_until,
         attempts: row.attempts,
         queue: row.queue,
     }
@@ -101,6 +112,7 @@ impl Engine {
     ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
         let world = &self.shared.world;
         let page = world.spool.list(&Filter::default(), after, limit).await?;
-        Ok((page.rows.into_iter().map(listed).collect(), page.next))
+        let zone = self.shared.options.zone;
+        Ok((page.rows.into_iter().map(|row| listed(row, zone)).collect(), page.next))
     }
 }

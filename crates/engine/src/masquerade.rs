@@ -29,7 +29,7 @@ impl Masquerade {
     pub(crate) fn apply(&self, envelope: &mut Envelope, header: &[u8], head: &mut HeadEdits) {
         if let ReversePath::Mailbox(mailbox) = &mut envelope.reverse_path
             && let Domain::Name(name) = &mailbox.domain
-            && self.hides(name.as_str())
+            && self.hosts.iter().any(|hidden| hidden.matches(name))
         {
             mailbox.domain = Domain::Name(self.domain.clone());
         }

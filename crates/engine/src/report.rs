@@ -226,6 +226,7 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
         arrival: now,
         expire: shared.options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),
+        tls_optional: false,
         origin: Origin::default(),
         class: Class::Report,
     }

@@ -45,8 +45,16 @@ impl TlsLevels {
         match (hop.service(), level) {
             (Service::Smtps, Level::Dane | Level::Sts) | (Service::Smtp, _) => level,
             (Service::Smtps, _) => Level::Verify,
+            // A socket needs no guard, and nobody publishes how his store wants to be spoken to.
+            (Service::Lmtp, _) if is_socket(hop) => Level::Never,
+            (Service::Lmtp, Level::Auto) => Level::Opportunistic,
+            (Service::Lmtp, _) => level,
         }
     }
+}
+
+fn is_socket(hop: &NextHop) -> bool {
+    matches!(hop, NextHop::Host { host: Host::Socket(_), .. })
 }
 
 /// What one message asks of the connection, beside what its destination does.
@@ -54,13 +62,19 @@ impl TlsLevels {
 pub(crate) struct Demand {
     /// It came with REQUIRETLS: the host must be verified (RFC 8689 §4.2.1).
     pub(crate) require_tls: bool,
+    /// It says `TLS-Required: No`: it goes whatever its destination publishes (RFC 8689 §4.2.2).
+    pub(crate) tls_optional: bool,
     /// Not by BDAT.
     pub(crate) unchunked: bool,
 }
 
 impl Demand {
     fn wanted(self) -> transport::Wanted {
-        if self.require_tls { transport::Wanted::Required } else { transport::Wanted::Nothing }
+        match (self.require_tls, self.tls_optional) {
+            (true, _) => transport::Wanted::Required,
+            (false, true) => transport::Wanted::Optional,
+            (false, false) => transport::Wanted::Nothing,
+        }
     }
 }
 
@@ -95,8 +109,8 @@ impl Wanted {
         Self {
             start: match (service, requirement.need) {
                 (Service::Smtps, _) => Start::Implicit,
-                (Service::Smtp, Need::Never) => Start::Never,
-                (Service::Smtp, Need::May | Need::Must) => Start::ByCommand,
+                (_, Need::Never) => Start::Never,
+                (_, Need::May | Need::Must) => Start::ByCommand,
             },
             is_required: requirement.need == Need::Must,
             wish: TlsWish {
@@ -147,6 +161,11 @@ impl Way {
             level => level,
         };
         Self { hop: hop.clone(), level, standing: None }
+    }
+
+    /// How the hosts are spoken to.
+    pub(crate) fn service(&self) -> Service {
+        self.hop.service()
     }
 
     /// Whether answers of the name system must be checked: not where DANE can change nothing.
@@ -220,7 +239,7 @@ fn domain(hop: &NextHop) -> Option<&DomainName> {
     match hop {
         NextHop::Exchangers(domain) => Some(domain),
         NextHop::Host { host: Host::Name(name), .. } => Some(name),
-        NextHop::Host { host: Host::Address(_), .. } | NextHop::Local => None,
+        NextHop::Host { host: Host::Address(_) | Host::Socket(_), .. } | NextHop::Local => None,
     }
 }
 

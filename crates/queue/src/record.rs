@@ -97,6 +97,8 @@ pub struct Stored {
     pub expire: SystemTime,
     /// The content has octets above 127, whatever `BODY=` said.
     pub eight_bit: bool,
+    /// It says `TLS-Required: No`, and came without REQUIRETLS (RFC 8689 §4.1).
+    pub tls_optional: bool,
     /// Where it came from.
     pub origin: Origin,
     /// What it is.
@@ -119,6 +121,7 @@ mod stored {
     pub const CLASS: u64 = 13;
     pub const LOGIN: u64 = 14;
     pub const TLS: u64 = 15;
+    pub const TLS_OPTIONAL: u64 = 16;
     /// Inside a recipient.
     pub const PATH: u64 = 1;
     // Inside TLS:
@@ -144,6 +147,9 @@ impl Stored {
         out.number(stored::EXPIRE, micros(self.expire));
         if self.eight_bit {
             out.number(stored::EIGHT_BIT, 1);
+        }
+        if self.tls_optional {
+            out.number(stored::TLS_OPTIONAL, 1);
         }
         self.encode_origin(&mut out);
         match self.class {
@@ -188,7 +194,7 @@ impl Stored {
         let mut parameters = MailParameters::default();
         let mut recipients = Vec::new();
         let mut origin = Origin::default();
-        let (mut eight_bit, mut class) = (false, Class::Ordinary);
+        let (mut eight_bit, mut tls_optional, mut class) = (false, false, Class::Ordinary);
         while let Some((tag, field)) = reader.field()? {
             match tag {
                 stored::REVERSE_PATH => {
@@ -199,6 +205,7 @@ impl Stored {
                 stored::ARRIVAL => arrival = Some(time(field, "arrival")?),
                 stored::EXPIRE => expire = Some(time(field, "expiry")?),
                 stored::EIGHT_BIT => eight_bit = number(field, "eight-bit mark")? != 0,
+                stored::TLS_OPTIONAL => tls_optional = number(field, "TLS mark")? != 0,
                 stored::CLIENT => origin.client = Some(address(field)?),
                 stored::HELLO => origin.hello = Some(text(field, "hello")?),
                 stored::PROTOCOL => origin.protocol = text(field, "protocol")?,
@@ -227,6 +234,7 @@ impl Stored {
             arrival: arrival.ok_or(RecordError::Missing("arrival"))?,
             expire: expire.ok_or(RecordError::Missing("expiry"))?,
             eight_bit,
+            tls_optional,
             origin,
             class,
         })
@@ -412,7 +420,9 @@ mod attempt {
 impl Attempt {
     /// The name of the remote host, if we talked to one: what a report calls Remote-MTA.
     pub fn remote_name(&self) -> Option<&str> {
-        self.remote.as_deref().and_then(|remote| remote.split(' ').next())
+        let name = self.remote.as_deref().and_then(|remote| remote.split(' ').next());
+        // A socket of ours is no host.
+        name.filter(|name| !name.starts_with("unix:"))
     }
 
     /// The record's octets, under 3 KiB.

@@ -176,3 +176,56 @@ fn international_mail_at_other_hosts() {
         });
     }
 }
+
+/// Our own name is said in ASCII. Register: 6531-3.7.1-a.
+#[test]
+fn our_name_beyond_ascii() {
+    play(async {
+        let mut options = options();
+        options.hostname = mail::DomainName::parse_utf8("büro.example").unwrap();
+        let host = "S: 220 mx ESMTP\nC: EHLO xn--bro-hoa.example\nS: 250 mx";
+        let steps =
+            "C: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 go\nC: .\nS: 250 taken";
+        let scene = scene(options, &[host, steps, BYE]);
+        let letter = envelope("ada@here.example", "x@far.example", plain());
+        scene.submit(letter, "Subject: x\r\n\r\n").await.unwrap();
+        scene.pass(60).await;
+        scene.check_scripts("name");
+        assert!(scene.letters().pop().unwrap().is_ascii(), "the Received field is in ASCII");
+    });
+}
+
+/// A connection that broke is no reason to convert anything: what the host offers is asked again. One
+/// that hangs up on EHLO for ever gets it in the end as it can take it.
+///
+/// Register: 5321-3.2-b.
+#[test]
+fn a_host_that_hangs_up_on_ehlo() {
+    const HANGS_UP: &str = "S: 220 mx ESMTP\nC: EHLO here.example\nclose";
+    const HELO: &str = "S: 220 mx\nC: HELO here.example\nS: 250 mx";
+    const EACH: &str =
+        "C: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 go\nC: .\nS: 250 taken";
+    let helo_bye = [HELO, BYE].join("\n");
+    let (eight, old) = ([EIGHT, ANY, BYE].join("\n"), [HELO, EACH, BYE].join("\n"));
+    let rows: [(&str, &[&str], bool); 3] = [
+        (TEXT, &[HANGS_UP, &helo_bye, &eight], false),
+        (TEXT, &[HANGS_UP, &helo_bye, HANGS_UP, &helo_bye, HANGS_UP, &old], true),
+        ("Subject: x\r\n\r\nplain\r\n", &[HANGS_UP, &old], true),
+    ];
+    for (content, scripts, ascii) in rows {
+        play(async {
+            let scene = scene(options(), &[]);
+            for script in scripts {
+                scene.net.peer(FIRST, script);
+            }
+            let mut letter = envelope("ada@here.example", "x@far.example", plain());
+            letter.recipients[0].parameters = RecipientParameters::default();
+            scene.submit(letter, content).await.unwrap();
+            scene.pass(3 * 3600).await;
+            scene.check_scripts("hangs up");
+            assert_eq!(scene.letters().len(), 1);
+            assert_eq!(scene.letters()[0].is_ascii(), ascii);
+            assert_eq!(scene.boxes.of("ada").len(), 0);
+        });
+    }
+}

@@ -286,6 +286,8 @@ fn mail_that_is_held() {
         let queue = scene.queue().await;
         assert_eq!(queue.len(), 1);
         assert_eq!(queue[0].held_until, Some(queue[0].due));
+        let reason = queue[0].recipients[0].reason.as_deref().unwrap_or_default();
+        assert!(reason.starts_with("held at its author's wish until "), "{reason}");
         assert_eq!(scene.engine.flush().await.unwrap(), 0);
         scene.pass(3500).await;
         assert_eq!(scene.dials().len(), 0);

@@ -1,10 +1,14 @@
 //! What a destination publishes about its transport, and what becomes of the mail: DANE, MTA-STS,
 //! and what is counted for the reports.
 
+use std::sync::Arc;
+
 use mail::lookup::{Record, Security, Tlsa};
+use mail::{Envelope, MailParameters, Recipient, RecipientParameters};
 use msgauth::tlsrpt::{About, Day};
 use queue::domains::DomainTable;
-use queue::record::Attempt;
+use queue::expansion::Aliases;
+use queue::record::{Attempt, Stored};
 use serde_json::Value;
 use spool::{Filter, Spool};
 
@@ -210,6 +214,31 @@ const CASES: &[Case] = &[
         waits: None,
     },
     Case {
+        name: "the first has no address: the next",
+        level: Level::Auto,
+        world: |scene| {
+            signed(scene);
+            scene.zone.remove("mx1.far.example");
+        },
+        first: &[],
+        second: &[OFFERED, STARTTLS, ANYONE2, SECURED, ONE, BYE],
+        waits: None,
+    },
+    Case {
+        name: "a policy that is announced by an alias",
+        level: Level::Auto,
+        world: |scene| {
+            sts(scene, "enforce", "*.far.example");
+            scene.zone.remove(STS);
+            scene.zone.add(STS, Record::Cname("sts.hosted.example".into()));
+            let text = Record::Txt(b"v=STSv1; id=1;".to_vec());
+            scene.zone.add("sts.hosted.example", text);
+        },
+        first: &[OFFERED, STARTTLS, NAMED, SECURED, ONE, BYE],
+        second: &[],
+        waits: None,
+    },
+    Case {
         name: "nothing is signed: no question about records",
         level: Level::Auto,
         world: |scene| {
@@ -316,7 +345,7 @@ const CASES: &[Case] = &[
 ///
 /// Register: 7672-2.1.2-a, 7672-2.1.2-b, 7672-2.1.2-c, 7672-2.1.2-d, 7672-2.1.2-e, 7672-2.2-a,
 /// 7672-2.2-b, 7672-2.2-c, 7672-2.2-e, 7672-2.2-g, 7672-2.2.1-a, 7672-2.2.1-b, 7672-2.2.1-g,
-/// 7672-2.2.2-a, 7672-2.2.2-b, 7672-2.2.2-c, 7672-2.2.3-c, 7672-3.2-b, 7672-9.1-a, 8461-2-a,
+/// 7672-2.2.2-a, 7672-2.2.2-b, 7672-2.2.2-c, 7672-2.2.2-d, 7672-2.2.3-c, 8461-3.1-d, 7672-3.2-b, 7672-9.1-a, 8461-2-a,
 /// 8461-3.3-g, 8461-4-a, 8461-5-a, 8461-5-b, 8461-5-e, 8461-5.1-a, 8461-7.1-a.
 #[test]
 fn cases() {
@@ -534,4 +563,77 @@ fn counts_are_kept_for_a_week() {
         assert_eq!(days.len(), 8);
         assert_eq!(days.last().map(String::as_str), Some("2026-01-05"));
     });
+}
+
+/// Mail that says `TLS-Required: No` goes in spite of what its destination publishes, by TLS where
+/// that can be had; the parameter of MAIL wins over it, and other mail does not ride along.
+///
+/// Register: 8689-3-a, 8689-4.1-a, 8689-4.1-c, 8689-4.2.2-a, 8689-4.2.2-b.
+#[test]
+fn mail_that_does_without() {
+    const WITHOUT: &str = "TLS-Required: No\r\nSubject: x\r\n\r\nhello\r\n";
+    const INSISTS: &str = "C: MAIL\nC: RCPT\nC: DATA\nS: 530 5.7.0 TLS first\nS: 503 no\nS: 503 no
+        C: RSET\nS: 250 ok";
+    // Whether REQUIRETLS was said as well, the session, and the status of the report.
+    let rows: [(bool, &[&str], Option<&str>); 4] = [
+        (false, &[NOT_OFFERED, ONE, BYE], None),
+        (false, &[OFFERED, STARTTLS, ANYONE, SECURED, ONE, BYE], None),
+        (false, &[NOT_OFFERED, INSISTS, BYE], Some("5.7.0")),
+        (true, &[NOT_OFFERED, BYE], Some("5.7.10")),
+    ];
+    for (require_tls, session, status) in rows {
+        play(async {
+            let scene = scene(Level::Auto);
+            sts(&scene, "enforce", "mx1.far.example");
+            scene.net.peer(MX1, &session.join("\n"));
+            let recipient = Recipient {
+                path: "<x@far.example>".parse().unwrap(),
+                parameters: RecipientParameters::default(),
+            };
+            let envelope = Envelope {
+                reverse_path: "<ada@here.example>".parse().unwrap(),
+                parameters: MailParameters { require_tls, ..MailParameters::default() },
+                recipients: vec![recipient],
+            };
+            scene.submit(envelope, WITHOUT).await.unwrap();
+            // The session is still open, and not for this one.
+            scene.pass(2).await;
+            let dials = scene.dials().len();
+            if status.is_none() {
+                send(&scene).await;
+            }
+            scene.pass(240).await;
+            scene.check_scripts(&format!("{require_tls} {session:?}"));
+            assert_eq!(scene.letters().len(), usize::from(status.is_none()));
+            assert!(status.is_some() || scene.dials().len() > dials);
+            let report = scene.boxes.of("ada").join("");
+            assert_eq!(report.is_empty(), status.is_none(), "{report}");
+            assert!(status.is_none_or(|status| report.contains(&format!("Status: {status}\r\n"))));
+        });
+    }
+}
+
+/// Those who stand for an alias, and the members of a list, get it under the same mark.
+///
+/// Register: 8689-4.1-b, 8689-6-a.
+#[test]
+fn marks_stay_with_copies() {
+    for content in ["TLS-Required: No\r\n\r\nx\r\n", "\r\nx\r\n"] {
+        play(async {
+            let text =
+                "staff: a@far.example, b@far.example\nlist: c@far.example\nowner-list: ada\n";
+            let aliases = Aliases::parse(text, "aliases", &mut |_| Err("none".to_owned())).unwrap();
+            let mut options = options();
+            options.access.aliases = Arc::new(aliases);
+            options.paused = true;
+            let scene = Scene::new(options);
+            scene.engine.start();
+            let to = ["staff@here.example", "list@here.example"];
+            scene.letter("ada@here.example", &to, content).await.unwrap();
+            let page = scene.spool.list(&Filter::default(), None, 10).await.unwrap();
+            let marks = page.rows.iter().map(|row| Stored::decode(&row.envelope).unwrap());
+            let marks: Vec<bool> = marks.map(|stored| stored.tls_optional).collect();
+            assert_eq!(marks, [!content.starts_with('\r'); 2]);
+        });
+    }
 }

@@ -108,6 +108,13 @@ pub(super) async fn converse(
                 let reply = reply(wire).await;
                 assert!(reply.starts_with(rest), "{name}: {reply:?} instead of {rest:?}");
             }
+            "until" => {
+                let mut line = String::new();
+                while line.trim_end() != rest {
+                    line.clear();
+                    assert!(wire.read_line(&mut line).await.unwrap() > 0, "{name}: no {rest:?}");
+                }
+            }
             "raw" => wire.write_all(&octets(rest)).await.unwrap(),
             // The reply does not come before so many seconds.
             "slowly" => {
@@ -340,4 +347,31 @@ fn a_paused_host_keeps_its_mail() {
         assert_eq!(scene.queue().await.len(), 1);
         assert_eq!(scene.boxes.of("bob").len(), 0);
     });
+}
+
+/// By LMTP each recipient has its own 250, and is held as any other.
+///
+/// Register: 2033-4.2-d, 2033-4.2-b.
+#[test]
+fn letters_that_come_by_lmtp() {
+    const TO_DOT: &str = "S: 220\nC: LHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 250
+        C: RCPT TO:<bob@here.example>\nS: 250\nC: RCPT TO:<eve@here.example>\nS: 250
+        C: DATA\nS: 354";
+    let rows = [
+        ("taken", "C: .\nS: 250\nS: 250\nC: QUIT\nS: 221", 1),
+        ("full", "full\nC: .\nS: 452\nS: 452", 0),
+        ("lost", "unknown-lost\nC: .\nS: 451\nS: 451", 0),
+    ];
+    for (name, end, held) in rows {
+        play(async {
+            let session = SessionOptions::new(HOST, Kind::Lmtp);
+            let options = crate::Options { paused: true, ..options() };
+            let (scene, sender) = listening_with(options, session.into(), Arc::new(NoTls));
+            let mut wire = connect(&sender).await;
+            converse(name, &format!("{TO_DOT}\n{end}"), &scene, &mut wire).await;
+            let queue = scene.queue().await;
+            assert_eq!(queue.len(), held, "{name}");
+            assert!(queue.iter().all(|job| job.recipients.len() == 2), "{name}");
+        });
+    }
 }

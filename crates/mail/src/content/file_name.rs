@@ -56,7 +56,7 @@ fn is_device(name: &str) -> bool {
     let numbered = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
     matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
         || numbered.is_some_and(|number| {
-            number.len() == 1 && number != "0" && number.as_bytes()[0].is_ascii_digit()
+            number.len() == 1 && number != "0" && number.bytes().all(|digit| digit.is_ascii_digit())
         })
 }
 

@@ -280,7 +280,7 @@ impl<'l, 'a> Part<'l, 'a> {
     /// (RFC 2046 §4.1.4).
     pub fn kind(&self) -> Kind {
         let Node { class, encoding, .. } = *self.node();
-        if encoding == TransferEncoding::Unknown {
+        if encoding == TransferEncoding::Unknown && self.shape() == Shape::Leaf {
             return Kind::Octets;
         }
         if class == Kind::Plain {
@@ -319,7 +319,8 @@ impl<'l, 'a> Part<'l, 'a> {
     /// The message within, where it is in a transfer encoding, which the standard forbids and some
     /// do: decode [`body`](Self::body) and read it with [`Letter::read`].
     pub fn is_encoded_message(&self) -> bool {
-        self.node().defects.has(Defect::EncodedComposite) && self.shape() == Shape::Leaf
+        let encoded = self.node().defects.has(Defect::EncodedComposite);
+        encoded && self.node().class == Kind::Message
     }
 
     /// Its body as text: decoded, in Unicode, its lines ending in `\n`, flowed lines joined

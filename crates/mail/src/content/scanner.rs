@@ -35,6 +35,7 @@ enum Known {
     Date,
     From,
     MessageId,
+    TlsRequired,
     Other,
 }
 
@@ -52,6 +53,7 @@ pub struct HeaderScanner {
     has_date: bool,
     has_from: bool,
     has_message_id: bool,
+    tls_optional: bool,
     head_len: u64,
     line_start: u64,
     eight_bit_head: bool,
@@ -70,6 +72,7 @@ impl Default for HeaderScanner {
             has_date: false,
             has_from: false,
             has_message_id: false,
+            tls_optional: false,
             head_len: 0,
             line_start: 0,
             eight_bit_head: false,
@@ -160,6 +163,7 @@ impl HeaderScanner {
             b"date" => Known::Date,
             b"from" => Known::From,
             b"message-id" => Known::MessageId,
+            b"tls-required" => Known::TlsRequired,
             _ => Known::Other,
         };
         match self.field {
@@ -167,7 +171,7 @@ impl HeaderScanner {
             Known::Date => self.has_date = true,
             Known::From => self.has_from = true,
             Known::MessageId => self.has_message_id = true,
-            Known::DeliveredTo => self.value.clear(),
+            Known::DeliveredTo | Known::TlsRequired => self.value.clear(),
             Known::Other => {}
         }
     }
@@ -179,7 +183,7 @@ impl HeaderScanner {
         if line.ends_with(b"\n") {
             self.place = Place::Start;
         }
-        if self.field == Known::DeliveredTo {
+        if matches!(self.field, Known::DeliveredTo | Known::TlsRequired) {
             let room = VALUE_MAX.saturating_sub(self.value.len());
             self.value.extend(line.iter().filter(|octet| !b"\r\n".contains(octet)).take(room));
         }
@@ -192,6 +196,9 @@ impl HeaderScanner {
         if self.field == Known::DeliveredTo && self.delivered_to.len() < DELIVERED_TO_MAX {
             let value = String::from_utf8_lossy(self.value.trim_ascii()).into();
             self.delivered_to.push(value);
+        }
+        if self.field == Known::TlsRequired {
+            self.tls_optional |= self.value.trim_ascii().eq_ignore_ascii_case(b"no");
         }
         self.field = Known::Other;
     }
@@ -230,6 +237,11 @@ impl HeaderScanner {
     /// Whether a Message-ID field was seen.
     pub fn has_message_id(&self) -> bool {
         self.has_message_id
+    }
+
+    /// Whether a field `TLS-Required: No` was seen (RFC 8689 §3).
+    pub fn tls_optional(&self) -> bool {
+        self.tls_optional
     }
 
     /// Whether the body has begun.
@@ -344,5 +356,28 @@ mod tests {
         scanner.feed(b"Delivered-To: Ada@MX.example\r\n\r\n");
         assert!(scanner.was_in(&"ada@mx.Example".parse().unwrap()));
         assert!(!scanner.was_in(&"bob@mx.example".parse().unwrap()));
+    }
+
+    /// Register: 8689-4.1-c.
+    #[test]
+    fn tls_required() {
+        let rows: &[(&[u8], bool)] = &[
+            (b"TLS-Required: No\r\n\r\nx\r\n", true),
+            (b"A: 1\r\ntls-required:\r\n\tNO \r\n\r\n", true),
+            (b"TLS-Required: No\r\n", true),
+            (b"TLS-Required: Yes\r\n\r\n", false),
+            (b"TLS-Required:\r\n\r\n", false),
+            (b"X-TLS-Required: No\r\n\r\n", false),
+            (b"A: 1\r\n TLS-Required: No\r\n\r\n", false),
+            (b"A: 1\r\n\r\nTLS-Required: No\r\n", false),
+        ];
+        for (content, want) in rows {
+            for piece in [1, 3, 1000] {
+                let mut scanner = HeaderScanner::new();
+                content.chunks(piece).for_each(|chunk| scanner.feed(chunk));
+                scanner.finish();
+                assert_eq!(scanner.tls_optional(), *want, "{}", content.escape_ascii());
+            }
+        }
     }
 }

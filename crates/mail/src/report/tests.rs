@@ -73,7 +73,7 @@ fn parts(report: &Report, whole: &str) -> Vec<(String, String)> {
 ///
 /// Register: 3464-2-a, 3464-2-b, 3464-2-c, 3464-2.1-b, 3464-2.2.2-a, 3464-2.2.5-a, 3464-2.3.2-a,
 /// 3464-2.3.2-c, 3464-2.3.2-d, 3464-2.3.3-a, 3464-2.3.4-a, 3464-2.3.6-a, 3464-2.3.7-b, 3464-3-a,
-/// 3461-6.2-a, 3834-3.2.1-a, 3461-6.3-c, 3461-6.3-f, 3461-6.3-g, 3461-6.3-i, 3461-6.3-j, 6522-3-a, 6522-3-b,
+/// 3461-6.2-a, 3461-9.2-a, 3834-3.2.1-a, 3461-6.3-c, 3461-6.3-f, 3461-6.3-g, 3461-6.3-i, 3461-6.3-j, 6522-3-a, 6522-3-b,
 /// 6522-3-c, 3834-5.1-a, 3834-5.2-c, 3834-5.2-e, 5321-3.6.3-b.
 #[test]
 fn failed() {
@@ -119,7 +119,8 @@ Final-Recipient: rfc822; Bob@dest.example\r
 Action: failed\r
 Status: 5.1.1\r
 Remote-MTA: dns; mx.dest.example\r
-Diagnostic-Code: smtp; 550 5.1.1 No such user Really\r
+Diagnostic-Code: smtp; 550-5.1.1 No such user\r
+ 550 5.1.1 Really\r
 Last-Attempt-Date: Tue, 01 Jul 2025 12:01:00 +0200\r
 \r
 --=_4Zk9x1ourexample_000000000000feed\r

@@ -112,6 +112,10 @@ impl Stage<'_> {
             }
             Step::Repeat(_) => Ok(()),
             Step::Beside(count) => self.beside(*count),
+            Step::Farewell => {
+                let told = self.talk.farewell();
+                told.map_err(|error| End::Fail(format!("no close_notify: {error}")))
+            }
             Step::Closed => self.talk.closed().map_err(|error| self.broken(&error, true)),
             // A handshake that fails may have its reason in what we sent behind STARTTLS.
             Step::Tls => {

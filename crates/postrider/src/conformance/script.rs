@@ -33,6 +33,8 @@ pub enum Step {
     Beside(u64),
     /// It must hang up.
     Closed,
+    /// It must end the secured connection with a last word.
+    Farewell,
     /// Say lines of content until the size it offers is exceeded.
     OverSize,
     /// Secure the connection; where the last reply did not say 220, the case ends here, well.
@@ -76,6 +78,7 @@ fn step(line: &'static str) -> Option<Step> {
         "repeat" => Step::Repeat(number()?),
         "beside" => Step::Beside(number()?),
         "closed" => Step::Closed,
+        "farewell" => Step::Farewell,
         "tls" => Step::Tls,
         "over size" => Step::OverSize,
         "check" => Step::Check(text),

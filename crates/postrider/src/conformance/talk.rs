@@ -172,6 +172,19 @@ impl Talk {
         }
     }
 
+    /// Whether it ends what was secured with a last word, so that nobody else can have cut it
+    /// (RFC 8446 §6.1).
+    ///
+    /// # Errors
+    /// It says something, waits, or only hangs up.
+    pub fn farewell(&mut self) -> io::Result<()> {
+        let until = Instant::now() + self.patience;
+        match self.read(until)? {
+            0 => Ok(()),
+            _ => Err(io::Error::other("it said more")),
+        }
+    }
+
     /// Reads once, until `until`.
     fn read(&mut self, until: Instant) -> io::Result<usize> {
         let left = until.saturating_duration_since(Instant::now());

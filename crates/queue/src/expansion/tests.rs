@@ -303,3 +303,17 @@ proptest! {
         }
     }
 }
+
+/// What we call a member ourselves is printable ASCII, or nothing. Register: 3461-4.2-d, 3461-4.2-a.
+#[test]
+fn names_of_members() {
+    let original = |path: &str| of_member(&ForwardPath::parse_utf8(path).unwrap()).original;
+    for path in ["<\"a b=+\"@x.example>", "<ann@x.example>"] {
+        let original = original(path).unwrap();
+        assert_eq!(original.address_type, "rfc822");
+        let decoded = original.address.parse::<Xtext>().unwrap().decode_lossy();
+        assert!(decoded.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{decoded}");
+        assert_eq!(format!("<{decoded}>"), path);
+    }
+    assert_eq!(original("<ü@x.example>"), None);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::access::Users;
+use crate::access::{self, Users};
 use crate::expansion::Aliases;
 
 fn access() -> Access {
@@ -25,7 +25,8 @@ fn name(user: &str) -> Option<String> {
 }
 
 /// Register: 5321-3.5.3-a, 5321-3.5.3-b, 5321-3.5.3-c, 5321-7.3-a, 5321-7.3-b, 5321-3.5.2-j,
-/// 1123-5.2.3-d, 6531-3.7.4.2-f.
+/// 1123-5.2.3-d, 6531-3.7.4.2-f, 5321-3.5.1-b, 5321-3.5.2-a, 5321-3.5.2-b, 5321-3.5.2-c,
+/// 5321-3.5.2-d.
 #[test]
 fn verified() {
     let rows = [
@@ -34,6 +35,7 @@ fn verified() {
         ("<bob@our.example>", "250 2.1.5 <bob@our.example>", "252 2.5.0 "),
         ("postmaster", "250 2.1.5 Ann Example <postmaster@mx.our.example>", "252 2.5.0 "),
         ("staff", "250 2.1.5 <staff@our.example>", "252 2.5.0 "),
+        ("<@x.example,@y.example:bob@our.example>", "250 2.1.5 <bob@our.example>", "252 2.5.0 "),
         ("nobody", "550 5.1.1 ", "252 2.5.0 "),
         ("nobody@our.example", "550 5.1.1 ", "252 2.5.0 "),
         ("ann@x.example", "252 2.5.0 ", "252 2.5.0 "),
@@ -46,6 +48,10 @@ fn verified() {
     for (text, told, silent) in rows {
         let reply = verify(&access(), text, None).reply(name).to_string();
         assert!(reply.starts_with(told), "{text}: {reply}");
+        if let Some((_, path)) = reply.rsplit_once(' ').filter(|_| reply.starts_with("250")) {
+            let verdict = access::recipient(&access(), None, &path.parse().unwrap());
+            assert!(matches!(verdict, access::Verdict::Accept { .. }), "{path}");
+        }
         let reply = verify(&access(), text, Some(Silence::Unverified)).reply(name).to_string();
         assert!(reply.starts_with(silent), "{text}: {reply}");
     }
@@ -53,7 +59,7 @@ fn verified() {
     assert!(refused.to_string().starts_with("502 5.5.1 "));
 }
 
-/// Register: 5321-3.5.1-g, 5321-3.5.1-h, 5321-3.5.2-j.
+/// Register: 5321-3.5.1-g, 5321-3.5.1-h, 5321-3.5.2-j, 5321-3.5.1-d, 5321-3.5.1-e, 1123-5.2.3-b.
 #[test]
 fn expanded() {
     let rows = [

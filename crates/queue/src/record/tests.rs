@@ -26,6 +26,7 @@ fn stored() -> Stored {
         arrival: at(1_751_364_000_000_001),
         expire: at(1_751_796_000_000_001),
         eight_bit: true,
+        tls_optional: false,
         origin: Origin {
             client: Some("192.0.2.1".parse().unwrap()),
             hello: Some("ehlo.example".to_owned()),
@@ -243,7 +244,7 @@ prop_compose! {
         recipients in prop::collection::vec(any_recipient(), 0..20),
         parameters in any_parameters(),
         times in (0..1_u64 << 60, 0..1_u64 << 60),
-        flags in any::<(bool, bool)>(),
+        flags in any::<(bool, bool, bool)>(),
         client in prop::option::of(any::<IpAddr>()),
         texts in (prop::option::of(".{0,80}"), ".{0,20}", ".{0,20}"),
         who in (prop::option::of(any::<u32>()), prop::option::of(".{0,20}")),
@@ -260,6 +261,7 @@ prop_compose! {
             arrival: at(times.0),
             expire: at(times.1),
             eight_bit: flags.0,
+            tls_optional: flags.2,
             origin: Origin {
                 client,
                 hello: texts.0,

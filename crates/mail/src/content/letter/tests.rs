@@ -24,6 +24,47 @@ fn a_tree() {
     assert!(letter.part(4).is_none());
 }
 
+/// Register: 2046-5.1.5-a.
+#[test]
+fn parts_of_digests() {
+    let letter = "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\none\r\n\
+        --b\r\nContent-Type: text/plain\r\n\r\ntwo\r\n--b--\r\n";
+    let letter = Letter::read(letter.as_bytes());
+    let kinds: Vec<_> =
+        letter.parts().map(|part| (part.kind(), part.media_type().to_string())).collect();
+    let want = [
+        (Kind::Digest, "multipart/digest"),
+        (Kind::Message, "message/rfc822"),
+        (Kind::Plain, "text/plain"),
+        (Kind::Plain, "text/plain"),
+    ];
+    assert_eq!(kinds, want.map(|(kind, media)| (kind, media.to_owned())));
+}
+
+/// Composites in an encoding, which none may have: what can be read is.
+#[test]
+fn encoded_composites() {
+    let inner = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeAoKeQ==";
+    let letter = Letter::read(inner.as_bytes());
+    assert!(letter.root().is_encoded_message());
+    let (octets, _) = letter.root().body();
+    assert_eq!(Letter::read(&octets).head().subject().unwrap(), "x");
+    for encoding in ["base64", "quoted-printable", "x-odd"] {
+        let octets = format!(
+            "Content-Type: multipart/alternative; boundary=b\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n\
+             --b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
+        );
+        let letter = Letter::read(octets.as_bytes());
+        assert_eq!(
+            (letter.root().kind(), letter.root().children().count()),
+            (Kind::Alternative, 2)
+        );
+        assert!(!letter.root().is_encoded_message() && !letter.defects().is_empty());
+    }
+    let none = "Content-Type: multipart/mixed\r\nContent-Transfer-Encoding: base64\r\n\r\nQQ==";
+    assert!(!Letter::read(none.as_bytes()).root().is_encoded_message());
+}
+
 proptest::proptest! {
     /// Parts lie within each other, in order, and what they are asked gives no panic.
     #[test]

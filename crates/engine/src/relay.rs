@@ -20,7 +20,7 @@ use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
 use crate::place::Place;
 use crate::security::Demand;
-use crate::{Shared, release};
+use crate::{Shared, release, turned};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -48,12 +48,24 @@ pub(crate) struct Relay<'a> {
     connection: Option<Connection>,
     /// The next hop offers CHUNKING and does not know BDAT.
     unchunked: bool,
+    /// The other end has made the connection: there is no other way to it.
+    is_lent: bool,
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, unchunked: false }
+        Self { shared, queue, connection: None, unchunked: false, is_lent: false }
+    }
+
+    /// The way over a connection that the other end has made.
+    pub(crate) fn over(shared: &'a Arc<Shared>, queue: Arc<str>, connection: Connection) -> Self {
+        Self { connection: Some(connection), is_lent: true, ..Self::new(shared, queue) }
+    }
+
+    /// The connection, if it is still open.
+    pub(crate) fn into_connection(self) -> Option<Connection> {
+        self.connection
     }
 
     /// Ends the session properly, if there is one.
@@ -111,7 +123,8 @@ impl<'a> Relay<'a> {
         Attempted::Ended(results)
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether there is a connection.
+    pub(crate) fn is_open(&self) -> bool {
         self.connection.is_some()
     }
 
@@ -173,6 +186,10 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         demand: Demand,
     ) -> Result<Connection, NoSession> {
+        if self.is_lent {
+            let lent = self.connection.take().filter(|connection| connection.satisfies(demand));
+            return lent.ok_or_else(|| NoSession::Failed(turned::gone()));
+        }
         if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
             if age < LIFETIME && connection.is_quiet() && connection.satisfies(demand) {

@@ -25,4 +25,5 @@ mod security;
 mod smarthost;
 mod spool;
 mod submission;
+mod turned;
 mod world;

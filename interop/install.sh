@@ -3,17 +3,18 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot sslscan openssl
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot sslscan openssl
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
 package_of() {
     case $1 in
+    dovecot) echo dovecot-lmtpd ;;
     exim) echo exim4-daemon-light ;;
     *) echo "$1" ;;
     esac

@@ -67,6 +67,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         clients: clients(config),
         destination_connections: config.queue.destination_connections,
         outbound_port: config.outbound.port,
+        chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,

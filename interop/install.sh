@@ -3,19 +3,20 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot sslscan openssl msmtp
-#                                               swaks libnet-ssleay-perl dovecot-core nodemailer
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
+#                                               msmtp swaks libnet-ssleay-perl nodemailer
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot sslscan openssl msmtp swaks libnet-ssleay-perl \
-    dovecot-core nodemailer
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl msmtp swaks \
+    libnet-ssleay-perl nodemailer
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
 package_of() {
     case $1 in
+    dovecot) echo dovecot-lmtpd ;;
     exim) echo exim4-daemon-light ;;
     *) echo "$1" ;;
     esac

@@ -13,6 +13,7 @@ mod certificates;
 mod checks;
 mod conformance;
 mod dane;
+mod dovecot;
 mod exim;
 mod full;
 mod host;
@@ -86,6 +87,8 @@ enum Play {
     Opensmtpd,
     /// To and from all three of them over TLS.
     Secured,
+    /// Through ours into a real Dovecot, over LMTP; as root.
+    Dovecot,
     /// What a TLS scanner sees of ours.
     Scan,
     /// Mail programs that log in and submit.
@@ -154,8 +157,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Dane | Play::Full | Play::Scan | Play::Stop | Play::All => {}
-        Play::Submission => {}
+        Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
+        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -163,6 +166,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return Ok(());
     }
     match play {
+        Play::Dovecot => {
+            let skip = options.skip_missing;
+            return dovecot::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);

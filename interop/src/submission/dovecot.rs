@@ -42,7 +42,7 @@ impl Running {
 impl Dovecot {
     /// Below `peers`.
     pub(super) fn find(peers: &Path) -> Option<Self> {
-        let root = peers.join("dovecot-core");
+        let root = peers.join("dovecot");
         root.join("usr/sbin/dovecot").exists().then_some(Self { root })
     }
 

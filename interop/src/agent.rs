@@ -189,7 +189,7 @@ impl Stage<'_> {
         let out = self.folder.join(format!("read by {name}"));
         let made = fs::create_dir_all(&out);
         let Some(outcome) = reads(self, letter, &out) else {
-            return checks.missing(name, may_skip, "run interop/install.sh (mailparser by name)");
+            return checks.missing(name, may_skip, "run interop/install.sh; it needs npm for mailparser");
         };
         let outcome = made.and(outcome).and_then(|_| self.same(&out, SUBJECT));
         checks.check(&format!("{name} reads a letter of ours"), told(&outcome));

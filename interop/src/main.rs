@@ -32,6 +32,7 @@ mod postrider;
 mod pty;
 mod scan;
 mod stop;
+mod submission;
 mod talk;
 
 use std::fs;
@@ -93,6 +94,8 @@ enum Play {
     Dovecot,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// Mail programs that log in and submit.
+    Submission,
     /// DANE by signed zones, and MTA-STS.
     Dane,
     /// Letters to and from other programs that people read and write mail with.
@@ -160,7 +163,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Scan | Play::Stop | Play::All => {}
+        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -178,6 +181,9 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Agent => {
             return agent::play(checks, &program, &peers, &folder, options.skip_missing);
+        Play::Submission => {
+            let skip = options.skip_missing;
+            return submission::play(checks, &program, &peers, &folder, skip);
         }
         Play::Dane => {
             let skip = options.skip_missing;

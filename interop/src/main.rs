@@ -29,6 +29,7 @@ mod play;
 mod postrider;
 mod scan;
 mod stop;
+mod submission;
 mod talk;
 
 use std::fs;
@@ -90,6 +91,8 @@ enum Play {
     Dovecot,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// Mail programs that log in and submit.
+    Submission,
     /// DANE by signed zones, and MTA-STS.
     Dane,
     /// Crashes under load.
@@ -155,7 +158,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Scan | Play::Stop | Play::All => {}
+        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -170,6 +173,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Submission => {
+            let skip = options.skip_missing;
+            return submission::play(checks, &program, &peers, &folder, skip);
         }
         Play::Dane => {
             let skip = options.skip_missing;

@@ -189,7 +189,11 @@ impl Stage<'_> {
         let out = self.folder.join(format!("read by {name}"));
         let made = fs::create_dir_all(&out);
         let Some(outcome) = reads(self, letter, &out) else {
-            return checks.missing(name, may_skip, "run interop/install.sh; it needs npm for mailparser");
+            return checks.missing(
+                name,
+                may_skip,
+                "run interop/install.sh; it needs npm for mailparser",
+            );
         };
         let outcome = made.and(outcome).and_then(|_| self.same(&out, SUBJECT));
         checks.check(&format!("{name} reads a letter of ours"), told(&outcome));

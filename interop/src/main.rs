@@ -181,6 +181,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Agent => {
             return agent::play(checks, &program, &peers, &folder, options.skip_missing);
+        }
         Play::Submission => {
             let skip = options.skip_missing;
             return submission::play(checks, &program, &peers, &folder, skip);

@@ -370,6 +370,7 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
         data_timeout: config.limits.data_timeout,
         errors: config.limits.errors,
         starttls: listener.tls == ListenTls::Starttls,
+        tls_required: listener.tls_required,
         transactions: some(limits.session_messages),
         recipient_domains: Some(limits.recipient_domains).filter(|&number| number != 0),
         deliver_by_min: limits.deliver_by_min,

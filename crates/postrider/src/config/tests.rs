@@ -282,6 +282,10 @@ fn problems() {
                 "3:17: `access.verify-others` has a value it cannot have: expected \"252\" or \"502\"",
             ],
         ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ntls-required = true",
+            &["3:16: `listen.mx.tls-required` without TLS lets nobody in"],
+        ),
         ("[limits]\ntarpit = \"2m\"", &["2:10: `limits.tarpit` is too long"]),
         (
             "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",

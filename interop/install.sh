@@ -3,12 +3,12 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd sslscan openssl
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot sslscan openssl
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd sslscan openssl
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot sslscan openssl
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 

@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bench::postfix::Certificate;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, RsaKeySize};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, RsaKeySize,
+};
+use sha2::{Digest, Sha256};
 
 /// Signs for any name.
 pub struct Authority {
@@ -40,6 +43,19 @@ impl Authority {
     /// # Errors
     /// The folder cannot be written.
     pub fn signs(&self, names: &[&str]) -> io::Result<Certificate> {
+        self.shows(names).map(|shown| shown.files)
+    }
+
+    /// The SHA-256 of the authority's certificate, as a TLSA record holds it.
+    pub fn digest(&self) -> String {
+        hex(&Sha256::digest(self.issuer.der()))
+    }
+
+    /// As [`signs`](Self::signs), with what a TLSA record must say of it.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn shows(&self, names: &[&str]) -> io::Result<Shown> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
         // All peers can use a key of this kind.
@@ -53,6 +69,19 @@ impl Authority {
         };
         fs::write(&files.chain, certificate.pem() + &self.issuer.pem())?;
         fs::write(&files.key, key.serialize_pem())?;
-        Ok(files)
+        let key_digest = hex(&Sha256::digest(key.subject_public_key_info()));
+        Ok(Shown { files, key_digest })
     }
+}
+
+/// A certificate, and the SHA-256 of its public key.
+pub struct Shown {
+    /// Its files.
+    pub files: Certificate,
+    /// The digest, as a TLSA record holds it.
+    pub key_digest: String,
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

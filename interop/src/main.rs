@@ -12,11 +12,13 @@ mod balance;
 mod certificates;
 mod checks;
 mod conformance;
+mod dane;
 mod exim;
 mod full;
 mod host;
 mod keeper;
 mod kill9;
+mod knot;
 mod large;
 mod mailbox;
 mod nsd;
@@ -85,6 +87,8 @@ enum Play {
     Secured,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// DANE by signed zones, and MTA-STS.
+    Dane,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -147,7 +151,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Full | Play::Scan | Play::Stop | Play::All => {}
+        Play::Conformance | Play::Dane | Play::Full | Play::Scan | Play::Stop | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -158,6 +162,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Dane => {
+            let skip = options.skip_missing;
+            return dane::play(checks, &program, &peers, &folder, skip);
         }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),

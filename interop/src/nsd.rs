@@ -118,7 +118,7 @@ fn zone_file(zone: &Zone, address: SocketAddr) -> String {
 }
 
 /// One question for the SOA of `name`; `Ok` when it is answered well (RFC 1035 §4).
-fn ask_soa(server: SocketAddr, name: &str) -> io::Result<()> {
+pub fn ask_soa(server: SocketAddr, name: &str) -> io::Result<()> {
     let mut question = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         question.push(u8::try_from(label.len()).map_err(io::Error::other)?);

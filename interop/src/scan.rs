@@ -60,12 +60,13 @@ fn text(outcome: io::Result<()>) -> Result<(), String> {
 }
 
 /// A program with the libraries it was unpacked with.
-struct Tool {
+pub struct Tool {
     program: PathBuf,
     libraries: String,
 }
 
-fn tool(peers: &Path, name: &str) -> Option<Tool> {
+/// The unpacked program `name` below `peers`, else the installed one.
+pub fn tool(peers: &Path, name: &str) -> Option<Tool> {
     let roots = [peers.join(name), PathBuf::from("/")];
     let root = roots.into_iter().find(|root| root.join("usr/bin").join(name).exists())?;
     let at = |place: &str| root.join(place).display().to_string();
@@ -74,9 +75,16 @@ fn tool(peers: &Path, name: &str) -> Option<Tool> {
 }
 
 impl Tool {
-    fn run(&self, arguments: &[&str]) -> Result<String, String> {
+    /// The program, with its libraries.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).env("LD_LIBRARY_PATH", &self.libraries).stdin(Stdio::null());
+        command.env("LD_LIBRARY_PATH", &self.libraries);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null());
         let output = command.output().map_err(|error| error.to_string())?;
         let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
         said.push_str(&String::from_utf8_lossy(&output.stderr));

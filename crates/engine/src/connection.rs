@@ -329,6 +329,9 @@ pub(crate) async fn connect(
 
 /// `host [address]:port`, as records and reports name it.
 pub(crate) fn remote_name(host: &str, address: SocketAddr) -> String {
+    if host.starts_with("unix:") {
+        return host.to_owned();
+    }
     match (host, address.port()) {
         ("", 25) => format!("[{}]", address.ip()),
         ("", port) => format!("[{}]:{port}", address.ip()),

@@ -103,17 +103,22 @@ async fn take_up(shared: &Arc<Shared>, claimed: Claimed) {
     match ready(claimed) {
         Ok(job) => shared.dispatcher.push(job),
         Err((job, error)) => {
-            // Our own record does not read: an operator must look, nobody is told a fate.
-            error!(event = "record.unreadable", %job, error);
-            let hold = Txn { ops: vec![Op::Hold { job, on: true }], durability: RELAXED };
-            if let Err(error) = shared.world.spool.commit(hold).await {
-                warn!(event = "spool.hold", %job, %error);
-            }
+            hold(shared, job, &error).await;
         }
     }
 }
 
-fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
+/// Our own record does not read: an operator must look, nobody is told a fate.
+pub(crate) async fn hold(shared: &Shared, job: JobId, error: &str) {
+    error!(event = "record.unreadable", %job, error);
+    let hold = Txn { ops: vec![Op::Hold { job, on: true }], durability: RELAXED };
+    if let Err(error) = shared.world.spool.commit(hold).await {
+        warn!(event = "spool.hold", %job, %error);
+    }
+}
+
+/// A claimed job with all that an attempt needs.
+pub(crate) fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     let failed = |error: RecordError| (claimed.job, error.to_string());
     let stored = Stored::decode(&claimed.envelope).map_err(failed)?;
     let head = HeadEdits::decode(&claimed.head_edits).map_err(failed)?;
@@ -205,7 +210,7 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
 }
 
 /// Tries `job` and settles what came of it. Gives it back when there was no place to try it.
-async fn attempt(
+pub(crate) async fn attempt(
     shared: &Arc<Shared>,
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,

@@ -177,6 +177,8 @@ struct Hiring {
 /// The jobs in hand.
 pub(crate) struct Dispatcher {
     destinations: Mutex<BTreeMap<Arc<str>, Destination>>,
+    /// Queues whose host has called for its mail, and by how many connections.
+    reserved: Mutex<BTreeMap<String, usize>>,
     hiring: Mutex<Hiring>,
     /// Told when a queue wants another worker.
     pub(crate) work: Notify,
@@ -191,6 +193,7 @@ impl Dispatcher {
     pub(crate) fn new(connections: usize) -> Self {
         Self {
             destinations: Mutex::default(),
+            reserved: Mutex::default(),
             hiring: Mutex::default(),
             work: Notify::new(),
             jobs: AtomicU64::new(0),
@@ -209,8 +212,33 @@ impl Dispatcher {
         JOBS.saturating_sub(self.jobs.load(Ordering::Relaxed) as usize)
     }
 
+    /// These queues are somebody else's business until [`open_up`](Self::open_up).
+    pub(crate) fn reserve(&self, queues: &[String]) {
+        let mut reserved = self.reserved.lock();
+        for queue in queues {
+            *reserved.entry(queue.clone()).or_default() += 1;
+        }
+    }
+
+    /// They are ours again.
+    pub(crate) fn open_up(&self, queues: &[String]) {
+        let mut reserved = self.reserved.lock();
+        for queue in queues {
+            let count = reserved.get(queue).copied().unwrap_or_default();
+            match count {
+                0 | 1 => drop(reserved.remove(queue)),
+                _ => drop(reserved.insert(queue.clone(), count - 1)),
+            }
+        }
+        drop(reserved);
+        self.room.notify_one();
+    }
+
     /// How many more jobs of `queue` may be taken in hand.
     pub(crate) fn quota(&self, queue: &str) -> usize {
+        if self.reserved.lock().contains_key(queue) {
+            return 0;
+        }
         let destinations = self.destinations.lock();
         let waiting = destinations.get(queue).map_or(0, |destination| destination.waiting.len());
         JOBS_EACH.saturating_sub(waiting)

@@ -66,6 +66,10 @@ pub trait Network: Send + Sync {
     /// Connects to `to`, from the local address `from` where one is given. The caller bounds the time.
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>)
     -> Doing<'_, io::Result<Box<dyn Wire>>>;
+    /// Connects to the socket at `path` of this machine. The caller bounds the time.
+    fn connect_socket<'a>(&'a self, path: &'a str) -> Doing<'a, io::Result<Box<dyn Wire>>> {
+        Box::pin(async move { Err(io::Error::other(format!("no socket {path} here"))) })
+    }
     /// The addresses of this host's interfaces, so that it recognises itself among exchangers.
     fn own_addresses(&self) -> Vec<IpAddr>;
 }

@@ -42,6 +42,7 @@ mod submit;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -172,6 +173,11 @@ impl Shared {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// What all sessions of our client share.
+    pub(crate) fn client_options(&self) -> Arc<smtp::client::SessionOptions> {
+        self.client_options.clone()
     }
 
     pub(crate) fn passing(&self) -> Passing {

@@ -26,6 +26,8 @@ pub struct ListedRecipient {
     pub address: String,
     /// What came of the last attempt.
     pub reason: Option<String>,
+    /// The transport policy that its connection was held to, and why.
+    pub policy: Option<String>,
 }
 
 /// One job of the queue.
@@ -70,12 +72,13 @@ fn listed(row: JobInfo, zone: i32) -> Listed {
     });
     let recipient = |(number, record): &(u32, bytes::Bytes)| {
         let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
+        let attempt = Attempt::decode(record).ok().flatten();
+        let (reason, policy) =
+            attempt.map_or((None, None), |attempt| (Some(attempt.explanation), attempt.policy));
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: match Attempt::decode(record) {
-                Ok(Some(attempt)) => Some(attempt.explanation),
-                _ => waits.clone(),
-            },
+            reason: reason.or_else(|| waits.clone()),
+            policy,
         }
     };
     let state = match (row.held, row.claimed) {

@@ -9,10 +9,10 @@ use std::task::Poll;
 
 use mail::Topic;
 use mail::lookup::{Answer, Question};
-use msgauth::tlsrpt::ResultType;
+use msgauth::tlsrpt::{Against, ResultType};
 use msgauth::transport::Requirement;
 use queue::fate::Said;
-use queue::route::NextHop;
+use queue::route::{NextHop, Service};
 use queue::search::{Exchanger, Facts, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
@@ -57,11 +57,15 @@ impl Dialer {
         let way = Way::new(shared, hop, demand);
         let facts = Facts { checked: way.asks_dane(), ..facts(shared) };
         let mut search = Search::new(hop, facts, shared.world.random.next());
+        let mut bogus = None;
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
                     let answers = answers(shared, &questions).await;
                     for (question, answer) in questions.iter().zip(&answers) {
+                        if let Answer::Bogus(what) = answer {
+                            bogus.get_or_insert_with(|| what.clone());
+                        }
                         search.answer(question, answer);
                     }
                 }
@@ -83,7 +87,15 @@ impl Dialer {
                         account: Account::at(&shared.options.smarthosts, hop),
                     });
                 }
-                Step::Done(Err(failure)) => return Err(Ending::here(Said::NoRoute(failure))),
+                Step::Done(Err(failure)) => {
+                    if let (Some(domain), Some(reason)) = (way.domain(), bogus) {
+                        let noted = Noted { result: ResultType::DnssecInvalid, reason };
+                        let ends = Ends { host: &domain, to: None, from: None };
+                        let against = Against::nothing();
+                        Tally::session(shared, domain.clone(), against, &ends, Some(noted));
+                    }
+                    return Err(Ending::here(Said::NoRoute(failure)));
+                }
             }
         }
     }
@@ -156,6 +168,10 @@ impl Dialer {
             remote,
             unchunked: demand.unchunked,
             account: self.account.as_ref(),
+            hello: match self.way.service() {
+                Service::Lmtp => Hello::Lmtp,
+                Service::Smtp | Service::Smtps => Hello::Extended,
+            },
             noted: None,
         };
         let opened = caller.session(wanted).await;
@@ -244,6 +260,7 @@ struct Caller<'a> {
     remote: &'a str,
     unchunked: bool,
     account: Option<&'a Account>,
+    hello: Hello,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
 }
@@ -252,7 +269,7 @@ impl Caller<'_> {
     /// A session as `wanted`. A host that hangs up on EHLO is asked once more with HELO, and one
     /// with which TLS fails once more with less, where that is allowed.
     async fn session(&mut self, mut wanted: Wanted) -> Result<Opened, Said> {
-        let (mut hello, mut cleared) = (Hello::Extended, false);
+        let (mut hello, mut cleared) = (self.hello, false);
         if let Some((result, reason)) = wanted.requirement.amiss.clone() {
             self.noted = Some(Noted { result, reason });
         }
@@ -315,7 +332,11 @@ impl Caller<'_> {
         let Self { shared, to, remote, unchunked, account, .. } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options.connect_timeout;
-        let dialling = shared.world.network.connect(to, source(shared, to.ip()));
+        let network = &shared.world.network;
+        let dialling = match remote.strip_prefix("unix:") {
+            Some(path) => network.connect_socket(path),
+            None => network.connect(to, source(shared, to.ip())),
+        };
         let wire = connect(dialling, until).await;
         let mut wire =
             wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;

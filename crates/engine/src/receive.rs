@@ -201,6 +201,10 @@ async fn hold(
     loop {
         match conversation.run().await? {
             End::Closed => return Ok(()),
+            End::Turned => {
+                conversation.turned().await;
+                return Ok(());
+            }
             End::StartTls => match conversation.secure().await {
                 Some(secured) => conversation = secured,
                 None => return Ok(()),

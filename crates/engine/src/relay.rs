@@ -8,7 +8,7 @@ use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
-use queue::route::NextHop;
+use queue::route::{NextHop, Service};
 use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
@@ -20,7 +20,7 @@ use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
 use crate::place::Place;
 use crate::security::Demand;
-use crate::{Shared, release};
+use crate::{Shared, release, turned};
 
 /// How long a connection is used before the names are asked anew.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -48,12 +48,24 @@ pub(crate) struct Relay<'a> {
     connection: Option<Connection>,
     /// The next hop offers CHUNKING and does not know BDAT.
     unchunked: bool,
+    /// The other end has made the connection: there is no other way to it.
+    is_lent: bool,
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, unchunked: false }
+        Self { shared, queue, connection: None, unchunked: false, is_lent: false }
+    }
+
+    /// The way over a connection that the other end has made.
+    pub(crate) fn over(shared: &'a Arc<Shared>, queue: Arc<str>, connection: Connection) -> Self {
+        Self { connection: Some(connection), is_lent: true, ..Self::new(shared, queue) }
+    }
+
+    /// The connection, if it is still open.
+    pub(crate) fn into_connection(self) -> Option<Connection> {
+        self.connection
     }
 
     /// Ends the session properly, if there is one.
@@ -111,7 +123,8 @@ impl<'a> Relay<'a> {
         Attempted::Ended(results)
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether there is a connection.
+    pub(crate) fn is_open(&self) -> bool {
         self.connection.is_some()
     }
 
@@ -133,7 +146,7 @@ impl<'a> Relay<'a> {
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
-            let peer = Peer::of(&connection, false);
+            let peer = Peer::of(&connection, hop, false);
             connection.quit().await;
             let what = "it hung up, and is asked again what it offers".to_owned();
             let said = Said::Lost { step: Step::Hello.to_string(), what };
@@ -150,7 +163,7 @@ impl<'a> Relay<'a> {
         let (transaction, mut content) = match fitted {
             Ok(fitted) => fitted,
             Err(unfit) => {
-                let peer = Peer::of(&connection, false);
+                let peer = Peer::of(&connection, hop, false);
                 self.connection = Some(connection);
                 return Err(NoSession::Failed(match unfit {
                     Unfit::Unreadable(error) => fault(&error),
@@ -158,7 +171,7 @@ impl<'a> Relay<'a> {
                 }));
             }
         };
-        let peer = Peer::of(&connection, transaction.parameters.deliver_by.is_some());
+        let peer = Peer::of(&connection, hop, transaction.parameters.deliver_by.is_some());
         let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
@@ -173,6 +186,10 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         demand: Demand,
     ) -> Result<Connection, NoSession> {
+        if self.is_lent {
+            let lent = self.connection.take().filter(|connection| connection.satisfies(demand));
+            return lent.ok_or_else(|| NoSession::Failed(turned::gone()));
+        }
         if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
             if age < LIFETIME && connection.is_quiet() && connection.satisfies(demand) {
@@ -228,15 +245,18 @@ struct Peer {
     policy: Arc<str>,
     /// What it takes over with the message.
     onward: Onward,
+    /// It is a mail store: what it takes is delivered.
+    is_store: bool,
 }
 
 impl Peer {
-    fn of(connection: &Connection, deliver_by: bool) -> Self {
+    fn of(connection: &Connection, hop: &NextHop, deliver_by: bool) -> Self {
         Self {
             remote: connection.remote.clone(),
             tls: connection.tls().cloned().map(Arc::new),
             policy: connection.policy.clone(),
             onward: Onward { dsn: connection.extensions().dsn(), deliver_by },
+            is_store: hop.service() == Service::Lmtp,
         }
     }
 
@@ -432,6 +452,10 @@ fn nothing() -> Ending {
 /// What the client machine reports, in the words of `queue`.
 fn ending(peer: &Peer, result: RecipientResult) -> Ending {
     let said = match result {
+        // Unless it sends reports itself, what it took is at its end.
+        RecipientResult::Taken(reply) if peer.is_store && !peer.onward.dsn => {
+            Said::StoredBy { reply }
+        }
         RecipientResult::Taken(reply) => Said::Taken { reply, onward: peer.onward },
         RecipientResult::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
         RecipientResult::Later(reply) => Said::Refused { step: Step::Recipient.to_string(), reply },

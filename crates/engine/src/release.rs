@@ -116,7 +116,7 @@ pub(crate) async fn requested(shared: &Arc<Shared>, client: IpAddr, request: Rel
 
 /// The queues of the domains that `wanted` means, with their jobs, and that of `node` itself
 /// wherever its mail goes.
-async fn queues_of(
+pub(crate) async fn queues_of(
     shared: &Shared,
     wanted: impl Fn(&DomainName) -> bool,
     node: &DomainName,

@@ -45,8 +45,16 @@ impl TlsLevels {
         match (hop.service(), level) {
             (Service::Smtps, Level::Dane | Level::Sts) | (Service::Smtp, _) => level,
             (Service::Smtps, _) => Level::Verify,
+            // A socket needs no guard, and nobody publishes how his store wants to be spoken to.
+            (Service::Lmtp, _) if is_socket(hop) => Level::Never,
+            (Service::Lmtp, Level::Auto) => Level::Opportunistic,
+            (Service::Lmtp, _) => level,
         }
     }
+}
+
+fn is_socket(hop: &NextHop) -> bool {
+    matches!(hop, NextHop::Host { host: Host::Socket(_), .. })
 }
 
 /// What one message asks of the connection, beside what its destination does.
@@ -101,8 +109,8 @@ impl Wanted {
         Self {
             start: match (service, requirement.need) {
                 (Service::Smtps, _) => Start::Implicit,
-                (Service::Smtp, Need::Never) => Start::Never,
-                (Service::Smtp, Need::May | Need::Must) => Start::ByCommand,
+                (_, Need::Never) => Start::Never,
+                (_, Need::May | Need::Must) => Start::ByCommand,
             },
             is_required: requirement.need == Need::Must,
             wish: TlsWish {
@@ -153,6 +161,11 @@ impl Way {
             level => level,
         };
         Self { hop: hop.clone(), level, standing: None }
+    }
+
+    /// How the hosts are spoken to.
+    pub(crate) fn service(&self) -> Service {
+        self.hop.service()
     }
 
     /// Whether answers of the name system must be checked: not where DANE can change nothing.
@@ -226,7 +239,7 @@ fn domain(hop: &NextHop) -> Option<&DomainName> {
     match hop {
         NextHop::Exchangers(domain) => Some(domain),
         NextHop::Host { host: Host::Name(name), .. } => Some(name),
-        NextHop::Host { host: Host::Address(_), .. } | NextHop::Local => None,
+        NextHop::Host { host: Host::Address(_) | Host::Socket(_), .. } | NextHop::Local => None,
     }
 }
 

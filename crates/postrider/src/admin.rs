@@ -135,6 +135,7 @@ fn row(listed: Listed) -> QueueRow {
             .map(|recipient| QueueRecipient {
                 address: recipient.address,
                 reason: recipient.reason,
+                policy: recipient.policy,
             })
             .collect(),
         state,

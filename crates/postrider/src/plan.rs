@@ -312,6 +312,7 @@ fn trust(config: &Config) -> Trust {
         },
         release: values(&access.etrn),
         proxy: values(&access.xclient),
+        turn: access.atrn.clone(),
     }
 }
 

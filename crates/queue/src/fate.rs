@@ -32,6 +32,11 @@ pub enum Said {
     },
     /// It lies in a mailbox of this host.
     Stored,
+    /// A mail store has it in the mailbox: its reply to the end of data, for this recipient.
+    StoredBy {
+        /// A 2yz.
+        reply: Reply,
+    },
     /// The other side said no, or nothing that means yes.
     Refused {
         /// To what: `greeting`, `EHLO`, `MAIL`, `RCPT`, `DATA`, `end of data`.

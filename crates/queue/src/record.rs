@@ -420,7 +420,9 @@ mod attempt {
 impl Attempt {
     /// The name of the remote host, if we talked to one: what a report calls Remote-MTA.
     pub fn remote_name(&self) -> Option<&str> {
-        self.remote.as_deref().and_then(|remote| remote.split(' ').next())
+        let name = self.remote.as_deref().and_then(|remote| remote.split(' ').next());
+        // A socket of ours is no host.
+        name.filter(|name| !name.starts_with("unix:"))
     }
 
     /// The record's octets, under 3 KiB.

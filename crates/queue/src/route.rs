@@ -23,6 +23,11 @@ pub const SMTP_PORT: u16 = 25;
 /// The port of submissions over TLS (RFC 8314 §3.3).
 pub const SMTPS_PORT: u16 = 465;
 
+/// The port at which mail stores listen for LMTP by custom; never that of SMTP (RFC 2033 §5).
+pub const LMTP_PORT: u16 = 24;
+/// Octets of the path of a socket: what systems take, with room for the end.
+const SOCKET_PATH_MAX: usize = 100;
+
 /// How a configured host is spoken to.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Service {
@@ -31,6 +36,8 @@ pub enum Service {
     Smtp,
     /// SMTP over TLS from the first octet on (RFC 8314 §3).
     Smtps,
+    /// LMTP: the host is a mail store, and mail that it takes is delivered (RFC 2033).
+    Lmtp,
 }
 
 impl Service {
@@ -39,6 +46,7 @@ impl Service {
         match self {
             Self::Smtp => "smtp",
             Self::Smtps => "smtps",
+            Self::Lmtp => "lmtp",
         }
     }
 
@@ -46,6 +54,7 @@ impl Service {
         match self {
             Self::Smtp => SMTP_PORT,
             Self::Smtps => SMTPS_PORT,
+            Self::Lmtp => LMTP_PORT,
         }
     }
 }
@@ -57,6 +66,8 @@ pub enum Host {
     Name(DomainName),
     /// To be connected to as it is.
     Address(IpAddr),
+    /// The path of a socket on this machine.
+    Socket(Box<str>),
 }
 
 impl FromStr for Host {
@@ -81,6 +92,7 @@ impl fmt::Display for Host {
         match self {
             Self::Name(name) => f.write_str(&lower(name)),
             Self::Address(address) => write!(f, "{}", Literal::Ip(*address)),
+            Self::Socket(path) => write!(f, "unix:{path}"),
         }
     }
 }
@@ -103,6 +115,7 @@ pub enum HostLookup {
 /// | `smtp:mailhost`, `smtp:mailhost:2525` | to the exchangers of `mailhost`, or to itself if it has none |
 /// | `smtp:[mailhost]`, `smtp:[mailhost]:2525` | to the addresses of `mailhost`, its MX records ignored |
 /// | `smtps:…` | the same with TLS from the first octet on, at port 465 unless another is named |
+/// | `lmtp:[store]`, `lmtp:store:2424`, `lmtp:unix:/run/lmtp` | to a mail store by LMTP, at port 24 unless another is named |
 /// | `smtp:[192.0.2.1]`, `smtp:[IPv6:2001:db8::1]:2525` | to this address |
 ///
 /// A name without brackets is treated like a domain, exchangers first, so that a site can move or
@@ -142,6 +155,12 @@ pub enum TransportError {
     /// Not a host name or address.
     #[error("`{0}` is not a host name, `[host]` or `[address]`; IPv6 addresses need brackets")]
     Host(String),
+    /// Not the path of a socket.
+    #[error("`{0}` is not the path of a socket: absolute, without blanks, of at most 100 octets")]
+    Socket(String),
+    /// LMTP at the port of SMTP.
+    #[error("LMTP is never spoken at port 25 (RFC 2033 §5)")]
+    LmtpPort,
     /// Not a number from 1 to 65535.
     #[error("`{0}` is not a port from 1 to 65535")]
     Port(String),
@@ -159,10 +178,32 @@ impl FromStr for Transport {
         match text.split_once(':') {
             Some(("smtp", rest)) => host(Service::Smtp, rest),
             Some(("smtps", rest)) => host(Service::Smtps, rest),
-            Some(("lmtp", _)) => Err(TransportError::NotYet("lmtp")),
+            Some(("lmtp", rest)) => store(rest),
             Some(("pipe", _)) => Err(TransportError::NotYet("pipe")),
             _ => Err(TransportError::Unknown(text.to_owned())),
         }
+    }
+}
+
+/// What follows `lmtp:`: a store is known by its address, or by the path of its socket.
+fn store(text: &str) -> Result<Transport, TransportError> {
+    let service = Service::Lmtp;
+    if let Some(path) = text.strip_prefix("unix:") {
+        let is_right = path.starts_with('/')
+            && path.len() <= SOCKET_PATH_MAX
+            && path.bytes().all(|octet| octet.is_ascii_graphic());
+        if !is_right {
+            return Err(TransportError::Socket(path.to_owned()));
+        }
+        let host = Host::Socket(path.into());
+        return Ok(Transport::Host { service, host, port: 0, lookup: HostLookup::Addresses });
+    }
+    match host(service, text)? {
+        Transport::Host { port: SMTP_PORT, .. } => Err(TransportError::LmtpPort),
+        Transport::Host { host, port, .. } => {
+            Ok(Transport::Host { service, host, port, lookup: HostLookup::Addresses })
+        }
+        other => Ok(other),
     }
 }
 
@@ -238,6 +279,7 @@ fn write_host(
         (Host::Name(name), HostLookup::Mx) => write!(f, "{word}:{}:{port}", lower(name)),
         (Host::Name(name), HostLookup::Addresses) => write!(f, "{word}:[{}]:{port}", lower(name)),
         (Host::Address(address), _) => write!(f, "{word}:{}:{port}", Literal::Ip(*address)),
+        (Host::Socket(path), _) => write!(f, "{word}:unix:{path}"),
     }
 }
 

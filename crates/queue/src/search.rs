@@ -88,7 +88,8 @@ impl Default for Facts {
 /// A host to try, with its addresses in the order to try them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Exchanger {
-    /// Its name in lower case, or its address as a literal.
+    /// Its name in lower case, its address as a literal, or `unix:` and the path of its socket, which
+    /// has the address 0.0.0.0.
     pub host: String,
     /// Its rank; 0 without MX records.
     pub preference: u16,
@@ -190,6 +191,16 @@ impl Search {
                 self.tell(format!("{} is an address: no DNS", Literal::Ip(*address)));
                 self.phase = Phase::Hosts(vec![Candidate::fixed(*address)]);
                 self.settle();
+            }
+            (Host::Socket(path), _) => {
+                self.tell(format!("{path} is a socket of this machine"));
+                self.phase = Phase::Done(Ok(vec![Exchanger {
+                    host: host.to_string(),
+                    preference: 0,
+                    addresses: vec![IpAddr::from([0, 0, 0, 0])],
+                    port: 0,
+                    found: Found::default(),
+                }]));
             }
             (Host::Name(name), HostLookup::Mx) => self.ask_exchangers(name.ascii()),
             (Host::Name(name), HostLookup::Addresses) => {

@@ -2,10 +2,11 @@
 //!
 //! Nothing here lets anybody send: that is `access`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use ipnet::IpNet;
-use mail::{Reply, Topic};
+use mail::{DomainName, Reply, Topic};
 
 /// What those hear of VRFY and EXPN who get no real answer (RFC 5321 §7.3).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -40,6 +41,28 @@ pub struct Trust {
     pub release: Vec<IpNet>,
     /// Who may speak for other clients with XCLIENT and XFORWARD.
     pub proxy: Vec<IpNet>,
+    /// The domains whose mail a login may call for with ATRN.
+    pub turn: BTreeMap<String, BTreeSet<DomainName>>,
+}
+
+impl Trust {
+    /// The domains that `login` gets the mail of when it calls for that of `wanted` (none: of all it
+    /// may have). One that it may not have spoils the call (RFC 2645 §5.2.1).
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn turns(&self, login: &str, wanted: &[DomainName]) -> Result<Vec<DomainName>, Reply> {
+        let own = self.turn.get(login).filter(|own| !own.is_empty());
+        let refused = |text: &'static str| Reply::new(450, Topic(7, 1), text);
+        let own = own.ok_or_else(|| refused("This login has no domain to call for"))?;
+        if wanted.is_empty() {
+            return Ok(own.iter().cloned().collect());
+        }
+        match wanted.iter().all(|domain| own.contains(domain)) {
+            true => Ok(wanted.to_vec()),
+            false => Err(refused("This login may not have the mail of all these domains")),
+        }
+    }
 }
 
 /// Whether one of `networks` holds `client`.

@@ -13,7 +13,7 @@ use super::conversation::Conversation;
 use super::known;
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
-use crate::release;
+use crate::{release, turned};
 
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
@@ -44,7 +44,12 @@ impl Conversation<'_> {
                 self.peer = smtp::server::Peer { tls, ..known(self.shared, &self.gate, client) };
                 return Input::Client(self.peer.clone());
             }
-            Question::Turn { .. } => Reply::new(502, Topic(5, 1), "This is not served here"),
+            Question::Turn { login, domains } => {
+                let (reply, wanted) =
+                    turned::requested(self.shared, self.client, &login, &domains).await;
+                self.wanted = wanted;
+                reply
+            }
         };
         Input::Answer(reply)
     }

@@ -16,11 +16,11 @@ use tokio::time::{Sleep, sleep_until};
 use tracing::info;
 
 use super::{Gate, secure};
-use crate::Shared;
 use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
 use crate::login::Logging;
 use crate::passing::Passing;
+use crate::{Shared, turned};
 
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
@@ -36,6 +36,8 @@ pub(super) enum End {
     Closed,
     /// It goes on within TLS.
     StartTls,
+    /// The roles have turned round.
+    Turned,
 }
 
 /// Content on its way in.
@@ -59,6 +61,8 @@ pub(super) struct Conversation<'a> {
     pub(super) logging: Option<Logging>,
     /// As whom it has logged in.
     pub(super) identity: Option<Identity>,
+    /// Queues that it has called for.
+    pub(super) wanted: Vec<String>,
     /// Its mistakes are counted, as it is a stranger.
     pub(super) guarded: bool,
     /// Mistakes of the session that were counted.
@@ -92,6 +96,7 @@ impl<'a> Conversation<'a> {
             incoming: None,
             logging: None,
             identity: None,
+            wanted: Vec::new(),
             guarded: false,
             errors: 0,
             tarpit: Duration::ZERO,
@@ -104,6 +109,11 @@ impl<'a> Conversation<'a> {
             peer,
             shared,
         }
+    }
+
+    /// The other end is the server now: it gets the mail that it has called for.
+    pub(super) async fn turned(self) {
+        turned::send(self.shared, self.wire, self.wanted).await;
     }
 
     /// Counts the mistakes of a stranger, and remembers those it made before.
@@ -174,8 +184,10 @@ impl<'a> Conversation<'a> {
                     return Ok(End::StartTls);
                 }
                 Output::Notice(notice) => self.notice(notice).await,
-                // No listener of that kind is served yet.
-                Output::Turn => return Ok(End::Closed),
+                Output::Turn => {
+                    self.flush().await?;
+                    return Ok(End::Turned);
+                }
                 Output::Close => {
                     self.flush().await?;
                     self.wire.shutdown().await?;

@@ -332,3 +332,35 @@ fn released_mail() {
         assert_eq!(scene.dials()[dials..], ["203.0.113.3"]);
     });
 }
+
+/// Each 250 of LMTP is a promise like every other: what was said stays said when the host goes down,
+/// and what the spool does not hold is refused for each recipient.
+///
+/// Register: 2033-4.2-d.
+#[test]
+fn promises_by_lmtp() {
+    const TO_DOT: &str = "S: 220\nC: LHLO c\nS: 250\nC: MAIL FROM:<x@far.example>\nS: 250
+        C: RCPT TO:<bob@here.example>\nS: 250\nC: RCPT TO:<ada@here.example>\nS: 250
+        C: DATA\nS: 354";
+    let rows = [
+        ("stop\nC: .\nS: 250\nS: 250\nS: 421", 1, 0),
+        ("full\nC: .\nS: 452 4.3.1\nS: 452 4.3.1", 0, 0),
+        ("down\nC: .\nS: 451 4.3.0\nS: 451 4.3.0", 0, 0),
+        ("unknown-lost\nC: .\nS: 451\nS: 451", 0, 0),
+        ("unknown-done\nC: .\nS: 250\nS: 250", 0, 2),
+    ];
+    for (end, kept, delivered) in rows {
+        play(async {
+            let listen = ListenOptions::from(SessionOptions::new(HOST, Kind::Lmtp));
+            let (scene, sender) = listening_with(options(), listen, Arc::new(NoTls));
+            let mut wire = connect(&sender).await;
+            converse(end, &format!("{TO_DOT}\n{end}"), &scene, &mut wire).await;
+            scene.spool.model.set_down(None);
+            drop(wire);
+            scene.pass(60).await;
+            assert_eq!(scene.queue().await.len(), kept, "{end}");
+            let found = scene.boxes.of("bob").len() + scene.boxes.of("ada").len();
+            assert_eq!(found, delivered, "{end}");
+        });
+    }
+}

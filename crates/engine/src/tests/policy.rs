@@ -214,6 +214,31 @@ const CASES: &[Case] = &[
         waits: None,
     },
     Case {
+        name: "the first has no address: the next",
+        level: Level::Auto,
+        world: |scene| {
+            signed(scene);
+            scene.zone.remove("mx1.far.example");
+        },
+        first: &[],
+        second: &[OFFERED, STARTTLS, ANYONE2, SECURED, ONE, BYE],
+        waits: None,
+    },
+    Case {
+        name: "a policy that is announced by an alias",
+        level: Level::Auto,
+        world: |scene| {
+            sts(scene, "enforce", "*.far.example");
+            scene.zone.remove(STS);
+            scene.zone.add(STS, Record::Cname("sts.hosted.example".into()));
+            let text = Record::Txt(b"v=STSv1; id=1;".to_vec());
+            scene.zone.add("sts.hosted.example", text);
+        },
+        first: &[OFFERED, STARTTLS, NAMED, SECURED, ONE, BYE],
+        second: &[],
+        waits: None,
+    },
+    Case {
         name: "nothing is signed: no question about records",
         level: Level::Auto,
         world: |scene| {
@@ -334,7 +359,7 @@ const CASES: &[Case] = &[
 ///
 /// Register: 8461-3.1-d, 7672-2.1.2-a, 7672-2.1.2-b, 7672-2.1.2-c, 7672-2.1.2-d, 7672-2.1.2-e, 7672-2.2-a,
 /// 7672-2.2-b, 7672-2.2-c, 7672-2.2-e, 7672-2.2-g, 7672-2.2.1-a, 7672-2.2.1-b, 7672-2.2.1-g,
-/// 7672-2.2.2-a, 7672-2.2.2-b, 7672-2.2.2-c, 7672-2.2.3-c, 7672-3.2-b, 7672-9.1-a, 8461-2-a,
+/// 7672-2.2.2-a, 7672-2.2.2-b, 7672-2.2.2-c, 7672-2.2.2-d, 7672-2.2.3-c, 8461-3.1-d, 7672-3.2-b, 7672-9.1-a, 8461-2-a,
 /// 8461-3.3-g, 8461-4-a, 8461-5-a, 8461-5-b, 8461-5-e, 8461-5.1-a, 8461-7.1-a.
 #[test]
 fn cases() {

@@ -108,6 +108,13 @@ pub(super) async fn converse(
                 let reply = reply(wire).await;
                 assert!(reply.starts_with(rest), "{name}: {reply:?} instead of {rest:?}");
             }
+            "until" => {
+                let mut line = String::new();
+                while line.trim_end() != rest {
+                    line.clear();
+                    assert!(wire.read_line(&mut line).await.unwrap() > 0, "{name}: no {rest:?}");
+                }
+            }
             "raw" => wire.write_all(&octets(rest)).await.unwrap(),
             // The reply does not come before so many seconds.
             "slowly" => {

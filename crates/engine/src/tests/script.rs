@@ -167,6 +167,12 @@ impl Network for Net {
         })
     }
 
+    /// The socket of every path is the peer 0.0.0.0.
+    fn connect_socket<'a>(&'a self, path: &'a str) -> Doing<'a, io::Result<Box<dyn Wire>>> {
+        assert!(path.starts_with('/'), "{path}");
+        self.connect(SocketAddr::from(([0, 0, 0, 0], 0)), None)
+    }
+
     fn own_addresses(&self) -> Vec<IpAddr> {
         vec![IpAddr::from([192, 0, 2, 200])]
     }

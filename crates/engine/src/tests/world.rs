@@ -162,6 +162,7 @@ impl Zone {
                     // An alias whose target the resolver did not bring along.
                     | (Record::Cname(_), Kind::Txt)
                     | (Record::Tlsa(_), Kind::Tlsa)
+                    | (Record::Cname(_), _)
             )
         };
         let records: Vec<_> = records.iter().filter(fits).cloned().collect();

@@ -78,6 +78,9 @@ pub struct QueueRecipient {
     /// What the last attempt failed with.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The transport policy that its connection was held to, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// What a letter in the queue is doing.
@@ -179,7 +182,11 @@ mod tests {
             size: 10,
             arrival: "2026-07-06T10:00:00Z".parse().unwrap(),
             sender: "a@x.example".into(),
-            recipients: vec![QueueRecipient { address: "b@y.example".into(), reason: None }],
+            recipients: vec![QueueRecipient {
+                address: "b@y.example".into(),
+                reason: None,
+                policy: None,
+            }],
             state: QueueState::Deferred,
             next_attempt: None,
         }

@@ -172,7 +172,7 @@ fn write_row(row: &QueueRow, colour: bool, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "{id:<17} {:>8} {arrival:<20} {}", row.size, harmless(sender))?;
     // Recipients with one reason stand together under it, as they were tried together.
     let mut shown = None;
-    for QueueRecipient { address, reason } in &row.recipients {
+    for QueueRecipient { address, reason, .. } in &row.recipients {
         if let Some(reason) = reason
             && shown != Some(reason)
         {
@@ -196,6 +196,7 @@ fn dropped(site: &Site) -> io::Result<QueuePage> {
         let address = |path: &mail::ForwardPath| QueueRecipient {
             address: without_brackets(path),
             reason: Some("the mail service is not running".to_owned()),
+            policy: None,
         };
         Some(QueueRow {
             id: format!("drop/{}", waiting.name),

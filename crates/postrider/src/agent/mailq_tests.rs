@@ -4,6 +4,7 @@ fn row(id: &str, state: QueueState, sender: &str, recipients: &[(&str, Option<&s
     let recipient = |(address, reason): &(&str, Option<&str>)| QueueRecipient {
         address: (*address).to_owned(),
         reason: reason.map(str::to_owned),
+        policy: None,
     };
     QueueRow {
         id: id.to_owned(),

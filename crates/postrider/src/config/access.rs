@@ -1,6 +1,9 @@
 //! `[access]`: who may ask for what is no mail.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ipnet::IpNet;
+use mail::address::DomainName;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
@@ -36,6 +39,16 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     ],
 };
 
+pub(super) const ATRN: SectionDoc = SectionDoc {
+    name: "access.atrn",
+    text: "Whose mail a login may call for with ATRN on a listener of kind odmr: a line for each login.",
+    options: &[OptionDoc {
+        key: "branch-office",
+        default: Shown::Example("[\"branch.example.org\"]"),
+        text: "The domains whose mail goes over its connection. Default: nobody may.",
+    }],
+};
+
 /// `[access]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Access {
@@ -47,10 +60,12 @@ pub struct Access {
     pub etrn: Vec<Sourced<IpNet>>,
     /// Who may use XCLIENT and XFORWARD.
     pub xclient: Vec<Sourced<IpNet>>,
+    /// The domains of each login that may use ATRN.
+    pub atrn: BTreeMap<String, BTreeSet<DomainName>>,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Access {
-    section.only(&DOC, &[]);
+    section.only(&DOC, &["atrn"]);
     let networks = |key: &str| {
         let items = section.get(key).map(|value| value.items());
         items.map(|items| items.iter().filter_map(relay::network).collect::<Vec<_>>())
@@ -61,7 +76,19 @@ pub(super) fn read(section: &Section<'_>) -> Access {
         verify_not_served: read_others(section),
         etrn: networks("etrn").unwrap_or_default(),
         xclient: xclient.iter().filter_map(relay::believed).collect(),
+        atrn: read_atrn(section),
     }
+}
+
+fn read_atrn(section: &Section<'_>) -> BTreeMap<String, BTreeSet<DomainName>> {
+    let logins = section.table("atrn");
+    let domains = |login: &str| {
+        let remedy = "no @, no final dot; the mail for it has to come here first";
+        let listed = logins.list(login, "a domain name, like \"branch.example.org\"", remedy);
+        listed.unwrap_or_default().into_iter().map(|domain| domain.value).collect()
+    };
+    let entries = logins.entries();
+    entries.iter().map(|(login, _)| ((*login).to_owned(), domains(login))).collect()
 }
 
 fn read_others(section: &Section<'_>) -> bool {

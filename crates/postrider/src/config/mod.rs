@@ -85,6 +85,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &masquerade::DOC,
     &relay::DOC,
     &access::DOC,
+    &access::ATRN,
     &route::DOC,
     &smarthost::DOC,
     &outbound::DOC,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use mail::address::DomainName;
 use queue::domains::DomainPattern;
+use queue::route::Transport;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
@@ -15,7 +16,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     text: "How mail for other domains goes on. Keys are domains, \".example.org\" for all below one; the\n\
            longest that fits counts. Values: \"mx\" asks DNS; \"smtp:HOST\" gives everything to one host,\n\
            named, or by address in brackets, \"smtp:[192.0.2.1]:2525\"; \"smtps:HOST\" does so over TLS from\n\
-           the first octet on, at port 465, and wants a good certificate.",
+           the first octet on, at port 465, and wants a good certificate. \"lmtp:[HOST]:PORT\" and\n\
+           \"lmtp:unix:/PATH\" give it to a mail store, which delivers it.",
     options: &[OptionDoc {
         key: "default",
         default: Shown::Value("\"mx\""),
@@ -67,10 +69,15 @@ fn read_target(value: &Value<'_>) -> Option<Sourced<String>> {
         return Some(value.sourced(text.to_owned()));
     }
     match text.split_once(':') {
-        Some(("lmtp" | "pipe", _)) => {
-            value.tell("this version has only the routes mx and smtp", "mx or smtp:HOST", "");
+        Some(("pipe", _)) => {
+            let title = "this version has no route to a program";
+            value.tell(title, "mx, smtp:HOST or lmtp:HOST", "");
             None
         }
+        Some(("lmtp", _)) => value.wrong(
+            "\"lmtp:[HOST]:PORT\" or \"lmtp:unix:/PATH\"",
+            "any port but 25, which is for SMTP; the path of a socket is absolute",
+        ),
         _ => value.wrong(
             "\"mx\", \"smtp:HOST\" or \"smtp:HOST:PORT\"",
             "an address stands in brackets: \"smtp:[192.0.2.1]:2525\", \"smtp:[IPv6:2001:db8::1]\"",
@@ -80,7 +87,8 @@ fn read_target(value: &Value<'_>) -> Option<Sourced<String>> {
 
 fn is_target(text: &str) -> bool {
     let host = text.strip_prefix("smtp:").or_else(|| text.strip_prefix("smtps:"));
-    text == "mx" || host.is_some_and(is_host_with_port)
+    let store = text.starts_with("lmtp:") && text.parse::<Transport>().is_ok();
+    text == "mx" || host.is_some_and(is_host_with_port) || store
 }
 
 fn is_host_with_port(text: &str) -> bool {
@@ -129,6 +137,9 @@ mod tests {
             "smtp:[::1]",
             "smtp:[hub.example]",
             "smtps:hub.example",
+            "lmtp:store",
+            "lmtp:[192.0.2.1]:2424",
+            "lmtp:unix:/run/dovecot/lmtp",
             "smtps:[hub.example]:4650",
         ];
         for text in good {
@@ -149,7 +160,8 @@ mod tests {
             "smtp:a b",
             "hub",
             "smtp:hub:+25",
-            "lmtp:hub",
+            "lmtp:hub:25",
+            "lmtp:unix:lmtp",
         ];
         for text in bad {
             assert!(!is_target(text), "{text}");

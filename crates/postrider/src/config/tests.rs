@@ -380,10 +380,7 @@ fn problems() {
                 "2:15: `route.\"a.example\"` has a value it cannot have: expected \"mx\", \"smtp:HOST\" or \"smtp:HOST:PORT\", found \"smtp:192.0.2.1\"; an address stands in brackets",
             ],
         ),
-        (
-            "[route]\n\"a.example\" = \"lmtp:x\"",
-            &["2:15: this version has only the routes mx and smtp"],
-        ),
+        ("[route]\n\"a.example\" = \"pipe:x\"", &["2:15: this version has no route to a program"]),
         (
             "[route]\n\"a.example\" = \"mx\"\n\"A.example\" = \"mx\"",
             &["3:15: A.example has two routes"],

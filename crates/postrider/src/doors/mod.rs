@@ -12,6 +12,7 @@ pub mod names;
 pub mod net;
 pub mod secrets;
 mod shelf;
+mod socket;
 mod tasks;
 pub mod tls;
 mod web;

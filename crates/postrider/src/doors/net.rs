@@ -11,6 +11,8 @@ use engine::doors::{Doing, Listener, Network, Wire};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::socket::SocketWire;
+
 /// Connections that may wait to be accepted. The kernel cuts it down to its own bound.
 const BACKLOG: u32 = 1024;
 
@@ -27,6 +29,12 @@ impl Network for TcpNetwork {
         Box::pin(async move {
             let stream = socket_towards(to, from)?.connect(to).await?;
             Ok(Box::new(TcpWire::new(stream)?) as Box<dyn Wire>)
+        })
+    }
+
+    fn connect_socket<'a>(&'a self, path: &'a str) -> Doing<'a, io::Result<Box<dyn Wire>>> {
+        Box::pin(async move {
+            SocketWire::connect(path).await.map(|wire| Box::new(wire) as Box<dyn Wire>)
         })
     }
 

@@ -39,6 +39,13 @@ pub(super) fn judge(said: &Said) -> Verdict {
             reply: Some(reply.clone()),
             explanation: "The next host has taken the message.".to_owned(),
         },
+        Said::StoredBy { reply } => Verdict {
+            outcome: Outcome::Done,
+            status: reply.status().unwrap_or(EnhancedStatus::success(Topic(0, 0))),
+            step: Some("end of data".to_owned()),
+            reply: Some(reply.clone()),
+            explanation: "The message is in the mailbox.".to_owned(),
+        },
         Said::Stored => {
             let status = EnhancedStatus::success(Topic(0, 0));
             plain(Outcome::Done, status, "The message is in the mailbox.".to_owned())

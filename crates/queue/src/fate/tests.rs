@@ -84,6 +84,7 @@ fn fates() {
         (taken("250 2.6.0 ok"), "delivered", "2.6.0"),
         (taken("250 ok"), "delivered", "2.0.0"),
         (Said::Stored, "delivered", "2.0.0"),
+        (Said::StoredBy { reply: reply("250 2.1.5 in") }, "delivered", "2.1.5"),
         (insecure, "retry", "4.7.10"),
         (no_login, "retry", "4.7.8"),
         (refused("RCPT", "550 5.1.1 no such user"), "return", "5.1.1"),

@@ -4,6 +4,8 @@ use super::*;
 use crate::domains::DomainPattern;
 
 /// What the configuration says, and how it is printed again.
+///
+/// Register: 2033-5-a.
 #[test]
 fn transports() {
     let rows: &[(&str, Result<&str, &str>)] = &[
@@ -33,7 +35,13 @@ fn transports() {
         ("smtp:mail host", Err("is not a host name")),
         ("smtp:é", Err("is not a host name")),
         ("smtp:[éééé]", Err("is not a host name")),
-        ("lmtp:/run/lmtp", Err("`lmtp:` is not available yet")),
+        ("lmtp:store", Ok("lmtp:[store]:24")),
+        ("lmtp:[192.0.2.1]:2424", Ok("lmtp:[192.0.2.1]:2424")),
+        ("lmtp:unix:/run/dovecot/lmtp", Ok("lmtp:unix:/run/dovecot/lmtp")),
+        ("lmtp:[store]:25", Err("never spoken at port 25")),
+        ("lmtp:unix:run/lmtp", Err("is not the path of a socket")),
+        ("lmtp:unix:/run/a b", Err("is not the path of a socket")),
+        ("lmtp:/run/lmtp", Err("is not a host name")),
         ("pipe:/bin/true", Err("`pipe:` is not available yet")),
         ("relay.example", Err("is no transport")),
         ("", Err("is no transport")),
@@ -61,12 +69,14 @@ fn queue_names() {
         "smtp:[IPv6:2001:db8::1]:25",
         "smtps:mailhost:465",
         "smtps:[192.0.2.1]:465",
+        "lmtp:[store]:24",
+        "lmtp:unix:/run/dovecot/lmtp",
     ];
     for name in names {
         assert_eq!(NextHop::parse(name).map(|hop| hop.queue_name()).as_deref(), Ok(name));
     }
     assert_eq!(NextHop::parse("mx:Example.ORG").unwrap().queue_name(), "mx:example.org");
-    for name in ["", "mx", "mx:", "mx:a..b", "lmtp:x", "nothing"] {
+    for name in ["", "mx", "mx:", "mx:a..b", "pipe:x", "nothing"] {
         assert!(NextHop::parse(name).is_err(), "{name}");
     }
 }

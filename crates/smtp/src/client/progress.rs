@@ -221,7 +221,9 @@ impl Progress {
 
     /// Whether another chunk may go out before a reply comes.
     pub(super) fn wants_chunk(&self) -> bool {
-        !self.complete && self.awaited.len() < WINDOW && !self.is_hopeless()
+        // In LMTP the last one goes out only when all others were taken (RFC 2033 §4.3).
+        let window = if self.way.each { 1 } else { WINDOW };
+        !self.complete && self.awaited.len() < window && !self.is_hopeless()
     }
 
     /// The step the next reply belongs to.

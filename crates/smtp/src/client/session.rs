@@ -276,7 +276,8 @@ impl Session {
             return self.done(progress.into_outcome(), now);
         }
         self.used.begin();
-        if chunks && self.extensions.pipelining() && progress.fits_one_group() {
+        // A last chunk for nobody has no reply in LMTP, so there must be somebody (RFC 2033 §4.3).
+        if chunks && !each && self.extensions.pipelining() && progress.fits_one_group() {
             self.enter(Phase::Gather(progress), now);
             return self.connection.give(Output::WantContent);
         }

@@ -69,17 +69,24 @@ impl Anchors {
     /// # Errors
     /// What is wrong with it.
     pub fn of_text(text: &str) -> Result<Self, AnchorsError> {
-        let mut keys: TrustAnchors =
-            text.parse().map_err(|error| AnchorsError::Syntax(format!("{error}")))?;
-        let mut zones: Vec<Name> = Vec::new();
-        for line in text.lines().filter(|line| line.contains("DNSKEY")) {
-            let owner = line.split_ascii_whitespace().next().unwrap_or_default();
-            let owner =
-                Name::from_ascii(owner).map_err(|error| AnchorsError::Syntax(error.to_string()))?;
-            if !zones.contains(&owner) && !owner.is_root() {
-                zones.push(owner);
+        let (mut records, mut zones) = (String::new(), Vec::new());
+        for line in text.lines() {
+            let line = line.split(';').next().unwrap_or_default();
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let Some(owner) = words.first() else { continue };
+            // As tools write them: with TTL and class, or without.
+            let place = words.iter().position(|word| word.eq_ignore_ascii_case("DNSKEY"));
+            let (Some(place @ 1..=3), Ok(name)) = (place, Name::from_ascii(owner)) else {
+                return Err(AnchorsError::Syntax(format!("{:?}", line.trim())));
+            };
+            let key = words.get(place + 1..).unwrap_or_default().join(" ");
+            records.push_str(&format!("{owner} IN DNSKEY {key}\n"));
+            if !zones.contains(&name) && !name.is_root() {
+                zones.push(name);
             }
         }
+        let mut keys: TrustAnchors =
+            records.parse().map_err(|error| AnchorsError::Syntax(format!("{error}")))?;
         if keys.is_empty() && zones.is_empty() {
             return Err(AnchorsError::Empty);
         }

@@ -536,6 +536,9 @@ fn trust_anchors() {
     let key = "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==";
     let own = Anchors::of_text(&format!(". IN DNSKEY {key}")).unwrap();
     assert_ne!(own, public);
+    for text in [format!(". DNSKEY {key}"), format!("; x\n\n.\t300 IN dnskey {key} ; y\n")] {
+        assert_eq!(Anchors::of_text(&text).unwrap(), own, "{text}");
+    }
     let beside = Anchors::of_text(&format!("corp.example. 60 IN DNSKEY {key}")).unwrap();
     assert_ne!(beside, public);
     for nonsense in ["", "; nothing", "x", ". IN A 192.0.2.1", ". IN DNSKEY 257 3 13 !"] {

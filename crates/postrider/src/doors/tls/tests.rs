@@ -176,7 +176,7 @@ async fn facts_are_known_at_both_ends() {
     assert_eq!(ours.peer, None, "nothing was looked at");
 }
 
-/// Register: 8461-4.2-b, 7817-3-a, 7817-3-c.
+/// Register: 7817-3-a, 7817-3-c, 8461-4.2-a, 8461-4.2-b.
 #[tokio::test]
 async fn chains_and_names() {
     let authority = Authority::new();
@@ -206,7 +206,7 @@ async fn chains_and_names() {
     assert!(meet(&server(&expired), &client, &wish).await.is_ok());
 }
 
-/// Register: 7672-3.2.1-a, 7672-3.1.1-a, 7672-3.1.1-b.
+/// Register: 7672-3.1.1-a, 7672-3.1.1-b, 7672-3.2-a, 7672-3.2.1-a.
 #[tokio::test]
 async fn records_of_the_domain() {
     let authority = Authority::new();
@@ -254,7 +254,7 @@ async fn records_of_the_domain() {
 /// Only names of hosts count, whole or with a star for one whole label; other kinds of names and
 /// the subject's common name do not.
 ///
-/// Register: 7672-3.2.3-a, 7672-3.2.3-b, 7817-3-d, 7817-3-f, 4954-14-d.
+/// Register: 4954-14-d, 7672-3.2.3-a, 7672-3.2.3-b, 7817-3-d, 7817-3-f, 8461-4.2-c.
 #[tokio::test]
 async fn names_of_other_kinds() {
     let authority = Authority::new();

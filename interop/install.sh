@@ -3,17 +3,20 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot sslscan openssl
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
+#                                               msmtp swaks libnet-ssleay-perl nodemailer
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot sslscan openssl
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl msmtp swaks \
+    libnet-ssleay-perl nodemailer
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
 package_of() {
     case $1 in
+    dovecot) echo dovecot-lmtpd ;;
     exim) echo exim4-daemon-light ;;
     *) echo "$1" ;;
     esac
@@ -35,6 +38,23 @@ failed=0
 for name in "$@"; do
     if [ -e "$folder/$name/.complete" ]; then
         echo "$name: there already"
+        continue
+    fi
+    if [ "$name" = nodemailer ]; then
+        # A library of Node, for those who have it.
+        if command -v npm >/dev/null; then
+            rm -rf "${folder:?}/$name"
+            mkdir -p "$folder/$name"
+            if npm install --silent --no-audit --no-fund --prefix "$folder/$name" nodemailer >&2; then
+                : >"$folder/$name/.complete"
+                echo "$name: unpacked"
+            else
+                echo "$name: cannot be downloaded" >&2
+                failed=1
+            fi
+        else
+            echo "$name: left out, there is no npm"
+        fi
         continue
     fi
     package=$(package_of "$name")

@@ -94,6 +94,11 @@ impl Host {
         old
     }
 
+    /// The configuration it reads.
+    pub fn config_file(&self) -> PathBuf {
+        Postrider::file(&self.plan.folder)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.plan.listen

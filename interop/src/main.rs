@@ -13,6 +13,7 @@ mod certificates;
 mod checks;
 mod conformance;
 mod dane;
+mod dovecot;
 mod exim;
 mod full;
 mod host;
@@ -28,6 +29,7 @@ mod play;
 mod postrider;
 mod scan;
 mod stop;
+mod submission;
 mod talk;
 
 use std::fs;
@@ -85,8 +87,12 @@ enum Play {
     Opensmtpd,
     /// To and from all three of them over TLS.
     Secured,
+    /// Through ours into a real Dovecot, over LMTP; as root.
+    Dovecot,
     /// What a TLS scanner sees of ours.
     Scan,
+    /// Mail programs that log in and submit.
+    Submission,
     /// DANE by signed zones, and MTA-STS.
     Dane,
     /// Crashes under load.
@@ -151,7 +157,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Dane | Play::Full | Play::Scan | Play::Stop | Play::All => {}
+        Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
+        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -159,9 +166,17 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         return Ok(());
     }
     match play {
+        Play::Dovecot => {
+            let skip = options.skip_missing;
+            return dovecot::play(checks, &program, &peers, &folder, skip);
+        }
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Submission => {
+            let skip = options.skip_missing;
+            return submission::play(checks, &program, &peers, &folder, skip);
         }
         Play::Dane => {
             let skip = options.skip_missing;

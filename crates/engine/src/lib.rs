@@ -109,6 +109,8 @@ pub struct Options {
     pub destination_connections: usize,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
+    /// Content goes by BDAT where that is offered.
+    pub chunking: bool,
     /// Who we are at the hosts that mail is handed to.
     pub smarthosts: Smarthosts,
     /// How connections to other hosts are secured.

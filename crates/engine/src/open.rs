@@ -281,7 +281,8 @@ impl Caller<'_> {
                     if let Some((account, mechanism)) = let_in {
                         account.let_in(self.shared, mechanism);
                     }
-                    debug!(event = "connection.opened", remote, tls = ?connection.tls());
+                    let tls = connection.tls().map(|tls| format!("{} {}", tls.version, tls.cipher));
+                    debug!(event = "connection.opened", remote, tls);
                     if connection.tls().is_none() && wanted.start == Start::ByCommand {
                         self.note(ResultType::StarttlsNotSupported, "STARTTLS is not offered");
                     }

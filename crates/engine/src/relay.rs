@@ -55,7 +55,13 @@ pub(crate) struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, unchunked: false, is_lent: false }
+        Self {
+            shared,
+            queue,
+            connection: None,
+            unchunked: !shared.options.chunking,
+            is_lent: false,
+        }
     }
 
     /// The way over a connection that the other end has made.

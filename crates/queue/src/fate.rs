@@ -298,7 +298,7 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
         Outcome::Later => wait(&verdict, case, &mut decision),
     }
     if let Some(reply) = &verdict.reply {
-        let text = format!("{}, after {reply}", decision.reason.text);
+        let text = format!("{}, after {reply}", decision.reason.text.trim_end_matches('.'));
         decision.reason = Reason::new(text);
     }
     decision
@@ -322,7 +322,8 @@ fn done(said: &Said, case: &Case<'_>, decision: &mut Decision) {
     };
     decision.tell = due(event, case).ok();
     if decision.tell.is_some() {
-        decision.reason = Reason::new(format!("{} The sender is told.", decision.reason.text));
+        let done = decision.reason.text.trim_end_matches('.');
+        decision.reason = Reason::new(format!("{done}; the sender is told"));
     }
 }
 
@@ -338,7 +339,8 @@ fn returned(
         Err(why) => (None, format!("; nobody is told, {why}")),
     };
     decision.tell = tell;
-    decision.reason = Reason::new(format!("{explanation}{told}"));
+    let before = if told.is_empty() { &explanation } else { explanation.trim_end_matches('.') };
+    decision.reason = Reason::new(format!("{before}{told}"));
     let diagnostic = verdict.reply.clone();
     decision.fate = Fate::Return { status, diagnostic, explanation };
 }
@@ -368,6 +370,7 @@ fn wait(verdict: &Verdict, case: &Case<'_>, decision: &mut Decision) {
             // At the deadline there is something to say, whether it was tried or not.
             let ahead = deadline.map(|(moment, _)| moment).filter(|moment| moment > now);
             decision.fate = Fate::Retry { at: ahead.map_or(at, |moment| at.min(moment)) };
+            let last = last.trim_end_matches('.');
             decision.reason = Reason::new(format!("{last}; {reason}"));
             late(age, deadline, case, decision);
         }

@@ -43,6 +43,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         rates: queue::submission::Rates::default(),
         destination_connections: 5,
         outbound_port: 25,
+        chunking: true,
         smarthosts: Smarthosts::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,

@@ -3,6 +3,7 @@
 //! After each the server must have stayed small, and a good letter must pass in another session;
 //! where the abused session lives on, also in that one.
 
+mod chunks;
 mod commands;
 mod content;
 mod crowd;
@@ -34,7 +35,7 @@ const ERRORS: usize = 20;
 
 type Case = (&'static str, fn(&Host) -> io::Result<()>);
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 21] = [
     ("no near miss of the end of data is one", content::near_misses),
     ("what only looks like a near miss is content", content::sound),
     ("commands without end: 100 KB and 10 MB", commands::endless),
@@ -42,6 +43,11 @@ const CASES: [Case; 16] = [
     ("a flood of unknown verbs", commands::unknown),
     ("commands behind QUIT", commands::behind_quit),
     ("10,000 recipients", commands::recipients),
+    ("chunks without a size", chunks::no_sizes),
+    ("chunks without end", chunks::endless),
+    ("chunks out of step", chunks::out_of_step),
+    ("10,000 chunks of one octet", chunks::crumbs),
+    ("lines of AUTH without end: 1 MB", chunks::auth_lines),
     ("1 GB declared", size::declared),
     ("1 GB undeclared", size::undeclared),
     ("half a letter, then silence", slow::silence),

@@ -8,6 +8,8 @@ use mail::{
 };
 use queue::expansion::Aliases;
 
+use spool::Spool;
+
 use super::relay::{BYE, ONE, PIPELINED};
 use super::spool::Fault;
 use super::world::{Scene, options, play};
@@ -143,7 +145,7 @@ fn refused_for_good() {
     }
 }
 
-/// Register: 3461-6.2-b, 3461-6.2-d, 8689-5-a, 8689-5-b.
+/// Register: 3461-6.2-b, 3461-6.2-d, 8689-5-b.
 #[test]
 fn what_comes_back() {
     for (ret, require_tls, whole) in [
@@ -374,4 +376,45 @@ fn mail_beyond_ascii() {
             assert!(report.contains("message/global\r\n"), "{report}");
         });
     }
+}
+
+/// A report about mail that requires TLS asks for it too, and goes on where it is not to be had.
+///
+/// Register: 8689-5-a, 8689-5-c.
+#[test]
+fn reports_about_mail_that_requires_tls() {
+    const HOME: &str = "192.0.2.9";
+    play(async {
+        let scene = Scene::started();
+        scene.zone.exchangers("home.example", &[HOME]);
+        let taken = "C: MAIL FROM:<>\nC: RCPT TO:<ann@home.example>\nC: DATA\nS: 250 ok\nS: 250 ok
+            S: 354 go\nC: .\nS: 250 taken";
+        scene.net.peer(HOME, &[PIPELINED, taken, BYE].join("\n"));
+        let parameters = MailParameters { require_tls: true, ..MailParameters::default() };
+        let envelope = Envelope {
+            reverse_path: "<ann@home.example>".parse().unwrap(),
+            parameters,
+            recipients: vec![to("nobody@gone.example", None)],
+        };
+        send(&scene, envelope).await;
+        scene.check_scripts("requires TLS");
+        let report = scene.letters().pop().unwrap();
+        assert!(report.contains("Action: failed") && !report.contains("its body"), "{report}");
+    });
+    play(async {
+        let scene = Scene::started();
+        scene.zone.exchangers("home.example", &[HOME]);
+        let parameters = MailParameters { require_tls: true, ..MailParameters::default() };
+        let envelope = Envelope {
+            reverse_path: "<ann@home.example>".parse().unwrap(),
+            parameters,
+            recipients: vec![to("nobody@gone.example", None)],
+        };
+        send(&scene, envelope).await;
+        // Nobody takes the report yet: its record says what it asks for.
+        let page = scene.spool.model.list(&spool::Filter::default(), None, 9).await.unwrap();
+        let stored = queue::record::Stored::decode(&page.rows[0].envelope).unwrap();
+        assert!(stored.reverse_path.is_null() && stored.parameters.require_tls);
+        assert_eq!(stored.recipients[0].parameters.notify, NEVER);
+    });
 }

@@ -273,6 +273,7 @@ pub(crate) fn options() -> Options {
         rates: queue::submission::Rates::default(),
         destination_connections: 3,
         outbound_port: 25,
+        chunking: true,
         smarthosts: Smarthosts::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,

@@ -17,7 +17,9 @@ use queue::submission::{Grant, Identity};
 use smtp::sasl::Verifier;
 
 pub use format::FormatError;
-pub use password::{LENGTH_MIN, PasswordError, Work, chosen, dummy, generate, hash, is_hash};
+pub use password::{
+    LENGTH_MIN, Memory, PasswordError, Work, chosen, dummy, generate, hash, is_hash,
+};
 pub use store::{Change, Seen, Store, StoreError};
 
 /// One who may log in.

@@ -1,8 +1,8 @@
 //! Passwords: made, hashed, checked.
 
+use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Argon2, Params};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use smtp::sasl::{ITERATIONS, PrepareError, Secret, Verifier, prepare};
 use subtle::ConstantTimeEq;
 
@@ -89,6 +89,37 @@ pub fn dummy() -> String {
         .to_owned()
 }
 
+/// What a check fills with blocks of memory, kept from one to the next: given back each time it
+/// would stay with the allocator, once for each thread that ever had some.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+/// Whether `password` is that of `hash`.
+fn is_of(hash: &str, password: &[u8], memory: &mut Memory) -> bool {
+    let mut matches = || {
+        let hash = PasswordHash::new(hash).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map(Version::try_from).transpose().ok()?.unwrap_or_default();
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let blocks = params.block_count();
+        if memory.0.len() < blocks {
+            memory.0.resize(blocks, Block::default());
+        }
+        let mut computed = vec![0; expected.len()];
+        Argon2::new(algorithm, version, params)
+            .hash_password_into_with_memory(
+                password,
+                &salt,
+                &mut computed,
+                memory.0.get_mut(..blocks)?,
+            )
+            .ok()?;
+        Some(computed.ct_eq(expected.as_bytes()).into())
+    };
+    matches().unwrap_or(false)
+}
+
 /// What each check of a password does, needed or not.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Work {
@@ -99,13 +130,12 @@ pub struct Work {
 impl Work {
     /// Whether `password`, prepared, is that of `account`. Without an account, with one that is
     /// disabled and with a wrong password the work is the same.
-    pub fn check(self, account: Option<&Account>, password: &Secret) -> bool {
+    pub fn check(self, account: Option<&Account>, password: &Secret, memory: &mut Memory) -> bool {
         let hash = account.and_then(|account| account.argon2.clone());
         let is_hashed = hash.is_some();
         let octets = password.reveal().as_bytes();
         let hash = hash.unwrap_or_else(dummy);
-        let by_hash = PasswordVerifier::<str>::verify_password(&Argon2::default(), octets, &hash);
-        let mut right = by_hash.is_ok() & is_hashed;
+        let mut right = is_of(&hash, octets, memory) & is_hashed;
         if self.scram {
             let verifier = account.and_then(|account| account.scram.clone());
             let is_real = verifier.is_some() && !is_hashed;

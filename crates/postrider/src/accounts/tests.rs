@@ -88,16 +88,17 @@ fn passwords() {
     let no_hash = Account { argon2: None, ..ann() };
     let disabled = Account { disabled: true, ..ann() };
     let nothing = Account { argon2: None, scram: None, ..ann() };
+    let mut memory = Memory::default();
     for scram in [false, true] {
         let work = Work { scram };
-        assert!(work.check(Some(&full), &right));
-        assert!(work.check(Some(&no_scram), &right));
-        assert_eq!(work.check(Some(&no_hash), &right), scram);
+        assert!(work.check(Some(&full), &right, &mut memory));
+        assert!(work.check(Some(&no_scram), &right, &mut memory));
+        assert_eq!(work.check(Some(&no_hash), &right, &mut memory), scram);
         for account in [None, Some(&disabled), Some(&nothing)] {
-            assert!(!work.check(account, &right), "{account:?}");
+            assert!(!work.check(account, &right, &mut memory), "{account:?}");
         }
         for account in [&full, &no_scram, &no_hash] {
-            assert!(!work.check(Some(account), &wrong), "{account:?}");
+            assert!(!work.check(Some(account), &wrong, &mut memory), "{account:?}");
         }
     }
     assert!(is_hash(&dummy()) && is_hash(&HASHED.0) && !is_hash("$argon2id$v=19$m=8"));

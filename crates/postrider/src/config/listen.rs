@@ -48,6 +48,8 @@ pub struct Listen {
     pub kind: ListenKind,
     /// When its connections are secured.
     pub tls: ListenTls,
+    /// Nothing is taken before STARTTLS.
+    pub tls_required: bool,
     /// Proxies, which say in a PROXY header whom they bring.
     pub proxies: Vec<Sourced<IpNet>>,
     /// How long strangers wait for the greeting.
@@ -60,6 +62,8 @@ const ADDRESS: &str = "Addresses with their ports, an IPv6 address in brackets: 
      Ports below 1024 need a privilege.";
 const KIND: &str = "mx: takes mail from other servers. submission: takes mail from authors, and completes it.\n\
      lmtp: takes mail by LMTP, never on port 25. odmr: hands out mail with ATRN, on port 366.";
+const TLS_REQUIRED: &str = "Whether STARTTLS has to come before mail (530 5.7.0). Not for a host that the Internet sends mail\n\
+     to: RFC 3207 §4 forbids it there.";
 const PROXIES: &str = "Proxies of your own that say with the PROXY protocol (version 1 or 2) whom they bring. From\n\
      them nothing else is taken.";
 const GREET_PAUSE: &str = "How long strangers wait for the greeting. Servers do; many a spammer speaks first. At most \"30s\".";
@@ -75,6 +79,7 @@ pub(super) const MX: SectionDoc = SectionDoc {
         OptionDoc { key: "address", default: Shown::Value("[\"127.0.0.1:2525\"]"), text: ADDRESS },
         OptionDoc { key: "kind", default: Shown::Value("\"mx\""), text: KIND },
         OptionDoc { key: "tls", default: Shown::Example("\"starttls\""), text: TLS },
+        OptionDoc { key: "tls-required", default: Shown::Value("false"), text: TLS_REQUIRED },
         OptionDoc { key: "proxies", default: Shown::Value("[]"), text: PROXIES },
         OptionDoc { key: "greet-pause", default: Shown::Value("\"0s\""), text: GREET_PAUSE },
         OptionDoc { key: "early-talkers", default: Shown::Value("\"refuse\""), text: EARLY },
@@ -115,6 +120,7 @@ fn defaults(has_certificate: bool) -> Vec<Listen> {
         addresses: vec![Sourced::default_of(SocketAddr::from(([127, 0, 0, 1], port)))],
         kind,
         tls,
+        tls_required: false,
         proxies: Vec::new(),
         greet_pause: Duration::ZERO,
         pass_early_talkers: false,
@@ -140,6 +146,7 @@ fn read_one(name: &str, value: &Value<'_>, has_certificate: bool) -> Option<List
         addresses: addresses?,
         kind,
         tls,
+        tls_required: read_required(&section, tls),
         proxies: proxies.iter().filter_map(relay::believed).collect(),
         greet_pause: read_pause(&section),
         pass_early_talkers: read_early(&section),
@@ -155,6 +162,16 @@ fn tell_lmtp(section: &Section<'_>, listen: &Listen) {
         let remedy = "give LMTP a port of its own, like 24, and keep 25 for kind = \"mx\"";
         kind.tell("LMTP is never served on port 25", "another port", remedy);
     }
+}
+
+fn read_required(section: &Section<'_>, tls: ListenTls) -> bool {
+    let required = section.boolean("tls-required").unwrap_or(false);
+    if let Some(value) = section.get("tls-required").filter(|_| required && tls == ListenTls::None)
+    {
+        let title = format!("`{}` without TLS lets nobody in", value.key());
+        value.tell(&title, "tls = \"starttls\" beside it", "name a certificate under [tls]");
+    }
+    required
 }
 
 fn read_pause(section: &Section<'_>) -> Duration {

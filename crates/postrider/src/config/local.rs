@@ -77,8 +77,7 @@ pub struct Local {
 
 pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundings) -> Local {
     section.only(&DOC, &[]);
-    let domains =
-        section.list("domains", "a domain name, like \"example.net\"", "no @, no final dot");
+    let domains = section.domains("domains");
     let own = || {
         let localhost = "localhost".parse().ok();
         let names = [Some(host.hostname.clone()), localhost].into_iter().flatten();

@@ -48,6 +48,12 @@ pub(super) const DOC: SectionDoc = SectionDoc {
                    \"return\"           it goes back to its sender",
         },
         OptionDoc {
+            key: "chunking",
+            default: Shown::Value("true"),
+            text: "Content goes by BDAT where CHUNKING is offered, a small letter in one group with its\n\
+                   envelope. A host that offers it and does not know BDAT is found out by itself.",
+        },
+        OptionDoc {
             key: "source",
             default: Shown::Value("[]"),
             text: "Our addresses to connect from, at most one of each family: [\"192.0.2.1\", \"2001:db8::1\"].\n\
@@ -73,6 +79,8 @@ pub struct Outbound {
     pub policy_port: u16,
     /// What is done with content that a host does not take.
     pub eight_bit: EightBit,
+    /// Content goes by BDAT where that is offered.
+    pub chunking: bool,
     /// The addresses to connect from, at most one of each family.
     pub source: Vec<Sourced<IpAddr>>,
     /// Outside addresses that are us.
@@ -127,6 +135,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
         tls: section.get("tls").and_then(|value| read_level(&value)).unwrap_or_default(),
         policy_port: policy_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
         eight_bit: read_eight_bit(section),
+        chunking: section.boolean("chunking").unwrap_or(true),
         source,
         own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),
     }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use mail::address::{AddressError, DomainName};
+
 use super::options::SectionDoc;
 use super::problem::{Problem, Severity, Source, Sourced, Text};
 use super::units;
@@ -197,6 +199,23 @@ impl<'r> Section<'r> {
     ) -> Option<Vec<Sourced<T>>> {
         let items = self.get(key)?.items();
         Some(items.iter().filter_map(|item| item.parsed(expected, remedy)).collect())
+    }
+
+    /// A list of domain names, in the letters of any language (RFC 6531 §3.3): one with A-labels is the
+    /// same as one with U-labels.
+    pub(super) fn domains(&self, key: &str) -> Option<Vec<Sourced<DomainName>>> {
+        struct Any(DomainName);
+        impl FromStr for Any {
+            type Err = AddressError;
+
+            fn from_str(text: &str) -> Result<Self, AddressError> {
+                DomainName::parse_utf8(text).map(Self)
+            }
+        }
+        let expected = "a domain name, like \"example.net\"";
+        let names = self.list::<Any>(key, expected, "no @, no final dot")?;
+        let plain = |name: Sourced<Any>| Sourced { value: name.value.0, source: name.source };
+        Some(names.into_iter().map(plain).collect())
     }
 
     /// A path; a relative one starts from the file's directory.

@@ -50,8 +50,7 @@ pub(super) fn read(section: &Section<'_>) -> Relay {
     section.only(&DOC, &[]);
     let networks = section.get("networks").map(|value| value.items());
     let networks = networks.map(|items| items.iter().filter_map(read_network).collect::<Vec<_>>());
-    let domains =
-        section.list("domains", "a domain name, like \"example.net\"", "no @, no final dot");
+    let domains = section.domains("domains");
     Relay { networks: networks.unwrap_or_else(loopback), domains: domains.unwrap_or_default() }
 }
 

@@ -282,6 +282,10 @@ fn problems() {
                 "3:17: `access.verify-others` has a value it cannot have: expected \"252\" or \"502\"",
             ],
         ),
+        (
+            "[listen.mx]\naddress = \"[::1]:1\"\ntls-required = true",
+            &["3:16: `listen.mx.tls-required` without TLS lets nobody in"],
+        ),
         ("[limits]\ntarpit = \"2m\"", &["2:10: `limits.tarpit` is too long"]),
         (
             "[listen.mx]\naddress = \"[::1]:1\"\ntls = \"starttls\"",
@@ -609,4 +613,16 @@ fn a_name_beyond_ascii() {
     };
     assert_eq!(told("mail.xn--bcher-kva.example").as_deref(), Ok("mail.xn--bcher-kva.example"));
     assert_eq!(told("mail.b\u{fc}cher.example"), Err(1));
+}
+
+/// Domains in the letters of any language, in either form. Register: 6531-3.2-b.
+#[test]
+fn domains_beyond_ascii() {
+    let text = "[local]\ndomains = [\"bücher.example\"]\nusers = [\"josé\"]\n[relay]\ndomains = [\"xn--bro-hoa.example\"]\n\
+                [route]\n\"例え.example\" = \"smtp:[192.0.2.1]\"\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.local.domains[0].value.ascii(), "xn--bcher-kva.example");
+    assert_eq!(config.relay.domains[0].value.unicode(), "büro.example");
+    let wrong = parse("[local]\ndomains = [\"bü cher.example\"]\n").unwrap_err();
+    assert_eq!(wrong.len(), 1);
 }

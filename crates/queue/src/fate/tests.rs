@@ -258,7 +258,7 @@ const DELAY: Option<Notify> = Some(Notify { success: false, failure: false, dela
 
 /// What was asked for decides who is told, and nothing makes up for a null reverse-path.
 ///
-/// Register: 3461-5.2-a, 3461-5.2.2-d, 3461-5.2.2-e, 3461-5.2.2-f, 3461-5.2.3-a, 3461-5.2.3-b,
+/// Register: 3461-5.2-a, 3461-5.2.2-d, 3461-5.2.2-f, 3461-5.2.3-a, 3461-5.2.3-b,
 /// 3461-5.2.5-b, 3461-5.2.6-b.
 #[test]
 fn what_was_asked_for() {

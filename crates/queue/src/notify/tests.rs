@@ -166,7 +166,7 @@ fn held_mail() {
     assert_eq!(release(&parameters(Some(Hold::Until(at(99)))), at(0)), Some(at(99)));
 }
 
-/// Register: 8689-5-b, 8689-5-c.
+/// Register: 8689-5-b.
 #[test]
 fn what_is_returned() {
     let rows = [

@@ -97,9 +97,12 @@ pub(super) fn write_mail(
     if parameters.require_tls && extensions.offers("REQUIRETLS") {
         out.write_all(b" REQUIRETLS")?;
     }
-    if let Some(Hold::For(seconds)) = parameters.hold.filter(|_| extensions.offers("FUTURERELEASE"))
-    {
-        write!(out, " HOLDFOR={seconds}")?;
+    match parameters.hold.filter(|_| extensions.offers("FUTURERELEASE")) {
+        None => {}
+        Some(Hold::For(seconds)) => write!(out, " HOLDFOR={seconds}")?,
+        Some(Hold::Until(moment)) => {
+            write!(out, " HOLDUNTIL={}", mail::date::rfc3339(moment))?;
+        }
     }
     out.write_all(b"\r\n")
 }

@@ -70,8 +70,8 @@ impl Session {
             Verb::LocalHello if !lmtp => Some(replies::UNKNOWN),
             _ if secure && !verb.is_before_tls() => Some(replies::TLS_FIRST),
             _ if known && !verb.is_before_login() => Some(match self.offers_starttls() {
-                true if self.mechanisms().is_empty() => replies::TLS_AND_LOGIN_FIRST,
-                _ => replies::LOGIN_FIRST,
+                true => replies::TLS_AND_LOGIN_FIRST,
+                false => replies::LOGIN_FIRST,
             }),
             Verb::Mail | Verb::Recipient | Verb::Data | Verb::Chunk if odmr => {
                 Some(replies::NO_MAIL_HERE)

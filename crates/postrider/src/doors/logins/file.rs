@@ -10,7 +10,7 @@ use smtp::sasl::{Mechanism, Verifier};
 use tracing::{error, info};
 
 use super::work::Work;
-use crate::accounts::{Account, Book, Seen, Store, StoreError};
+use crate::accounts::{Account, Book, Memory, Seen, Store, StoreError};
 
 /// The accounts as they were read last.
 struct Read {
@@ -27,6 +27,8 @@ pub struct FileLogins {
     store: Arc<Store>,
     read: Arc<Mutex<Read>>,
     work: Work,
+    /// Of checks that are over, for those to come: as many as run at once.
+    memory: Arc<Mutex<Vec<Memory>>>,
 }
 
 impl FileLogins {
@@ -38,7 +40,12 @@ impl FileLogins {
         let loaded = store.load()?;
         let (book, seen) = loaded.map_or((None, None), |(book, seen)| (Some(book), Some(seen)));
         let read = Read { seen, book: book.map(Arc::new), told: None };
-        Ok(Self { store: Arc::new(store), read: Arc::new(Mutex::new(read)), work: Work::new() })
+        Ok(Self {
+            store: Arc::new(store),
+            read: Arc::new(Mutex::new(read)),
+            work: Work::new(),
+            memory: Arc::default(),
+        })
     }
 
     /// The accounts as they are now; those read last where the file cannot be read any more, so
@@ -78,7 +85,10 @@ impl FileLogins {
             Question::Password { login, password } => {
                 let account = account(login);
                 let work = book.as_ref().map(|book| book.work()).unwrap_or_default();
-                match (work.check(account.as_ref(), password), account) {
+                let mut memory = self.memory.lock().pop().unwrap_or_default();
+                let is_right = work.check(account.as_ref(), password, &mut memory);
+                self.memory.lock().push(memory);
+                match (is_right, account) {
                     (true, Some(account)) => Answer::Accepted { login: account.login },
                     _ => Answer::Failed(Kind::Credentials),
                 }

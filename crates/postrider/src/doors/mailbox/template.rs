@@ -120,14 +120,14 @@ fn split(mut path: &str) -> Result<Vec<Piece>, TemplateError> {
     if pieces.iter().any(stray) { Err(TemplateError::Braces) } else { Ok(pieces) }
 }
 
-/// Whether `user` can be a part of a path without meaning another place: 1 to 64 of the letters,
-/// digits and `.`, `_`, `-`, `+`, and neither `.` nor `-` at the start.
+/// Whether `user` can be a part of a path without meaning another place: 1 to 64 octets of letters of
+/// any language, digits and `.`, `_`, `-`, `+`, and neither `.` nor `-` at the start.
 pub fn is_safe_user(user: &str) -> bool {
-    let first = user.bytes().next();
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
+    let fits = |letter: char| letter.is_alphanumeric() || "._-+".contains(letter);
     user.len() <= USER_MAX
-        && first.is_some_and(|byte| byte != b'.' && byte != b'-')
-        && user.bytes().all(fits)
+        && !user.is_empty()
+        && !user.starts_with(['.', '-'])
+        && user.chars().all(fits)
         && !user.contains("..")
 }
 
@@ -161,13 +161,27 @@ mod tests {
 
     #[test]
     fn users() {
-        for user in ["ann", "Bob.Smith", "a+b", "x_1", "9"] {
+        for user in ["ann", "Bob.Smith", "a+b", "x_1", "9", "josé", "用户"] {
             assert!(is_safe_user(user), "{user}");
         }
         let long = "a".repeat(65);
-        for user in
-            ["", ".", "..", "a/b", "../a", "a..b", ".a", "-a", "a b", "a\0", "ä", "a\n", &long]
-        {
+        for user in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../a",
+            "a..b",
+            ".a",
+            "-a",
+            "a b",
+            "a\0",
+            "a\u{308}",
+            "a\u{202e}b",
+            "a\u{2215}b",
+            "a\n",
+            &long,
+        ] {
             assert!(!is_safe_user(user), "{user:?}");
         }
     }

@@ -130,7 +130,7 @@ fn told(result: &RecipientResult) -> String {
 
 /// `<from> <to> …` and words: `8bit`, `binary`, `utf8` (of the header), `size=n` (else that of
 /// `content`), and parameters as in MAIL and RCPT: `ret=full`, `envid=x`, `auth=x@y`, `by=60;R`,
-/// `hold=60`, `priority=3`, `requiretls`; `notify=…` and `orcpt=…` are of the recipient before.
+/// `hold=60`, `until=60`, `priority=3`, `requiretls`; `notify=…` and `orcpt=…` are of the recipient before.
 fn transaction(text: &str, content: &[u8]) -> Transaction {
     let mut words = text.split(' ');
     let reverse_path = words.next().and_then(|word| ReversePath::parse_utf8(word).ok());
@@ -169,6 +169,10 @@ fn parameter(transaction: &mut Transaction, word: &str) {
             let seconds = seconds.parse().expect("seconds");
             let trace = mode.ends_with('T');
             parameters.deliver_by = Some(DeliverBy { seconds, mode: late, trace });
+        }
+        "until" => {
+            let since = Duration::from_secs(value.parse().expect("seconds"));
+            parameters.hold = Some(Hold::Until(std::time::UNIX_EPOCH + since));
         }
         "hold" => parameters.hold = Some(Hold::For(value.parse().expect("seconds"))),
         "priority" => parameters.priority = Some(value.parse().expect("a priority")),

@@ -80,16 +80,22 @@ fn dotty() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// What is stuffed here is unstuffed there, for any octets, however cut.
+    /// What is stuffed or goes in chunks here is whole again there, for any octets, however cut.
     ///
     /// Register: 1123-5.2.11-a, 1123-5.2.11-b, 5321-4.5.2-a, 5321-4.5.2-b, 5321-2.3.8-b,
     /// 5321-2.3.8-c, 5321-4.1.1.4-c, 5321-4.1.1.4-d, 6152-3-b, 6152-3-d.
     #[test]
-    fn round_trip(letters in proptest::collection::vec(dotty(), 1..4), piece in 1_usize..50) {
-        let mut client = Stage::new(Opening::default(), piece);
+    fn round_trip(
+        letters in proptest::collection::vec(dotty(), 1..4),
+        piece in 1_usize..50,
+        unchunked in any::<bool>(),
+    ) {
+        let opening = Opening { unchunked, ..Opening::default() };
+        let mut client = Stage::new(opening, piece);
         let mut server = server::Session::new(server_options(), server::Peer::default(), client.now);
         prop_assert!(talk(&mut client, &mut server, piece).is_empty());
         prop_assert_eq!(client.events.pop_front(), Some("ready".to_owned()));
+        prop_assert!(client.session.extensions().chunking());
         for letter in letters {
             client.content.clone_from(&letter);
             let envelope = "<a@b.example> <c@d.example> <e@f.example> 8bit";

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use crate::checks::Checks;
 use crate::host::{Host, READER};
 use crate::postrider::Postrider;
-use crate::pty::Terminal;
 
 /// What the letters hold.
 const SUBJECT: &str = "Grüße — 漢字 и кириллица, a subject that is long enough to be folded twice";
@@ -89,7 +88,6 @@ pub fn play(
         stage.read_by(checks, "Python's email", &letter, skip_missing, Stage::python);
         stage.read_by(checks, "mailparser", &letter, true, Stage::node);
         stage.shown_by_s_nail(checks, skip_missing);
-        stage.shown_by_mutt(checks, skip_missing);
     }
     stage.written_by(checks, "Python's email", skip_missing, Stage::python_writes);
     stage.written_by(checks, "s-nail", skip_missing, Stage::s_nail_writes);
@@ -283,22 +281,6 @@ impl Stage<'_> {
         checks.check("s-nail shows a letter of ours", told(&outcome));
     }
 
-    fn shown_by_mutt(&self, checks: &mut Checks, may_skip: bool) {
-        let Some(mut command) = self.peer("mutt") else {
-            return checks.missing("mutt", may_skip, "run interop/install.sh");
-        };
-        let folder = self.host.maildir("reader");
-        let out = self.folder.join("shown by mutt");
-        // What mutt makes of the letter goes to a program.
-        let keys =
-            format!("push '<first-entry><pipe-message>cat >\"{}\"<enter><exit>'", out.display());
-        command.args(["-n", "-F", "/dev/null", "-R", "-f"]).arg(&folder);
-        command.args(["-e", "set pipe_decode=yes wait_key=no quit=yes", "-e", &keys]);
-        let shown = at_terminal(&command).and_then(|()| fs::read_to_string(&out));
-        let outcome = shown.and_then(|said| shows(&said));
-        checks.check("mutt shows a letter of ours", told(&outcome));
-    }
-
     /// Another program writes, ours takes apart.
     fn written_by(
         &mut self,
@@ -398,12 +380,6 @@ fn shows(said: &str) -> io::Result<()> {
         None => Ok(()),
         Some(one) => Err(io::Error::other(format!("{one:?} is not in\n{said}"))),
     }
-}
-
-/// Runs a program that wants a terminal to its end.
-fn at_terminal(command: &Command) -> io::Result<()> {
-    let status = Terminal::start(command, 24, 80)?.ends()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
 }
 
 #[cfg(test)]

@@ -28,8 +28,6 @@ mod opensmtpd;
 mod pairs;
 mod play;
 mod postrider;
-#[path = "../../crates/postrider/tests/pty/mod.rs"]
-mod pty;
 mod scan;
 mod stop;
 mod submission;

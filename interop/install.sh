@@ -4,13 +4,13 @@
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
 #   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
-#                                               msmtp swaks libnet-ssleay-perl nodemailer
+#                                               msmtp swaks libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl msmtp swaks \
-    libnet-ssleay-perl nodemailer
+    libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
@@ -40,12 +40,12 @@ for name in "$@"; do
         echo "$name: there already"
         continue
     fi
-    if [ "$name" = nodemailer ]; then
-        # A library of Node, for those who have it.
+    if [ "$name" = nodemailer ] || [ "$name" = mailparser ]; then
+        # Libraries of Node, for those who have it.
         if command -v npm >/dev/null; then
             rm -rf "${folder:?}/$name"
             mkdir -p "$folder/$name"
-            if npm install --silent --no-audit --no-fund --prefix "$folder/$name" nodemailer >&2; then
+            if npm install --silent --no-audit --no-fund --prefix "$folder/$name" "$name" >&2; then
                 : >"$folder/$name/.complete"
                 echo "$name: unpacked"
             else

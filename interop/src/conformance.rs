@@ -141,5 +141,16 @@ fn ask(program: &Path, asked: &Asked, address: SocketAddr, page: &PathBuf) -> Re
     // 1 says that a rule is broken: of ours that is a failure, of others it is news.
     let good =
         output.status.success() || (asked.name != "postrider" && output.status.code() == Some(1));
-    that(good, || format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+    that(good, || format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let skipped = text.lines().find(|line| asked.name == "postrider" && is_missing(line));
+    skipped.map_or(Ok(()), |line| Err(format!("ours was not asked: {line}")))
+}
+
+/// A row that was skipped although nobody asked for that: all but what takes minutes, and AUTH, which
+/// authors are offered and other servers are not.
+fn is_missing(line: &str) -> bool {
+    line.contains("| skipped |")
+        && !line.contains("--slow")
+        && !line.contains("AUTH is not offered")
 }

@@ -8,6 +8,7 @@
 //! The last line says how many checks passed and failed; the exit code is 0 when none failed.
 
 mod abuse;
+mod agent;
 mod balance;
 mod certificates;
 mod checks;
@@ -27,6 +28,8 @@ mod opensmtpd;
 mod pairs;
 mod play;
 mod postrider;
+#[path = "../../crates/postrider/tests/pty/mod.rs"]
+mod pty;
 mod scan;
 mod stop;
 mod submission;
@@ -95,6 +98,8 @@ enum Play {
     Submission,
     /// DANE by signed zones, and MTA-STS.
     Dane,
+    /// Letters to and from other programs that people read and write mail with.
+    Agent,
     /// Crashes under load.
     Kill9,
     /// Hostile and broken clients.
@@ -157,7 +162,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         }
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
-        Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
+        Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
         Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
@@ -173,6 +178,9 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Scan => {
             let skip = options.skip_missing;
             return scan::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Agent => {
+            return agent::play(checks, &program, &peers, &folder, options.skip_missing);
         }
         Play::Submission => {
             let skip = options.skip_missing;

@@ -74,6 +74,7 @@ type Done = Result<(), String>;
 
 fn check() -> Done {
     step("tidy", || tidy::run(&root()))?;
+    step("conformance", || conformance::run(&root(), &["--check".to_owned()]))?;
     step("licences", || licences::run(&root()))?;
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("lints", || {

@@ -8,7 +8,7 @@ use crate::Done;
 use crate::register::{self, is_for_tests};
 
 /// Each room, its floor, and the rooms it may lean on.
-const ROOMS: [(&str, u8, &[&str]); 9] = [
+const ROOMS: [(&str, u8, &[&str]); 10] = [
     ("mail", 0, &[]),
     ("spool", 0, &[]),
     ("smtp", 1, &["mail"]),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, u8, &[&str]); 9] = [
     ("engine", 2, &["smtp", "queue", "msgauth", "mail", "spool"]),
     ("spool-log", 2, &["spool"]),
     ("sim", 3, &["engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool", "scene"]),
+    ("postrider-client", 3, &["smtp", "mail"]),
     ("postrider", 3, &["engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool"]),
 ];
 

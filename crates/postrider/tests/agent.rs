@@ -231,12 +231,14 @@ fn the_service_delivers_at_the_same_moment() {
                 sent
             });
             for round in 0..5 {
-                let mut mail = place.at_terminal(&["mail", "-N"]);
+                // By its path, so that an empty one is opened too.
+                let mailbox = place.mailbox();
+                let mut mail = place.at_terminal(&["mail", "-N", "-f", mailbox.to_str().unwrap()]);
                 mail.expect("& ").unwrap();
                 if round == 0 {
                     mail.say("d /old", "& ").unwrap();
                 }
-                mail.say("seen *", "& ").unwrap();
+                mail.say("seen :n", "& ").unwrap();
                 mail.say("q", "held").unwrap();
                 assert!(mail.ends().unwrap().success());
             }
@@ -261,15 +263,55 @@ fn interrupted() {
     mail.expect("my words").unwrap();
     // Ctrl-C while a command runs is the command's.
     mail.say("~! echo be''gun; sleep 600", "begun\n").unwrap();
-    mail.send("\x03").unwrap();
-    mail.expect("(continue)").unwrap();
-    mail.send("\x03").unwrap();
-    mail.expect("(Interrupt: once more gives the letter up)").unwrap();
-    mail.send("\x03").unwrap();
-    mail.expect("the letter is saved in ").unwrap();
+    mail.insist("\x03", "(continue)").unwrap();
+    mail.insist("\x03", "(Interrupt: once more gives the letter up)").unwrap();
+    mail.insist("\x03", "the letter is saved in ").unwrap();
     mail.ends().unwrap();
     let kept = place.holds(&place.path("dead.letter"));
     assert_eq!(kept[0].0, "x");
+}
+
+/// A disk that is full, played by a bound on the size of files: folders are as they were, letters
+/// stay where they are, and the person is told.
+#[test]
+fn a_full_disk_loses_nothing() {
+    use std::io::Write;
+
+    for form in ["mbox", "maildir"] {
+        let place = Place::new(form);
+        let server = place.serve();
+        place.send("large", &"a line of text\n".repeat(3000));
+        place.send("small", "x\n");
+        drop(server);
+        let other = place.path("other");
+        let before = place.holds(&place.mailbox());
+        let script = "trap '' XFSZ; ulimit -f 20; exec \"$@\"";
+        let own = place.command(&["mail", "-N", "-f", place.mailbox().to_str().unwrap()]);
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(own.get_program()).args(own.get_args());
+        for (name, value) in own.get_envs() {
+            value.into_iter().for_each(|value| {
+                command.env(name, value);
+            });
+        }
+        command.current_dir(place.path("")).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines =
+            format!("copy 2 {o}\nmove 1 {o}\nwrite 1 text\nflag 1\nq\nx\n", o = other.display());
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(err.contains("File too large"), "{err}");
+        // The letter that could not be moved is still here, and no half of it there.
+        assert_eq!(place.holds(&place.mailbox()).len(), before.len(), "{err}");
+        let moved: Vec<String> = place.holds(&other).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(moved, ["small"]);
+        assert!(!place.path("text").exists());
+        let mut folder = place.open(&place.mailbox()).unwrap();
+        let whole = folder.source(0).unwrap().read_all().unwrap();
+        assert!(whole.len() > 45_000);
+    }
 }
 
 #[test]
@@ -281,8 +323,7 @@ fn names_are_completed() {
     mail.send("mys\t\r").unwrap();
     mail.expect("myself\n").unwrap();
     mail.say("text", "text\n").unwrap();
-    mail.send("\x04").unwrap();
-    mail.expect("Cc: ").unwrap();
+    mail.insist("\x04", "Cc: ").unwrap();
     mail.send("nobody here\r").unwrap();
     mail.expect("words without an address").unwrap();
     // Ctrl-U empties the line that is changed.
@@ -330,8 +371,9 @@ fn on_the_whole_screen() {
     mail.expect("Cc: ").unwrap();
     mail.send("\r").unwrap();
     mail.expect("Enter goes back").unwrap();
-    mail.send("\r").unwrap();
     place.until_holds(5);
+    mail.send("\r").unwrap();
+    mail.see("5 letters").unwrap();
     mail.send("q").unwrap();
     mail.expect("4 letters held, 1 removed").unwrap();
     assert!(mail.ends().unwrap().success());

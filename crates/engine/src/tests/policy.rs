@@ -302,6 +302,20 @@ const CASES: &[Case] = &[
         waits: Some(("4.7.10", "MTA-STS, enforce: a trusted certificate for mx2.far.example")),
     },
     Case {
+        name: "a policy that an alias leads to",
+        level: Level::Auto,
+        world: |scene| {
+            sts(scene, "enforce", "*.far.example");
+            scene.zone.remove(STS);
+            let provider = "_mta-sts.provider.example";
+            scene.zone.add(STS, Record::Cname(provider.to_owned()));
+            scene.zone.add(provider, Record::Txt(b"v=STSv1; id=7;".to_vec()));
+        },
+        first: &[NOT_OFFERED, BYE],
+        second: &[NOT_OFFERED, BYE],
+        waits: Some(("4.7.10", "MTA-STS, enforce")),
+    },
+    Case {
         name: "DANE goes before a policy",
         level: Level::Auto,
         world: |scene| {
@@ -343,7 +357,7 @@ const CASES: &[Case] = &[
 
 /// What is published, what the hosts have to offer, and what becomes of the mail.
 ///
-/// Register: 7672-2.1.2-a, 7672-2.1.2-b, 7672-2.1.2-c, 7672-2.1.2-d, 7672-2.1.2-e, 7672-2.2-a,
+/// Register: 8461-3.1-d, 7672-2.1.2-a, 7672-2.1.2-b, 7672-2.1.2-c, 7672-2.1.2-d, 7672-2.1.2-e, 7672-2.2-a,
 /// 7672-2.2-b, 7672-2.2-c, 7672-2.2-e, 7672-2.2-g, 7672-2.2.1-a, 7672-2.2.1-b, 7672-2.2.1-g,
 /// 7672-2.2.2-a, 7672-2.2.2-b, 7672-2.2.2-c, 7672-2.2.2-d, 7672-2.2.3-c, 8461-3.1-d, 7672-3.2-b, 7672-9.1-a, 8461-2-a,
 /// 8461-3.3-g, 8461-4-a, 8461-5-a, 8461-5-b, 8461-5-e, 8461-5.1-a, 8461-7.1-a.

@@ -21,10 +21,11 @@ fn authors(options: Options, clear: bool, implicit: bool) -> (Scene, mpsc::Sende
         required: true,
         failures: 5,
     };
-    let session = SessionOptions {
+    let mut session = SessionOptions {
         authentication: Some(authentication),
         ..SessionOptions::new(HOST, Kind::Submission)
     };
+    session.extensions.chunking = true;
     let listen = ListenOptions { implicit_tls: implicit, ..session.into() };
     listening_with(options, listen, Arc::new(TestTls))
 }
@@ -120,6 +121,22 @@ const CASES: &[Case] = &[
         lines: &["From: ada+x@here.example"],
     },
     Case {
+        name: "letters in chunks are held to the same",
+        clear: true,
+        implicit: false,
+        trusted: false,
+        scripts: &[
+            HELLO,
+            "C: MAIL FROM:<ada@here.example>\nS: 530 5.7.0",
+            ADA,
+            "C: MAIL FROM:<ada@here.example>\nS: 250\nC: RCPT TO:<bob@here.example>\nS: 250
+             C: BDAT 26\nC: From: bob@here.example\nC:\nS: 250\nC: BDAT 0 LAST\nS: 550 5.7.1
+             C: MAIL FROM:<ada@here.example>\nS: 250\nC: RCPT TO:<bob@here.example>\nS: 250
+             C: BDAT 13 LAST\nC: Subject: hi\nS: 250",
+        ],
+        lines: &["Subject: hi", "From: ada@here.example", "Date: Mon", "Message-ID: <"],
+    },
+    Case {
         name: "the same within TLS from the first octet",
         clear: false,
         implicit: true,
@@ -170,7 +187,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Register: 6409-3.1-a, 6409-4.3-a, 6409-5.1-a, 6409-7-i, 6409-8-a, 8314-3.3-a, 8314-3.3-e,
-/// 8314-4-a, 8314-4-i, 8314-4.1-a, 8314-4.3-a, 4954-6-d, 4954-4-b, 6409-5.3-a.
+/// 8314-4-a, 8314-4-i, 8314-4.1-a, 8314-4.3-a, 6409-7-j, 4954-6-d, 4954-4-b, 6409-5.3-a.
 #[test]
 fn dialogues() {
     for case in CASES {

@@ -159,6 +159,8 @@ impl Zone {
                     | (Record::Aaaa(_), Kind::Aaaa)
                     | (Record::Mx(..), Kind::Mx)
                     | (Record::Txt(_), Kind::Txt)
+                    // An alias whose target the resolver did not bring along.
+                    | (Record::Cname(_), Kind::Txt)
                     | (Record::Tlsa(_), Kind::Tlsa)
                     | (Record::Cname(_), _)
             )

@@ -38,7 +38,9 @@ impl Console<'_> {
         let interactive = stdin.is_terminal();
         let result = program(&mut Console {
             interactive,
-            editor: LineEditor::new().filter(|_| interactive && stdout.is_terminal()),
+            editor: Some(())
+                .filter(|()| interactive && stdout.is_terminal())
+                .and_then(|()| LineEditor::new()),
             colour: may_colour(&stdout),
             err_colour: may_colour(&stderr),
             input: &mut stdin.lock(),

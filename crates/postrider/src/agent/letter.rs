@@ -268,3 +268,18 @@ impl Stamp {
         format!("<{}@{host}>", self.unique)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Register: 5322-3.6.4-d
+    #[test]
+    fn no_two_letters_have_one_name() {
+        let host: DomainName = "sun.tuc.example".parse().expect("a name");
+        let mut ids: Vec<String> = (0..100_000).map(|_| Stamp::now().message_id(&host)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 100_000);
+    }
+}

@@ -19,12 +19,13 @@ pub mod reading;
 mod running;
 mod sendmail;
 pub mod settings;
+pub mod settings_keys;
 mod site;
 pub mod submit;
 pub mod sysexits;
 pub mod typing;
 
-pub use self::mail::{command as mail_command, run_mail};
+pub use self::mail::{ESCAPES, command as mail_command, run_mail};
 pub use console::may_colour;
 pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
 pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};

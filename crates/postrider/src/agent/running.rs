@@ -14,24 +14,44 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// Octets that a program's output may have.
 const OUTPUT_MAX: u64 = 64 << 20;
 
+/// What Ctrl-C and Ctrl-Backslash send.
+fn keys() -> SigSet {
+    SigSet::from_iter([Signal::SIGINT, Signal::SIGQUIT])
+}
+
+/// Holds back the terminal's signals for good: a person who edits lines gives them as keys, and one
+/// that comes between two lines must not end the program and the letter with it.
+pub fn hold_signals() {
+    // Children begin with no signal held back: the standard library sees to that.
+    let _ = keys().thread_block();
+}
+
+/// Whether a signal was held back; it is forgotten.
+pub fn was_interrupted() -> bool {
+    let Ok(pending) = SignalFd::with_flags(&keys(), SfdFlags::SFD_NONBLOCK) else { return false };
+    let mut any = false;
+    while let Ok(Some(_)) = pending.read_signal() {
+        any = true;
+    }
+    any
+}
+
 /// The terminal's signals are held back until this is dropped, and those that came are forgotten.
 struct Undisturbed(Option<SigSet>);
 
 impl Undisturbed {
     fn new() -> Self {
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGQUIT]);
-        // Children begin with no signal held back: the standard library sees to that.
-        Self(signals.thread_block().ok().map(|()| signals))
+        let before = SigSet::thread_get_mask().ok();
+        Self(before.filter(|_| keys().thread_block().is_ok()))
     }
 }
 
 impl Drop for Undisturbed {
     fn drop(&mut self) {
-        let Some(signals) = &self.0 else { return };
-        if let Ok(pending) = SignalFd::with_flags(signals, SfdFlags::SFD_NONBLOCK) {
-            while let Ok(Some(_)) = pending.read_signal() {}
+        if let Some(before) = &self.0 {
+            was_interrupted();
+            let _ = before.thread_set_mask();
         }
-        let _ = signals.thread_unblock();
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::agent::settings_keys::{KEYS, TABLES};
 
 fn host() -> DomainName {
     "sun.tuc.example".parse().unwrap()
@@ -46,6 +47,23 @@ fn aliases() {
     // Only a bare name is an alias.
     assert_eq!(expand("ann@sun.tuc.example"), ["ann@sun.tuc.example"]);
     assert_eq!(expand("My Ann <ann>, eve"), ["ann@sun.tuc.example", "eve@sun.tuc.example"]);
+}
+
+/// Each key that the manual page tells of is one, with a value of its kind; and the page misses none.
+#[test]
+fn the_keys_are_told() {
+    for (key, value, _) in KEYS {
+        parse(&format!("{key} = {value}\n")).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+    for (table, line, _) in TABLES {
+        let table = table.replace("NAME", "work");
+        parse(&format!("{table}\n{line}\n")).unwrap_or_else(|error| panic!("{table}: {error}"));
+    }
+    let unknown = parse("x = 1\n").unwrap_err().0;
+    let known = unknown.split('`').skip(3).step_by(2);
+    for key in known.filter(|key| !["alias", "fields", "account"].contains(key)) {
+        assert!(KEYS.iter().any(|(told, ..)| *told == key), "{key} is not told of");
+    }
 }
 
 #[test]

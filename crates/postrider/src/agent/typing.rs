@@ -14,6 +14,8 @@ use rustyline::history::{History, MemHistory};
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
+use super::running;
+
 /// Lines remembered of each kind.
 const REMEMBERED: usize = 500;
 /// Terminals that cannot move their cursor.
@@ -67,6 +69,7 @@ impl LineEditor {
             .bracketed_paste(true)
             .build();
         let mut editor = Editor::with_history(config, MemHistory::new()).ok()?;
+        running::hold_signals();
         editor.set_helper(Some(Helping::default()));
         Some(Self { editor, histories: Vec::new(), file: None })
     }
@@ -91,6 +94,9 @@ impl LineEditor {
 
     /// Asks for a line, which begins as `initial`.
     pub fn ask(&mut self, prompt: &str, asked: Asked, initial: &str) -> std::io::Result<Typed> {
+        if running::was_interrupted() {
+            return Ok(Typed::Interrupted);
+        }
         self.recall(asked);
         if let Some(helper) = self.editor.helper_mut() {
             helper.asked = asked;

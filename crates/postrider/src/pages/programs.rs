@@ -16,6 +16,16 @@ const FILES: [(&str, &str); 6] = [
     ("DATA-DIR/mail", "mailboxes, unless the configuration puts them elsewhere"),
 ];
 
+const MAIL_FILES: [(&str, &str); 4] = [
+    ("~/.config/postrider/mail.toml", "what you have set"),
+    ("~/dead.letter", "letters that could not be sent or were given up; an mbox"),
+    ("~/.local/state/postrider/mail.history", "the commands you typed"),
+    (
+        "MAILDIR/postrider-headers.cache",
+        "what lists of a large Maildir need; private, and safe to delete",
+    ),
+];
+
 const ENVIRONMENT: [(&str, &str); 3] = [
     ("POSTRIDER_CONFIG", "the configuration, where `--config` does not say"),
     (
@@ -107,6 +117,9 @@ fn page(name: &str, command: &Command) -> String {
     page.text(&format!("{about}."));
     teaching.write_notes(&mut page);
     page.raw(|out| man.render_options_section(out));
+    if name == "mail" {
+        mail_sections(&mut page);
+    }
     teaching.write_sections(&mut page);
     if name == "postrider-serve" {
         rows(&mut page, "FILES", &FILES);
@@ -152,6 +165,37 @@ fn group(name: &str, command: &Command) -> String {
     let others = SEE_ALSO.iter().filter(|other| other.split('(').next() != Some(name));
     page.see_also(&others.copied().chain(["postrider.toml(5)"]).collect::<Vec<_>>());
     page.finish()
+}
+
+/// What `mail` knows beside its options.
+fn mail_sections(page: &mut Page) {
+    page.section("COMMANDS OF THE READER");
+    page.text(
+        "LETTERS is a list of letters as above. A list alone shows them; an empty line, the next.",
+    );
+    for command in &agent::reading::COMMANDS {
+        let short = command.names.get(1..).unwrap_or_default();
+        let short =
+            if short.is_empty() { String::new() } else { format!(" Also: {}.", short.join(", ")) };
+        page.item(vec![bold(command.usage)], &format!("{}{short}", command.meaning));
+    }
+    page.section("COMMANDS WHILE YOU WRITE");
+    for (_, _, usage, meaning) in agent::ESCAPES {
+        page.item(vec![bold(usage)], meaning);
+    }
+    page.section("SETTINGS");
+    page.text(
+        "`$XDG_CONFIG_HOME/postrider/mail.toml`, else `~/.config/postrider/mail.toml`. Every key has a \
+         default; an unknown one is an error that names its line. For each key its default, or an \
+         example where the text tells the default.",
+    );
+    for (key, value, meaning) in agent::settings_keys::KEYS {
+        page.item(vec![bold(key), roman(format!(" = {value}"))], meaning);
+    }
+    for (table, line, meaning) in agent::settings_keys::TABLES {
+        page.item(vec![bold(table), roman(format!(" {line}"))], meaning);
+    }
+    rows(page, "FILES", &MAIL_FILES);
 }
 
 /// `mail [-v] [-s SUBJECT] [ADDRESS...]`.

@@ -106,6 +106,32 @@ impl Terminal {
         Ok(())
     }
 
+    /// Types `keys` again and again until `text` is shown: a key that comes between two lines, when
+    /// the terminal is nobody's, may be lost, as people know.
+    ///
+    /// # Errors
+    /// As [`expect`](Self::expect).
+    pub fn insist(&mut self, keys: &str, text: &str) -> io::Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.send(keys)?;
+            let soon = Instant::now() + Duration::from_secs(1);
+            loop {
+                let rest = self.shown.get(self.at..).unwrap_or_default();
+                if let Some(found) = rest.find(text) {
+                    self.at += found + text.len();
+                    return Ok(());
+                }
+                if !self.read_until(soon)? {
+                    break;
+                }
+            }
+            if Instant::now() >= end {
+                return Err(io::Error::other(format!("{text:?} is not shown")));
+            }
+        }
+    }
+
     /// Types a line and waits for what it shows.
     ///
     /// # Errors

@@ -121,6 +121,22 @@ fn letters_arrive_meanwhile() {
     }
 }
 
+/// The order is that of delivery: what a letter says of its date is its author's word.
+///
+/// Register: 3834-3.1.4-b
+#[test]
+fn dates_do_not_tell_when_letters_came() {
+    let room = tempfile::tempdir().unwrap();
+    for path in [room.path().join("box"), room.path().join("dir/")] {
+        for year in [2030, 1999, 2024] {
+            put(&path, &format!("Date: 1 Jan {year} 00:00:00 +0000\nSubject: {year}\n\nx\n"));
+        }
+        assert_eq!(subjects(&path), ["2030", "1999", "2024"]);
+        let folder = Folder::open(&path).unwrap();
+        assert_eq!(folder.items[1].summary.date, Some(915_148_800));
+    }
+}
+
 #[test]
 fn two_sessions_do_not_undo_each_other() {
     let room = tempfile::tempdir().unwrap();

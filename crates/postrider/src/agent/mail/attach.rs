@@ -126,6 +126,21 @@ impl Attachment {
         self.travel == Travel::EightBitLines
     }
 
+    /// Makes it travel as ASCII.
+    pub fn make_seven_bit(&mut self) {
+        if self.travel != Travel::EightBitLines {
+            return;
+        }
+        if self.media.kind() == "message" {
+            // A letter may not be encoded, so it goes as a file.
+            self.media = MediaType::octets();
+            self.name.get_or_insert_with(|| "letter.eml".into());
+            self.travel = Travel::Base64;
+        } else {
+            self.travel = Travel::QuotedLines;
+        }
+    }
+
     /// The fields of its part.
     pub fn write_fields(&self, out: &mut Vec<u8>) {
         write_parameters(out, "Content-Type", &self.media.to_string(), &self.media.parameters);

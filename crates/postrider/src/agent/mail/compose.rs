@@ -35,7 +35,10 @@ pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Resul
         media = media.with("format", "flowed");
     }
     body.finish()?;
-    let encoding = Encoding::of(body.survey());
+    let encoding = Encoding::of(body.survey(), draft.seven_bit);
+    if draft.seven_bit {
+        draft.attachments.iter_mut().for_each(super::attach::Attachment::make_seven_bit);
+    }
     if draft.attachments.is_empty() {
         let is_plain = draft.body_type.is_none() && !draft.flowed;
         if encoding != Encoding::Plain || !is_plain {
@@ -114,7 +117,7 @@ fn multipart(
     let mixed = MediaType::new("multipart", "mixed").unwrap_or_else(MediaType::octets);
     let mixed = mixed.with("boundary", &boundary);
     write_parameters(&mut head, "Content-Type", &mixed.to_string(), &mixed.parameters);
-    let encoding = Encoding::of(body.survey());
+    let encoding = Encoding::of(body.survey(), draft.seven_bit);
     let letters = draft.attachments.iter().any(super::attach::Attachment::is_eight_bit);
     let eight_bit = encoding == Encoding::EightBit || letters;
     if eight_bit {
@@ -179,9 +182,10 @@ enum Encoding {
 }
 
 impl Encoding {
-    fn of(survey: &Survey) -> Self {
+    fn of(survey: &Survey, seven_bit: bool) -> Self {
         match survey {
             _ if survey.nul || survey.longest_line > LINE_MAX => Self::QuotedPrintable,
+            _ if survey.eight_bit && seven_bit => Self::QuotedPrintable,
             _ if survey.eight_bit => Self::EightBit,
             _ => Self::Plain,
         }

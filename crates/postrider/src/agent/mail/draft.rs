@@ -35,6 +35,8 @@ pub struct Draft {
     pub body_type: Option<String>,
     /// Whether readers may fit the text to their windows (RFC 3676).
     pub flowed: bool,
+    /// Whether all of it must be lines of ASCII: pieces of letters are (RFC 2046 §5.2.2).
+    pub seven_bit: bool,
     /// What goes with it.
     pub attachments: Vec<Attachment>,
     /// The letters of the folder it answers or passes on, to be marked when it is sent.

@@ -36,6 +36,8 @@ use super::site::Site;
 use super::sysexits::{EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, EX_OSERR, EX_USAGE, Exit};
 use crate::drop::lent;
 
+pub use escapes::ESCAPES;
+
 pub(super) use dialogue::Shown;
 pub(super) use outgoing::{recipients, tell};
 

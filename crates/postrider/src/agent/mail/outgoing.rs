@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use mail::content::{MessageId, partial};
 use mail::{ForwardPath, ReversePath};
 
 use super::compose::compose;
@@ -16,7 +17,7 @@ use crate::agent::addresses::Entry;
 use crate::agent::console::Console;
 use crate::agent::fields::write_addresses;
 use crate::agent::folder::{Deposit, Flags, FolderError, deposit};
-use crate::agent::letter::{Letter, PIECE, Stamp};
+use crate::agent::letter::{Letter, PIECE, Stamp, Text};
 use crate::agent::outbox::{Parcel, Report, send};
 use crate::agent::settings::Settings;
 use crate::agent::site::Site;
@@ -65,6 +66,7 @@ impl Sending<'_> {
         let bcc = draft.bcc.clone();
         let first = draft.to.first().or(draft.cc.first()).or(bcc.first()).cloned();
         let stamp = Stamp::now();
+        draft.seven_bit |= self.is_to_be_split(&draft);
         let letter = match compose(&mut draft, &stamp, &self.site.hostname) {
             Ok(letter) => letter,
             Err(error) => {
@@ -77,7 +79,10 @@ impl Sending<'_> {
         };
         let mut parcel =
             Parcel { reverse_path: ReversePath::Mailbox(author.clone()), recipients, letter };
-        let report = self.hand_over(&mut parcel, console);
+        let report = match self.pieces(&mut parcel.letter, &stamp, console) {
+            Some(pieces) => self.send_pieces(pieces, &parcel, console),
+            None => self.hand_over(&mut parcel, console),
+        };
         tell("mail", &report, self.verbose, console);
         if report.is_hopeless() {
             self.keep(&mut parcel.letter, &bcc, &author.to_string(), console);
@@ -99,6 +104,78 @@ impl Sending<'_> {
         let report = self.hand_over(&mut parcel, console);
         tell("mail", &report, self.verbose, console);
         Sent { exit: report.exit(), safe: !report.is_hopeless() }
+    }
+
+    /// Whether the letter will be larger than one piece, as near as can be said before.
+    fn is_to_be_split(&self, draft: &Draft) -> bool {
+        let files: u64 = draft.attachments.iter().map(|one| one.size / 3 * 4).sum();
+        self.settings.part_size > 0 && draft.body.len() + files > self.settings.part_size
+    }
+
+    /// The pieces of a letter that is too large for one (RFC 2046 §5.2.2).
+    fn pieces(
+        &self,
+        letter: &mut Letter,
+        stamp: &Stamp,
+        console: &mut Console<'_>,
+    ) -> Option<Vec<Letter>> {
+        let max = usize::try_from(self.settings.part_size).unwrap_or(usize::MAX);
+        if max == 0 || letter.size() <= self.settings.part_size {
+            return None;
+        }
+        let mut split = || -> Result<Vec<Letter>, String> {
+            let mut octets = Vec::new();
+            letter.rewind().map_err(|error| error.to_string())?;
+            letter.read_to_end(&mut octets).map_err(|error| error.to_string())?;
+            let host = &self.site.hostname;
+            let id = |n: usize| {
+                let inner = format!("{}.{n}@{host}", stamp.unique);
+                MessageId::new(&inner).ok_or("this host has no name for Message-IDs")
+            };
+            let common = id(0)?;
+            let mut n = 0;
+            let mut next = || {
+                n += 1;
+                id(n).unwrap_or_else(|_| common.clone())
+            };
+            let pieces = partial::split(&octets, max, &common, &mut next);
+            let pieces = pieces.map_err(|error| error.to_string())?;
+            pieces.iter().map(|piece| as_letter(piece).map_err(|error| error.to_string())).collect()
+        };
+        match split() {
+            Ok(pieces) => Some(pieces),
+            Err(why) => {
+                console.complain("mail", &format!("the letter goes in one piece: {why}"));
+                None
+            }
+        }
+    }
+
+    /// Sends one piece after the other; what became of the last tells for all, as none is of use
+    /// without the others.
+    fn send_pieces(
+        &self,
+        pieces: Vec<Letter>,
+        parcel: &Parcel,
+        console: &mut Console<'_>,
+    ) -> Report {
+        let count = pieces.len();
+        let mut last = Report { fates: Vec::new(), queued: None };
+        for (n, letter) in pieces.into_iter().enumerate() {
+            let mut piece = Parcel {
+                reverse_path: parcel.reverse_path.clone(),
+                recipients: parcel.recipients.clone(),
+                letter,
+            };
+            last = self.hand_over(&mut piece, console);
+            if last.is_hopeless() {
+                return last;
+            }
+            if self.verbose {
+                console.say(&format!("piece {} of {count} is on its way", n + 1));
+            }
+        }
+        last
     }
 
     fn hand_over(&self, parcel: &mut Parcel, console: &mut Console<'_>) -> Report {
@@ -224,6 +301,14 @@ impl Sending<'_> {
             }
         }
     }
+}
+
+/// A letter in the form of the wire, to be sent.
+fn as_letter(octets: &[u8]) -> io::Result<Letter> {
+    let (head, body) = mail::content::split_head(octets);
+    let mut text = Text::new();
+    text.push(body)?;
+    text.into_letter(head.to_vec())
 }
 
 /// The directory of the person's folders may be missing when the first is made.

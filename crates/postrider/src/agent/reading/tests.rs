@@ -253,6 +253,16 @@ fn attachments_are_written_where_the_person_says() {
     // Nobody agrees, so nothing is replaced.
     assert!(err.contains("plan.pdf exists and is left as it is"), "{err}");
     assert!(!room.path("etc").exists());
+    // A link with that name is a file that exists: what it points to is not touched.
+    let target = room.path("precious");
+    fs::write(&target, "mine").unwrap();
+    let trap = room.path("trap");
+    fs::create_dir(&trap).unwrap();
+    std::os::unix::fs::symlink(&target, trap.join("plan.pdf")).unwrap();
+    let (_, _, err) =
+        room.run(&["-N"], &format!("detach 3 {t}\npart 2 {t}/plan.pdf\nx\n", t = trap.display()));
+    assert!(err.contains("exists and is left as it is"), "{err}");
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
 
 /// Register: 2046-5.2.3.6-a
@@ -320,6 +330,40 @@ fn pieces_are_put_together() {
     }
     let (_, out, err) = room.run(&["-N"], "join 5\nh\np $\nx\n");
     assert!(out.contains("put together: whole") && out.contains("one\ntwo\n"), "{out} {err}");
+}
+
+/// A letter sent in pieces is put together again from the mailbox, its attachment octet by octet.
+///
+/// Register: 2046-5.2.2-a, 2046-5.2.2.1-a
+#[test]
+fn sent_in_pieces() {
+    let room = Room::new("maildir");
+    let file = room.path("plan.bin");
+    let octets: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+    fs::write(&file, &octets).unwrap();
+    let words = ["-n", "-s", "Größe", "--parts", "10k", "-a", file.to_str().unwrap(), "ann"];
+    let (exit, _, err) = room.run(&words, "é\n");
+    assert_eq!(exit, EX_OK, "{err}");
+    let mut sent = room.sent();
+    assert!(sent.len() > 2);
+    sent.reverse();
+    for (_, piece) in &sent {
+        assert!(piece.len() <= 10_000 && piece.is_ascii());
+        let mut one = Deposit {
+            content: &mut piece.as_bytes(),
+            flags: Flags::default(),
+            sender: "",
+            host: "h",
+            new_is_maildir: true,
+        };
+        deposit(&room.inbox(""), &mut one).unwrap();
+    }
+    let (_, out, err) = room.run(
+        &["-N"],
+        &format!("join 5\nh\np $\ndetach $ {}\nx\n", room.dir.path().join("mail").display()),
+    );
+    assert!(out.contains("put together: Größe") && out.contains("\né\n"), "{out} {err}");
+    assert_eq!(fs::read(room.path("mail/plan.bin")).unwrap(), octets);
 }
 
 #[test]

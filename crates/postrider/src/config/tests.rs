@@ -358,6 +358,22 @@ fn problems() {
             &["2:10: `masquerade.domain` does nothing without `masquerade.hosts`"],
         ),
         (
+            "[accounts]\nsource = \"dovecot:\"",
+            &["2:10: `accounts.source` has a value it cannot have"],
+        ),
+        (
+            "[accounts]\nlogin-failures = 1",
+            &["2:18: `accounts.login-failures` has a value of the wrong kind"],
+        ),
+        (
+            "[submission]\nforeign-from = \"maybe\"",
+            &["2:16: `submission.foreign-from` has a value it cannot have"],
+        ),
+        (
+            "[submission.grants]\nann = [\"*@\"]",
+            &["2:8: `submission.grants.ann` has a value it cannot have"],
+        ),
+        (
             "[relay]\nnetworks = [\"0.0.0.0/0\"]",
             &[
                 "2:13: this host would be an open relay: expected networks of your own, /8 or smaller, found \"0.0.0.0/0\"",

@@ -26,7 +26,10 @@ fn every_case_is_read() {
             assert!(!found(row, &case, Verdict::Pass, "").requirement.is_empty(), "{row}");
         }
         let asks = |step: &Step| {
-            matches!(step, Step::Reply { sure: true, .. } | Step::Check(_) | Step::Quiet(_))
+            matches!(
+                step,
+                Step::Reply { sure: true, .. } | Step::Check(_) | Step::Quiet(_) | Step::Farewell
+            )
         };
         assert!(case.steps.iter().any(asks), "{} asks nothing", case.name);
         // A letter goes to the recipient that was named, and to nobody else.

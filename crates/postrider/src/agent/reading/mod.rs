@@ -1,5 +1,5 @@
 //! A person reads mail: a folder, a current letter, a command for each line; or the same on a
-//! [`screen`] of its own.
+//! `screen` of its own.
 
 pub mod answer;
 mod commands;

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
+pub mod history;
 pub mod lockout;
 pub mod lookup;
 pub mod notify;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
+use crate::history::Story;
 use crate::relay::{Attempted, Relay};
 use crate::{RELAXED, Shared, local, reroute, settle};
 
@@ -200,7 +201,9 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     false => (*number, (*ending).clone()),
                 };
                 let results = job.open.iter().map(result).collect();
-                settle::settle(&shared, job, results, Some(until)).await;
+                let begun = shared.world.clock.now();
+                let story = Story { begun, dialogue: None, is_adopted: true };
+                settle::settle(&shared, job, results, Some(until), story).await;
             }
             Work::Idle(wake) => {
                 let woken = tokio::select! {
@@ -236,6 +239,8 @@ pub(crate) async fn attempt(
         return None;
     }
     let now = shared.world.clock.wall();
+    let begun = shared.world.clock.now();
+    relay.begin(begun);
     let mut results = match hop {
         _ if job.open.is_empty() => Vec::new(),
         _ if fate::is_overdue(&job.stored.parameters, job.stored.arrival, now) => {
@@ -256,7 +261,9 @@ pub(crate) async fn attempt(
     };
     results.extend(owed.iter().map(|(number, _)| (*number, Ending::here(Said::Settled))));
     job.open.extend(owed);
-    settle::settle(shared, job, results, None).await;
+    let dialogue = Some(relay.dialogue());
+    let story = Story { begun, dialogue, is_adopted: false };
+    settle::settle(shared, job, results, None, story).await;
     None
 }
 

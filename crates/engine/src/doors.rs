@@ -4,6 +4,7 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod history;
 mod logins;
 mod secrets;
 mod shelf;
@@ -23,6 +24,7 @@ use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
@@ -247,6 +249,8 @@ pub struct World {
     pub web: Arc<dyn Web>,
     /// What outlives the process and is no mail.
     pub shelf: Arc<dyn Shelf>,
+    /// What happened to each letter.
+    pub history: Arc<dyn History>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
     /// Where mail in flight is held.

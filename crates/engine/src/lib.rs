@@ -18,6 +18,7 @@ mod dispatch;
 pub mod doors;
 mod expand;
 mod fit;
+mod history;
 mod ids;
 mod listing;
 mod local;
@@ -62,6 +63,7 @@ use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
 pub use fit::EightBit;
+pub use history::Action;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;

@@ -61,9 +61,14 @@ async fn requeue(
     job: &Job,
     groups: BTreeMap<String, Vec<u32>>,
 ) -> Result<(), SpoolError> {
+    let told: Vec<_> = groups.iter().map(|(to, who)| (to.clone(), who.clone())).collect();
     let ops = groups.into_keys().map(|queue| Op::Requeue { job: job.id, queue });
     let ops = ops.inspect(|op| info!(event = "job.moved", job = %job.id, ?op)).collect();
-    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.map(drop)
+    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await?;
+    for (queue, recipients) in told {
+        shared.tell_moved(job, Some(&queue), Vec::new(), recipients);
+    }
+    Ok(())
 }
 
 /// They part: those who move become messages of their own that share the content.
@@ -90,7 +95,11 @@ async fn split(
             record: bytes::Bytes::new(),
         }));
     }
+    let moved = updates.iter().map(|update: &RecipientUpdate| update.recipient).collect();
     let next = if some_stay { Next::Release } else { Next::Done };
     let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
-    shared.insert(options, pending, vec![update]).await.map(drop)
+    let into: Vec<_> = pending.iter().map(|pending| pending.id).collect();
+    shared.insert(options, pending, vec![update]).await?;
+    shared.tell_moved(job, None, into, moved);
+    Ok(())
 }

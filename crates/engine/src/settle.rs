@@ -8,10 +8,12 @@ use mail::report::Action;
 use queue::fate::{self, Case, Decision, Fate};
 use queue::notify;
 use queue::record::Attempt;
-use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
+use spool::{MessageId, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{error, info, warn};
 
+use crate::admit::Pending;
 use crate::dispatch::{Ending, Job};
+use crate::history::Story;
 use crate::report::{self, Due};
 use crate::{RELAXED, Shared};
 
@@ -43,12 +45,13 @@ pub(crate) async fn settle(
     job: Job,
     results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
+    mut story: Story<'_>,
 ) {
     let settled = decide(shared, &job, results, not_before);
     let mut pause = PAUSE;
     loop {
         let error = match book(shared, &job, &settled).await {
-            Ok(()) => return,
+            Ok(()) => return shared.tell_attempt(&job, &settled.updates, settled.again, &mut story),
             // Also what follows an outcome that was not known, and was a success.
             Err(error @ (SpoolError::Fenced | SpoolError::NotFound)) => {
                 info!(event = "job.taken-away", job = %job.id, %error);
@@ -153,6 +156,11 @@ fn decide(
 /// Makes `settled` true, with the reports that are due; without them where there is no room.
 async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), SpoolError> {
     let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
+    let told = |reports: &[Pending]| match shared.has_history() {
+        true => reports.iter().zip(settled.told.kinds()).map(reported).collect(),
+        false => Vec::new(),
+    };
+    let told: Vec<_> = reports.as_deref().map(told).unwrap_or_default();
     let booked = match reports {
         Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
         Ok(reports) => {
@@ -161,6 +169,12 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
         Err(error) => Err(error),
     };
     match booked {
+        Ok(()) => {
+            for (report, to, kind) in told {
+                shared.tell_report(job.id.message, report, &to, kind);
+            }
+            Ok(())
+        }
         Err(SpoolError::Full(why)) => {
             warn!(event = "report.no-room", job = %job.id, why);
             let update = without_reports(job, settled, shared.world.clock.wall());
@@ -168,6 +182,12 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
         }
         booked => booked,
     }
+}
+
+/// A report with its reader and its kind.
+fn reported((report, kind): (&Pending, &'static str)) -> (MessageId, String, &'static str) {
+    let to = report.stored.recipients.first();
+    (report.id, to.map(|to| to.path.to_string()).unwrap_or_default(), kind)
 }
 
 async fn commit(shared: &Shared, ops: Vec<Op>) -> Result<(), SpoolError> {

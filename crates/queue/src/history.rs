@@ -15,7 +15,6 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use mail::reply::Reply;
 use spool::{JobId, MessageId, RecipientOutcome, RecipientUpdate};
 
 use crate::record::codec::{Reader, Writer, number, numbers};

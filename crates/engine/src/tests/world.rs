@@ -22,7 +22,7 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
+    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf, Names, Random, Secrets,
     Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
@@ -243,6 +243,7 @@ pub(crate) struct Scene {
     pub(crate) zone: Zone,
     pub(crate) web: Pages,
     pub(crate) shelf: Arc<MemoryShelf>,
+    pub(crate) history: Arc<MemoryHistory>,
     pub(crate) boxes: Boxes,
     pub(crate) spool: TestSpool,
 }
@@ -300,6 +301,7 @@ impl Scene {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
+        let history = Arc::new(MemoryHistory::new(Detail::Failures));
         let world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
@@ -311,11 +313,12 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            history: history.clone(),
             mailboxes: Arc::new(boxes.clone()),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, web, shelf, boxes, spool }
+        Self { engine, net, zone, web, shelf, history, boxes, spool }
     }
 
     /// An engine at work.

@@ -139,6 +139,7 @@ impl Shared {
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
+            targets: BTreeMap::new(),
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             tls_optional: passing.scanner.tls_optional(),
@@ -274,8 +275,9 @@ impl Shared {
     fn jobs(&self, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
         let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for (number, recipient) in (0..).zip(&stored.recipients) {
-            let routed =
-                route::route_path(&self.options.routes, &self.options.access, &recipient.path);
+            let (routes, access) = (&self.options.routes, &self.options.access);
+            let target = stored.targets.get(&number);
+            let routed = route::route_recipient(routes, access, &recipient.path, target);
             queues.entry(routed.next_hop.queue_name()).or_default().push(number);
         }
         let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };

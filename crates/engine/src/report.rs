@@ -223,6 +223,7 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
         reverse_path: ReversePath::Null,
         parameters,
         recipients: expand::readers(&shared.options.access, recipient),
+        targets: std::collections::BTreeMap::new(),
         arrival: now,
         expire: shared.options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),

@@ -41,7 +41,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         Some(target @ (Target::Command { .. } | Target::File { .. })) => {
             return Said::Ours(format!("there is no way yet to {target}"));
         }
-        None => match shared.options.access.user(&recipient.path) {
+        None => match shared.options().access.user(&recipient.path) {
             Some(user) => (user, None),
             None => return Said::MailboxUnknown { user: recipient.path.to_string() },
         },

@@ -6,7 +6,8 @@
 
 mod chance;
 mod clock;
-pub mod logins;
+pub mod history;
+mod logins;
 pub mod mailbox;
 pub mod names;
 pub mod net;

@@ -413,6 +413,16 @@ impl Spool for Model {
         Box::pin(async move { Ok(self.lock().claim_due(&request)) })
     }
 
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>> {
+        let mut state = self.lock();
+        let Some(found) = state.messages.get(&job.message).and_then(|held| held.jobs.get(&job.n))
+        else {
+            return now(Err(SpoolError::NotFound));
+        };
+        let claimed = if found.claim.is_some() { None } else { state.claim(job) };
+        now(Ok(claimed))
+    }
+
     fn next_due(&self) -> Option<SystemTime> {
         let mut state = self.lock();
         state.moved = false;

@@ -190,6 +190,7 @@ impl Row {
             claimed: self.claim != 0,
             attempts: job.state.attempts,
             envelope: base.envelope,
+            head_edits: base.head_edits,
             body_len: self.body_len,
             open: job.open,
         })

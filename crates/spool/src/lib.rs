@@ -125,6 +125,8 @@ pub struct JobInfo {
     pub attempts: u32,
     /// The envelope as inserted.
     pub envelope: Bytes,
+    /// The edits of the header section as inserted.
+    pub head_edits: Bytes,
     /// Octets of the body as stored, head edits not counted.
     pub body_len: u64,
     /// The recipients not finished yet, each with the record of its last attempt (may be empty).

@@ -312,6 +312,7 @@ impl State {
             claimed: job.claim.is_some(),
             attempts: job.attempts,
             envelope: message.envelope.clone(),
+            head_edits: message.head_edits.clone(),
             body_len: message.body.len() as u64,
             open: job.open.clone(),
         })

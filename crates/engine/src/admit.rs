@@ -141,6 +141,7 @@ impl Shared {
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
+            targets: BTreeMap::new(),
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             tls_optional: passing.scanner.tls_optional(),
@@ -275,7 +276,9 @@ impl Shared {
 fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
     let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, recipient) in (0..).zip(&stored.recipients) {
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
+        let target = stored.targets.get(&number);
+        let (routes, access) = (&options.routes, &options.access);
+        let routed = route::route_recipient(routes, access, &recipient.path, target);
         queues.entry(routed.next_hop.queue_name()).or_default().push(number);
     }
     let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };

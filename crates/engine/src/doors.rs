@@ -4,6 +4,7 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod forwards;
 mod logins;
 mod secrets;
 mod shelf;
@@ -23,6 +24,7 @@ use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use forwards::{Forwards, NoForwards};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
@@ -179,6 +181,8 @@ pub trait Names: Send + Sync {
 pub struct MailboxDelivery<'a> {
     /// The user the mailbox belongs to: a name of the configuration, never raw octets of the wire.
     pub user: &'a str,
+    /// The virtual domain that the mailbox belongs to; none for the users of this host.
+    pub domain: Option<&'a DomainName>,
     /// What is written before the content: `Return-Path`, `Delivered-To`, our `Received`.
     pub head: Bytes,
     /// The content as it was received.

@@ -14,6 +14,7 @@ use mail::address::{Domain, DomainName, ForwardPath, Literal};
 
 use crate::access::Access;
 use crate::reason::{Reason, Source};
+use crate::target::Target;
 
 use crate::domains::DomainTable;
 
@@ -423,6 +424,22 @@ pub fn route_path(routes: &Routes, access: &Access, path: &ForwardPath) -> Route
         _ => {
             let reason = Reason::new("the postmaster of this host");
             Routed { next_hop: NextHop::Local, reason }
+        }
+    }
+}
+
+/// As [`route_path`], for a recipient of which it is known where it ends: mailboxes and files are of
+/// this host, whatever the routes say of the domain.
+pub fn route_recipient(
+    routes: &Routes,
+    access: &Access,
+    path: &ForwardPath,
+    target: Option<&Target>,
+) -> Routed {
+    match target {
+        None => route_path(routes, access, path),
+        Some(target) => {
+            Routed { next_hop: NextHop::Local, reason: Reason::new(format!("it ends in {target}")) }
         }
     }
 }

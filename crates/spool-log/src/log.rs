@@ -414,8 +414,7 @@ impl Spool for Log {
             let claim = index.claim(slot);
             let row = Row::of(&index, slot);
             drop(index);
-            let fence =
-                Fence { node: self.shared.options.node, epoch: self.shared.epoch, claim };
+            let fence = Fence { node: self.shared.options.node, epoch: self.shared.epoch, claim };
             let lost = || SpoolError::Corrupt(format!("the job {job} is lost"));
             let claimed = row.ok_or_else(lost).and_then(|row| row.claimed(fence));
             if claimed.is_err() {

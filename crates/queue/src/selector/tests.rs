@@ -16,7 +16,8 @@ fn id(n: u64) -> MessageId {
 
 /// A letter from ann to four, of whom two were tried.
 fn stored(from: &str) -> Stored {
-    let to = ["bob@far.example", "eve@sub.far.example", "info@other.example", "Jörg@bücher.example"];
+    let to =
+        ["bob@far.example", "eve@sub.far.example", "info@other.example", "Jörg@bücher.example"];
     let recipient = |path: &&str| Recipient {
         path: ForwardPath::parse_utf8(&format!("<{path}>")).unwrap(),
         parameters: RecipientParameters::default(),

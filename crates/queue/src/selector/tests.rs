@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mail::envelope::{MailParameters, Recipient, RecipientParameters};
@@ -26,6 +27,7 @@ fn stored(from: &str) -> Stored {
         reverse_path: from.parse().unwrap(),
         parameters: MailParameters::default(),
         recipients: to.iter().map(recipient).collect(),
+        targets: BTreeMap::new(),
         arrival: at(1000),
         expire: at(500_000),
         eight_bit: false,

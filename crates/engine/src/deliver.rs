@@ -16,7 +16,7 @@ use tracing::{error, warn};
 use crate::dispatch::{Ending, Job, Work};
 use crate::history::Story;
 use crate::relay::{Attempted, Relay};
-use crate::{RELAXED, Shared, local, reroute, settle};
+use crate::{RELAXED, Shared, local, operator, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
@@ -33,6 +33,8 @@ const MAINTAIN: Duration = Duration::from_millis(100);
 
 /// Starts workers where they are wanted, until the host goes down.
 pub(crate) async fn hire(shared: Arc<Shared>) {
+    // Nothing is tried before it is known what must not be.
+    shared.suspensions.read(&*shared.world.shelf).await;
     let mut stop = pin!(shared.stopping());
     loop {
         for queue in shared.dispatcher.hire() {
@@ -139,7 +141,8 @@ pub(crate) fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     Ok(Job {
         id: claimed.job,
         fence: claimed.fence,
-        queue: claimed.queue.into(),
+        forced: reroute::is_forced(&claimed.queue),
+        queue: reroute::bare(&claimed.queue).into(),
         attempts: claimed.attempts,
         stored: Arc::new(stored),
         head: Arc::new(head),
@@ -200,10 +203,11 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     true => (*number, Ending::here(Said::Settled)),
                     false => (*number, (*ending).clone()),
                 };
-                let results = job.open.iter().map(result).collect();
+                let (id, results) = (job.id, job.open.iter().map(result).collect());
                 let begun = shared.world.clock.now();
                 let story = Story { begun, dialogue: None, is_adopted: true };
                 settle::settle(&shared, job, results, Some(until), story).await;
+                operator::after_attempt(&shared, id).await;
             }
             Work::Idle(wake) => {
                 let woken = tokio::select! {
@@ -231,6 +235,20 @@ pub(crate) async fn attempt(
     shared: &Arc<Shared>,
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,
+    job: Job,
+) -> Option<Job> {
+    let id = job.id;
+    let untried = try_job(shared, relay, hop, job).await;
+    if untried.is_none() {
+        operator::after_attempt(shared, id).await;
+    }
+    untried
+}
+
+async fn try_job(
+    shared: &Arc<Shared>,
+    relay: &mut Relay<'_>,
+    hop: Option<&NextHop>,
     mut job: Job,
 ) -> Option<Job> {
     let (owed, open) = job.open.into_iter().partition(|(_, record)| is_owed(record));
@@ -238,6 +256,7 @@ pub(crate) async fn attempt(
     if !job.open.is_empty() && reroute::moved(shared, &job).await {
         return None;
     }
+    let (suspended, why) = shared.suspensions.set_apart(&mut job);
     let now = shared.world.clock.wall();
     let begun = shared.world.clock.now();
     relay.begin(begun);
@@ -251,6 +270,7 @@ pub(crate) async fn attempt(
             Attempted::Ended(results) => results,
             Attempted::Crowded => {
                 job.open.extend(owed);
+                job.open.extend(suspended);
                 return Some(job);
             }
         },
@@ -261,6 +281,8 @@ pub(crate) async fn attempt(
     };
     results.extend(owed.iter().map(|(number, _)| (*number, Ending::here(Said::Settled))));
     job.open.extend(owed);
+    results.extend(why);
+    job.open.extend(suspended);
     let dialogue = Some(relay.dialogue());
     let story = Story { begun, dialogue, is_adopted: false };
     settle::settle(shared, job, results, None, story).await;

@@ -4,8 +4,8 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
-mod history;
 mod forwards;
+mod history;
 mod logins;
 mod secrets;
 mod shelf;
@@ -25,8 +25,8 @@ use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use forwards::{Forwards, NoForwards};
+pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};

@@ -15,6 +15,7 @@ use spool::{MessageId, RecipientOutcome, RecipientUpdate};
 
 use crate::dispatch::Job;
 use crate::doors::{Detail, Told};
+use crate::operator::Operator;
 use crate::{Engine, Shared};
 
 /// Recipients kept of an envelope that is too large for an entry.
@@ -93,9 +94,9 @@ impl Shared {
             commit: before(commit),
         });
         let expanded = inbound.map_or(&[][..], |inbound| &inbound.expanded);
-        let expanded = expanded.iter().map(|(given, became)| {
-            (Cow::Borrowed(given.as_str()), Cow::Borrowed(became.as_str()))
-        });
+        let expanded = expanded
+            .iter()
+            .map(|(given, became)| (Cow::Borrowed(given.as_str()), Cow::Borrowed(became.as_str())));
         self.tell(Event::Accepted(Accepted {
             id: Some(taken.id),
             of: taken.of,
@@ -121,8 +122,7 @@ impl Shared {
             return;
         }
         let attempt = job.attempts + 1;
-        let went_well =
-            results.iter().all(|result| result.outcome == RecipientOutcome::Delivered);
+        let went_well = results.iter().all(|result| result.outcome == RecipientOutcome::Delivered);
         let is_kept = detail == Detail::All || (detail == Detail::Failures && !went_well);
         let dialogue = match &mut story.dialogue {
             Some(dialogue) if is_kept => dialogue.finish(dialogue_max(attempt)),
@@ -157,6 +157,30 @@ impl Shared {
         self.tell(Event::Reported(Reported { about, report, to, kind }));
     }
 
+    /// An operator did something: to a message, or to what `about` names.
+    pub(crate) fn tell_acted(
+        &self,
+        id: Option<MessageId>,
+        about: Option<&str>,
+        operator: &Operator,
+        what: &str,
+    ) {
+        self.tell(Event::Acted(Acted {
+            id,
+            about: about.map(Cow::Borrowed),
+            who: Cow::Borrowed(&operator.by),
+            what: what.into(),
+            why: Cow::Borrowed(&operator.why),
+        }));
+    }
+
+    /// Recipients have left the queue without an attempt.
+    pub(crate) fn tell_ended(&self, id: MessageId, recipients: &[u32], how: &str) {
+        let (recipients, how) = (recipients.to_vec(), how.into());
+        let outcome = RecipientOutcome::Failed;
+        self.tell(Event::Ended(Ended { id, recipients, outcome, how }));
+    }
+
     /// A job goes another way: to a queue, or parted into messages.
     pub(crate) fn tell_moved(
         &self,
@@ -164,13 +188,14 @@ impl Shared {
         queue: Option<&str>,
         into: Vec<MessageId>,
         recipients: Vec<u32>,
+        why: &str,
     ) {
         self.tell(Event::Moved(Moved {
             job: job.id,
             queue: queue.map(Cow::Borrowed),
             into,
             recipients,
-            why: Cow::Borrowed("the configuration gives another route than before"),
+            why: why.into(),
         }));
     }
 }
@@ -215,47 +240,7 @@ pub(crate) fn kept(dialogue: &mut Dialogue) -> Vec<u8> {
     }
 }
 
-/// What an operator did, for the history.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Action<'a> {
-    /// To which message; none for what concerns many.
-    pub id: Option<MessageId>,
-    /// To what else: a domain, a queue.
-    pub about: Option<&'a str>,
-    /// Who: a login of this host.
-    pub who: &'a str,
-    /// What: `hold`, `release`, `retry`, `remove`, `suspend`.
-    pub what: &'a str,
-    /// Why, in the operator's words; may be empty.
-    pub why: &'a str,
-}
-
 impl Engine {
-    /// Tells the history of an operator's action. Call it when the action is done.
-    pub fn tell_action(&self, action: Action<'_>) {
-        let Action { id, about, who, what, why } = action;
-        self.shared.tell(Event::Acted(Acted {
-            id,
-            about: about.map(Cow::Borrowed),
-            who: who.into(),
-            what: what.into(),
-            why: why.into(),
-        }));
-    }
-
-    /// Tells the history that recipients of a message have left the queue without an attempt: removed,
-    /// or returned by an operator. `how` is a clause such as `removed by root`.
-    pub fn tell_end(
-        &self,
-        id: MessageId,
-        recipients: &[u32],
-        outcome: RecipientOutcome,
-        how: &str,
-    ) {
-        let (recipients, how) = (recipients.to_vec(), how.into());
-        self.shared.tell(Event::Ended(Ended { id, recipients, outcome, how }));
-    }
-
     /// What the history tells of one of `keys`: the last `limit` entries.
     ///
     /// # Errors

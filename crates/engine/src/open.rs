@@ -406,8 +406,16 @@ impl Caller<'_> {
         let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(shared.client_options(), opening, clock.now());
         let handshake_timeout = shared.options().timeouts.handshake;
-        let opened =
-            Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned(), self.dialogue).await;
+        let opened = Connection::open(
+            wire,
+            session,
+            tls,
+            handshake_timeout,
+            clock,
+            remote.to_owned(),
+            self.dialogue,
+        )
+        .await;
         Ok(opened.map_err(|error| (error, failure.get().cloned())))
     }
 }

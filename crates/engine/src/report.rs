@@ -35,8 +35,7 @@ pub(crate) struct Due {
 impl Due {
     /// The kinds of the reports that are written, in their order.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        let all =
-            [("failed", &self.failed), ("delayed", &self.delayed), ("done", &self.done)];
+        let all = [("failed", &self.failed), ("delayed", &self.delayed), ("done", &self.done)];
         all.into_iter().filter(|(_, told)| !told.is_empty()).map(|(kind, _)| kind)
     }
 }

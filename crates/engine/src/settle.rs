@@ -25,11 +25,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What an attempt has changed.
-struct Settled {
-    updates: Vec<RecipientUpdate>,
+pub(crate) struct Settled {
+    pub(crate) updates: Vec<RecipientUpdate>,
     /// The earliest next try; none: the job is done.
     again: Option<SystemTime>,
-    told: Due,
+    pub(crate) told: Due,
     /// Who is told of a failure: they stay open as long as the report is not written.
     failed: Vec<u32>,
     /// Who is told of success, and of what: they are done with, but the report is owed.
@@ -51,7 +51,9 @@ pub(crate) async fn settle(
     let mut pause = PAUSE;
     loop {
         let error = match book(shared, &job, &settled).await {
-            Ok(()) => return shared.tell_attempt(&job, &settled.updates, settled.again, &mut story),
+            Ok(()) => {
+                return shared.tell_attempt(&job, &settled.updates, settled.again, &mut story);
+            }
             // Also what follows an outcome that was not known, and was a success.
             Err(error @ (SpoolError::Fenced | SpoolError::NotFound)) => {
                 info!(event = "job.taken-away", job = %job.id, %error);
@@ -89,7 +91,8 @@ pub(crate) async fn give_back(shared: &Shared, job: &Job) {
     }
 }
 
-fn decide(
+/// What `results` make of the recipients of `job`.
+pub(crate) fn decide(
     shared: &Shared,
     job: &Job,
     results: Vec<(u32, Ending)>,
@@ -156,11 +159,8 @@ fn decide(
 /// Makes `settled` true, with the reports that are due; without them where there is no room.
 async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), SpoolError> {
     let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
-    let told = |reports: &[Pending]| match shared.has_history() {
-        true => reports.iter().zip(settled.told.kinds()).map(reported).collect(),
-        false => Vec::new(),
-    };
-    let told: Vec<_> = reports.as_deref().map(told).unwrap_or_default();
+    let told = reports.as_ref().map(|reports| reported(reports, &settled.told));
+    let told = told.unwrap_or_default();
     let booked = match reports {
         Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
         Ok(reports) => {
@@ -184,10 +184,13 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
     }
 }
 
-/// A report with its reader and its kind.
-fn reported((report, kind): (&Pending, &'static str)) -> (MessageId, String, &'static str) {
-    let to = report.stored.recipients.first();
-    (report.id, to.map(|to| to.path.to_string()).unwrap_or_default(), kind)
+/// Each report with its reader and its kind.
+pub(crate) fn reported(reports: &[Pending], due: &Due) -> Vec<(MessageId, String, &'static str)> {
+    let told = |(report, kind): (&Pending, &'static str)| {
+        let to = report.stored.recipients.first().map(|to| to.path.to_string());
+        (report.id, to.unwrap_or_default(), kind)
+    };
+    reports.iter().zip(due.kinds()).map(told).collect()
 }
 
 async fn commit(shared: &Shared, ops: Vec<Op>) -> Result<(), SpoolError> {

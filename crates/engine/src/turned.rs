@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail::{DomainName, Reply, Topic};
-use queue::history::Dialogue;
 use queue::fate::Said;
+use queue::history::Dialogue;
 use queue::route::NextHop;
 use smtp::client::{Opening, Security, Session};
 use spool::{ClaimRequest, Op, SpoolError, Txn};

@@ -208,7 +208,8 @@ impl Lockout {
         login: Option<&str>,
         now: Instant,
     ) -> Option<(Duration, String)> {
-        let address = client.map(|client| (Key::Address(Neighbourhood::of(client)), self.limits.address));
+        let address =
+            client.map(|client| (Key::Address(Neighbourhood::of(client)), self.limits.address));
         let login = login.map(|login| (Key::Login(key_of(login)), self.limits.login));
         let over = |(key, limit): (Key, u32)| {
             let failures = self.failures(&key, now);

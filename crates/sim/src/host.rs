@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, Random, World};
+use engine::doors::{Detail, Mailboxes, MemoryHistory, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
@@ -66,6 +66,8 @@ pub struct Host {
     pub boxes: Boxes,
     disk: MemoryDisk,
     shelf: Arc<engine::doors::MemoryShelf>,
+    /// What happened to its letters, over all its lives.
+    pub history: Arc<MemoryHistory>,
     running: Option<Running>,
     /// Since when its disk fails.
     ails: Option<Duration>,
@@ -88,6 +90,10 @@ struct Running {
 impl Host {
     /// A host that is off.
     pub fn new(plan: Plan, ground: &Ground, chance: Chance, boxes: Boxes) -> Self {
+        let history = Arc::new(match plan.plant {
+            Some(Plant::HistoryForgets) => MemoryHistory::leaky(Detail::All, 7),
+            _ => MemoryHistory::new(Detail::All),
+        });
         Self {
             plan,
             ground: ground.clone(),
@@ -96,6 +102,7 @@ impl Host {
             boxes,
             disk: MemoryDisk::new(),
             shelf: Arc::default(),
+            history,
             running: None,
             ails: None,
             crashes: 0,
@@ -158,6 +165,7 @@ impl Host {
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
+            history: self.history.clone(),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             spool: Arc::new(watched),
         };

@@ -31,11 +31,13 @@ pub enum Plant {
     PatienceTooLong,
     /// A finished letter is given out once more.
     ResultForgotten,
+    /// The history loses some of what it is told.
+    HistoryForgets,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::MailboxDrops,
         Self::MailboxRepeats,
         Self::ReportsRepeat,
@@ -47,6 +49,7 @@ impl Plant {
         Self::NullIsForgotten,
         Self::PatienceTooLong,
         Self::ResultForgotten,
+        Self::HistoryForgets,
     ];
 
     /// What the law that it breaks says, in part.
@@ -60,6 +63,7 @@ impl Plant {
             Self::CommitIsDenied => "was not taken, and yet",
             Self::NullIsForgotten => "came from <>",
             Self::PatienceTooLong => "after its end",
+            Self::HistoryForgets => "history",
         }
     }
 }

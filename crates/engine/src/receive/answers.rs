@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use mail::{ForwardPath, Reply, ReversePath, Topic};
-use queue::access::{self, Verdict};
 use queue::Reason;
+use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
 use queue::trust;

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use mail::{ForwardPath, Reply, ReversePath};
 use queue::Reason;
-use queue::history::{Dialogue, Event, Part, Refused};
+use queue::history::{Dialogue, Event, Refused};
 
 use super::conversation::Conversation;
 use crate::Shared;
@@ -126,7 +126,8 @@ impl Conversation<'_> {
             match known {
                 Some(place) => drop(self.notes.told.remove(place)),
                 None => {
-                    let step = if self.session.client_name().is_none() { "connection" } else { "command" };
+                    let step =
+                        if self.session.client_name().is_none() { "connection" } else { "command" };
                     let reply = Reply::bare(500, "");
                     self.tell_refused(&Refusing::new(step, &reply, None), line);
                 }
@@ -158,12 +159,6 @@ impl Conversation<'_> {
             let now = self.shared.world.clock.now();
             self.notes.dialogue.theirs(now, line.to_string().as_bytes());
         }
-    }
-
-    /// Something was done.
-    pub(super) fn done(&mut self, what: std::fmt::Arguments<'_>) {
-        let now = self.shared.world.clock.now();
-        self.notes.dialogue.tell(Part::Done, now, what);
     }
 
     /// How the message that is complete came. The next one begins.

@@ -22,8 +22,8 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf, Names, Random, Secrets,
-    Tasks, Tls, World,
+    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf,
+    Names, Random, Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 

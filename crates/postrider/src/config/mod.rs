@@ -12,6 +12,7 @@ pub mod aliases;
 mod check;
 mod dns;
 mod entries;
+mod history;
 mod host;
 mod limits;
 mod listen;
@@ -45,6 +46,7 @@ pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use history::History;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
@@ -96,6 +98,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &queue::DOC,
     &limits::DOC,
     &spool::DOC,
+    &history::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -139,6 +142,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// How much is kept of what happened.
+    pub history: History,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -273,6 +278,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "queue",
         "limits",
         "spool",
+        "history",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -296,6 +302,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        history: history::read(&top.table("history")),
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

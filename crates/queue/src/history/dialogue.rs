@@ -46,8 +46,7 @@ impl Part {
     }
 
     fn from_tag(tag: u64) -> Option<Self> {
-        let all =
-            [Self::Ours, Self::Theirs, Self::Content, Self::Names, Self::Done, Self::LeftOut];
+        let all = [Self::Ours, Self::Theirs, Self::Content, Self::Names, Self::Done, Self::LeftOut];
         all.into_iter().find(|part| part.tag() == tag)
     }
 }
@@ -218,8 +217,7 @@ impl<'a> Chunks<'a> {
     }
 
     fn read(&mut self) -> Result<Chunk<'a>, RecordError> {
-        let part =
-            Part::from_tag(self.0.varint()?).ok_or(RecordError::Malformed("dialogue"))?;
+        let part = Part::from_tag(self.0.varint()?).ok_or(RecordError::Malformed("dialogue"))?;
         let at = Duration::from_micros(self.0.varint()?);
         let count = self.0.varint()?;
         match part {

@@ -285,7 +285,7 @@ pub(super) fn view(folder: &Path) -> io::Result<View> {
 }
 
 impl View {
-    /// The last entries with one of `keys`: of each lane one more than `limit`, if there are so many.
+    /// The last entries with one of `keys`, the last first: of each lane one more than `limit`, if there are so many.
     pub(super) fn search(&self, keys: &[Key], limit: usize) -> io::Result<Vec<Hit>> {
         let mut hits = Vec::new();
         for lane in &self.0 {
@@ -348,12 +348,7 @@ fn read(
 }
 
 /// Looks through a file without an index.
-fn through(
-    path: &Path,
-    keys: &[Key],
-    left: &mut usize,
-    hits: &mut Vec<Hit>,
-) -> io::Result<()> {
+fn through(path: &Path, keys: &[Key], left: &mut usize, hits: &mut Vec<Hit>) -> io::Result<()> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
@@ -366,6 +361,6 @@ fn through(
         }
     })?;
     *left -= found.len();
-    hits.extend(found);
+    hits.extend(found.into_iter().rev());
     Ok(())
 }

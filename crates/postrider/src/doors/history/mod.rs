@@ -190,6 +190,8 @@ fn folder(data_dir: &Path) -> PathBuf {
 /// The last `limit` of `hits`, the oldest first.
 fn told(hits: io::Result<Vec<Hit>>, limit: usize) -> io::Result<Told> {
     let mut hits = hits?;
+    // Of one moment the last comes last: so it stands in the files.
+    hits.reverse();
     hits.sort_by_key(|hit| hit.at);
     let more = hits.len() > limit;
     hits.drain(..hits.len().saturating_sub(limit));

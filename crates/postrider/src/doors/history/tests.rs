@@ -111,7 +111,7 @@ fn the_oldest_go() {
     lanes.write(&frames);
     frames.clear();
     (0..2000).for_each(|number| assert!(frame(&mut frames, &refusal(number))));
-    for _ in 0..700 {
+    for _ in 0..350 {
         assert_eq!(lanes.write(&frames), 0);
     }
     let first = [key_of_text("first")];
@@ -125,13 +125,13 @@ fn the_oldest_go() {
     let letter = entry(2, "more");
     frames.clear();
     (0..2000).for_each(|_| assert!(frame(&mut frames, &letter)));
-    for _ in 0..700 {
+    for _ in 0..400 {
         lanes.write(&frames);
     }
     assert!(size("") <= (48 << 20) + 2 * 17 * (1 << 20), "{}", size(""));
     assert_eq!(lanes.view().search(&first, 5).unwrap().len(), 0);
     lanes.set_bounds(Bounds { keep: Duration::ZERO, ..bounds });
-    assert_eq!(lanes.letters.sealed.len() + lanes.refusals.sealed.len(), 0);
+    assert!(size("") <= 2 * 17 * (1 << 20), "{}", size(""));
 }
 
 /// Nobody waits for the disk: what does not fit is counted, and that is told.
@@ -151,7 +151,8 @@ fn too_much_at_once_is_counted() {
     for number in numbers_in(dir.path()) {
         let path = folder(dir.path()).join(format!("letters-{number:010}.log"));
         segment::scan(&std::fs::File::open(path).unwrap(), |_, entry| {
-            if let Some(Entry { event: Event::Dropped(count), .. }) = Entry::decode(entry).unwrap() {
+            if let Some(Entry { event: Event::Dropped(count), .. }) = Entry::decode(entry).unwrap()
+            {
                 told += count;
             }
         })

@@ -32,6 +32,7 @@ fn envelope() -> Vec<u8> {
             login: Some("ann".to_owned()),
             ..Origin::default()
         },
+        targets: std::collections::BTreeMap::new(),
         class: crate::record::Class::Ordinary,
     };
     stored.encode().to_vec()

@@ -1,7 +1,7 @@
 //! Who takes part, and how each is told what its world looks like.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -78,7 +78,7 @@ impl Contender {
         let mut command = match self {
             Self::Postrider { program } => {
                 let mut command = Command::new(program);
-                command.arg("mailq").arg("--config").arg(plan.folder.join("postrider.toml"));
+                command.arg("mailq").env("POSTRIDER_CONFIG", plan.folder.join("postrider.toml"));
                 command
             }
             Self::Postfix { root, .. } => postqueue(root, plan, "-p"),
@@ -98,7 +98,8 @@ impl Contender {
         let mut command = match self {
             Self::Postrider { program } => {
                 let mut command = Command::new(program);
-                command.args(["sendmail", "-q", "-C"]).arg(plan.folder.join("postrider.toml"));
+                command.args(["sendmail", "-q"]);
+                command.env("POSTRIDER_CONFIG", plan.folder.join("postrider.toml"));
                 command
             }
             Self::Postfix { root, .. } => postqueue(root, plan, "-f"),
@@ -176,31 +177,54 @@ impl Told<'_> {
         };
         let command = postfix.prepare(plan)?;
         let config = plan.folder.join("etc");
-        let mut main = File::options().append(true).open(config.join("main.cf"))?;
+        let mut own = match tuned {
+            // What it comes with.
+            false => "default_process_limit = 100\nin_flow_delay = 1s\n\
+                      smtp_destination_concurrency_limit = 20\n"
+                .to_owned(),
+            // What its TUNING_README advises for much mail.
+            true => "default_process_limit = 200\nin_flow_delay = 0\n\
+                     smtp_destination_concurrency_limit = 50\n\
+                     smtp_connection_cache_on_demand = yes\n\
+                     qmgr_message_active_limit = 40000\nqmgr_message_recipient_limit = 40000\n\
+                     smtpd_peername_lookup = no\n"
+                .to_owned(),
+        };
+        own.push_str(
+            "minimal_backoff_time = 300s\nqueue_run_delay = 300s\nmessage_size_limit = 0\n\
+             mailbox_size_limit = 0\nvirtual_mailbox_limit = 0\n",
+        );
         if !self.setup.routes.is_empty() {
             let line = |(domain, hop): &(String, SocketAddr)| {
                 format!("{domain} smtp:[{}]:{}\n", hop.ip(), hop.port())
             };
             let lines: String = self.setup.routes.iter().map(line).collect();
             fs::write(config.join("transport"), lines)?;
-            writeln!(main, "transport_maps = texthash:{}/transport", config.display())?;
+            own.push_str(&format!("transport_maps = texthash:{}/transport\n", config.display()));
         }
-        // Later lines count. What it comes with, or what its TUNING_README advises for much mail.
-        main.write_all(match tuned {
-            false => {
-                b"default_process_limit = 100\nin_flow_delay = 1s\n\
-                  smtp_destination_concurrency_limit = 20\n\
-                  minimal_backoff_time = 300s\nqueue_run_delay = 300s\n"
-            }
-            true => {
-                b"default_process_limit = 200\nin_flow_delay = 0\n\
-                  smtp_destination_concurrency_limit = 50\n\
-                  smtp_connection_cache_on_demand = yes\n\
-                  qmgr_message_active_limit = 40000\nqmgr_message_recipient_limit = 40000\n\
-                  smtpd_peername_lookup = no\n\
-                  minimal_backoff_time = 300s\nqueue_run_delay = 300s\n"
-            }
-        })?;
+        let main = config.join("main.cf");
+        let text = replaced(&fs::read_to_string(&main)?, &own);
+        fs::write(main, text)?;
         Ok(command)
+    }
+}
+
+/// `main` with the settings of `own` in place of those of the same name. A setting that stands there
+/// twice makes each process warn, and a burst of warnings can bring its log to a standstill.
+fn replaced(main: &str, own: &str) -> String {
+    let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let names: Vec<String> = own.lines().map(name).collect();
+    let kept = main.lines().filter(|line| !names.contains(&name(line)));
+    let mut text: String = kept.map(|line| format!("{line}\n")).collect();
+    text.push_str(own);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_setting_stands_there_once() {
+        let text = super::replaced("a = 1\nb = 2\n", "b = 3\nc = 4\n");
+        assert_eq!(text, "a = 1\nb = 3\nc = 4\n");
     }
 }

@@ -292,14 +292,8 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Starts the server; once more where it does not greet, as a Postfix at times does not that is asked
-/// while it starts.
 fn start(contender: &Contender, setup: &Setup, plan: &Plan) -> io::Result<Running> {
-    let starter = contender.starter(setup);
-    Running::start(starter.as_ref(), plan).or_else(|error| {
-        eprintln!("{error}; once more");
-        Running::start(starter.as_ref(), plan)
-    })
+    Running::start(contender.starter(setup).as_ref(), plan)
 }
 
 fn end(running: Running, plan: &Plan) -> io::Result<()> {

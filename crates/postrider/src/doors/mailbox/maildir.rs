@@ -8,29 +8,35 @@ use std::time::UNIX_EPOCH;
 
 use engine::doors::MailboxError;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, renameat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use nix::fcntl::{OFlag, RenameFlags, renameat, renameat2};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::Letter;
 use super::disk::{self, Owner};
+use super::together::{Syncs, Together};
 use crate::mailbox::text::LocalText;
 
 /// The three directories of a Maildir.
 struct Maildir {
     tmp: OwnedFd,
     new: OwnedFd,
+    syncs: Syncs,
 }
 
 /// Delivers `letter`.
-pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
+pub(super) fn deliver(
+    mut letter: Letter,
+    root: &Path,
+    together: &Together,
+) -> Result<(), MailboxError> {
     let owner = Owner::of(&letter.user)?;
-    let maildir = open(&letter.path, root, owner)?;
+    let maildir = open(&letter.path, root, owner, together)?;
     let path = letter.path.clone();
     let name = name_of(&letter);
     let fail = |errno| disk::failure(&path, errno);
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
     let mut file = disk::open_file(Some(&maildir.tmp), Path::new(&name), flags).map_err(fail)?;
-    let stored = store(&mut file, &mut letter, owner)
+    let stored = store(&mut file, &mut letter, owner, &maildir.syncs)
         .and_then(|size| publish(&maildir, &name, size).map_err(fail));
     if stored.is_err() {
         // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
@@ -39,7 +45,12 @@ pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxErro
     stored
 }
 
-fn open(path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
+fn open(
+    path: &Path,
+    root: &Path,
+    owner: Owner,
+    together: &Together,
+) -> Result<Maildir, MailboxError> {
     let fail = |errno| disk::failure(path, errno);
     let parent = disk::open_parent(path, root)?;
     let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
@@ -47,15 +58,22 @@ fn open(path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError>
     let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
     // `cur` is for readers, but a Maildir without it is none.
     inner("cur")?;
-    Ok(Maildir { tmp: inner("tmp")?, new: inner("new")? })
+    let (tmp, new) = (inner("tmp")?, inner("new")?);
+    let syncs = together.group(&tmp).map_err(fail)?;
+    Ok(Maildir { tmp, new, syncs })
 }
 
-fn store(file: &mut File, letter: &mut Letter, owner: Owner) -> Result<u64, MailboxError> {
+fn store(
+    file: &mut File,
+    letter: &mut Letter,
+    owner: Owner,
+    syncs: &Syncs,
+) -> Result<u64, MailboxError> {
     let path = letter.path.clone();
     let text = LocalText::plain();
     let size = disk::write_letter(file, &path, b"", &letter.head, &mut letter.feed, text)?;
     owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
-    file.sync_all().map_err(|error| disk::io_failure(&path, &error))?;
+    syncs.sync(&*file).map_err(|errno| disk::failure(&path, errno))?;
     Ok(size)
 }
 
@@ -63,19 +81,16 @@ fn store(file: &mut File, letter: &mut Letter, owner: Owner) -> Result<u64, Mail
 fn publish(maildir: &Maildir, name: &str, size: u64) -> nix::Result<()> {
     let final_name = format!("{name},S={size}");
     let (tmp, new) = (&maildir.tmp, &maildir.new);
-    // A link never replaces a letter; where the file system has no links, names are unique enough.
-    match linkat(tmp, name, new, final_name.as_str(), AtFlags::empty()) {
-        Ok(()) => {
-            let _ = unlinkat(tmp, name, UnlinkatFlags::NoRemoveDir);
-        }
-        Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
+    // It never replaces a letter; where the file system cannot say so, names are unique enough.
+    match renameat2(tmp, name, new, final_name.as_str(), RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
             renameat(tmp, name, new, final_name.as_str())?;
         }
-        Err(errno) => return Err(errno),
+        renamed => renamed?,
     }
     // If this fails the letter is there but perhaps not for good: it comes again, which is better
     // than not at all.
-    disk::sync_directory(new)
+    maildir.syncs.sync(new)
 }
 
 /// `seconds.M…P…Q….host`: time, process and delivery together never come twice.

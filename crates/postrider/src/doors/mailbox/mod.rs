@@ -13,6 +13,7 @@ mod feed;
 mod maildir;
 mod mbox;
 mod template;
+mod together;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -26,6 +27,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use feed::Feed;
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
+use together::Together;
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
 const WRITERS_MAX: usize = 48;
@@ -40,6 +42,7 @@ pub struct FileMailboxes {
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
+    together: Arc<Together>,
 }
 
 /// What a writer needs, free of the engine's lifetimes.
@@ -68,6 +71,7 @@ impl FileMailboxes {
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
+            together: Arc::default(),
         }
     }
 
@@ -107,11 +111,12 @@ impl FileMailboxes {
             feed,
         };
         let (root, lock_wait) = (self.template.root().to_path_buf(), self.lock_wait);
+        let together = Arc::clone(&self.together);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
             match form {
-                Form::Maildir => maildir::deliver(letter, &root),
+                Form::Maildir => maildir::deliver(letter, &root, &together),
                 Form::Mbox => mbox::deliver(letter, &root, lock_wait),
             }
         });

@@ -40,6 +40,9 @@ mod settle;
 mod smarthost;
 mod sts;
 mod submit;
+// What expansion asks goes through it.
+#[allow(dead_code)]
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;

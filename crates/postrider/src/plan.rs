@@ -1,6 +1,8 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
 //! what only other rooms can judge (routes) is judged here, with its place in the file.
 
+mod tables;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,9 +33,11 @@ use crate::config::{
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{
-    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
-    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb,
+    NamedTables, Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
 };
+
+pub use self::tables::tables;
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -261,6 +265,7 @@ pub fn world(
     spool: Arc<dyn Spool>,
     tls: Arc<RustlsTls>,
     logins: Arc<dyn Logins>,
+    tables: Arc<NamedTables>,
 ) -> Result<World, Vec<Problem>> {
     let proof = config.trust_anchor()?;
     let mailbox = config.local.mailbox.value.clone();
@@ -277,6 +282,7 @@ pub fn world(
         names,
         web: Arc::new(web),
         shelf: Arc::new(FileShelf::new(&config.data_dir)),
+        tables,
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
     })

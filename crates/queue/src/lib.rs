@@ -19,6 +19,7 @@ pub mod route;
 pub mod schedule;
 pub mod search;
 pub mod submission;
+pub mod table;
 pub mod target;
 pub mod trust;
 

@@ -19,7 +19,7 @@ use crate::agent::sysexits::{
     EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
 };
 use crate::config::{self, Accounts, Config};
-use crate::doors::RustlsTls;
+use crate::doors::{NamedTables, RustlsTls};
 use crate::{admin, doors, intake, plan};
 
 /// How long a graceful stop may take before what is open is left to the spool.
@@ -92,7 +92,8 @@ async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
     let logins = plan::logins(&config).await.map_err(wrong)?;
-    let world = plan::world(&config, spool.clone(), tls.clone(), logins).map_err(wrong)?;
+    let tables = Arc::new(NamedTables::new(plan::tables(&config).map_err(wrong)?));
+    let world = plan::world(&config, spool.clone(), tls.clone(), logins, tables).map_err(wrong)?;
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();

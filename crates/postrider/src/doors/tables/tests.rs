@@ -109,7 +109,8 @@ fn asked(keep: u64, keep_nothing: u64) -> Asked {
 
 #[test]
 fn answers_are_kept_and_failures_are_not() {
-    let rows: &[(u64, u64, &[(&str, &str)])] = &[
+    type Case<'a> = (u64, u64, &'a [(&'a str, &'a str)]);
+    let rows: &[Case<'_>] = &[
         (60, 60, &[("a", "1 at 0"), ("a", "1 at 0"), ("b", "2 at 0")]),
         (0, 60, &[("a", "1 at 0"), ("a", "2 at 0")]),
         (60, 60, &[("none", "nothing"), ("none", "nothing"), ("a", "2 at 0")]),
@@ -152,7 +153,8 @@ fn sqlite() {
     let query = "SELECT value FROM t WHERE key = ?1 ORDER BY rowid";
     let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) \
                    SELECT max(x) FROM c WHERE x != ?1";
-    let rows: &[(&str, &str, Result<&[&str], &str>)] = &[
+    type Case<'a> = (&'a str, &'a str, Result<&'a [&'a str], &'a str>);
+    let rows: &[Case<'_>] = &[
         (query, "ann@example.net", Ok(&["a@x.example", "b@x.example", "c"])),
         (query, "n", Ok(&["7"])),
         (query, "z", Ok(&[])),

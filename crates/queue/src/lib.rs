@@ -18,6 +18,7 @@ pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
+pub mod selector;
 pub mod submission;
 pub mod table;
 pub mod target;

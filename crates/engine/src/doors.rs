@@ -253,6 +253,8 @@ pub struct World {
     pub shelf: Arc<dyn Shelf>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
+    /// Where users say that their mail is to go elsewhere.
+    pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.
     pub spool: Arc<dyn Spool>,
 }

@@ -278,6 +278,7 @@ pub fn world(
         web: Arc::new(web),
         shelf: Arc::new(FileShelf::new(&config.data_dir)),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
+        forwards: Arc::new(engine::doors::NoForwards),
         spool,
     })
 }

@@ -159,6 +159,7 @@ impl Host {
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            forwards: Arc::new(engine::doors::NoForwards),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

@@ -312,6 +312,7 @@ impl Scene {
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
             mailboxes: Arc::new(boxes.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

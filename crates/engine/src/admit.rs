@@ -237,6 +237,7 @@ impl Shared {
                 head: head.clone(),
                 body_len: claimed.body_len,
                 hot: hot.clone(),
+                forced: false,
                 open: claimed.open,
             };
             self.dispatcher.push(job);

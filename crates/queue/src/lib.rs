@@ -19,6 +19,7 @@ pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
+pub mod selector;
 pub mod submission;
 pub mod target;
 pub mod trust;

@@ -11,6 +11,7 @@ mod accounts;
 pub mod aliases;
 mod check;
 mod dns;
+mod entries;
 mod host;
 mod limits;
 mod listen;
@@ -43,6 +44,7 @@ use toml::de::DeTable;
 pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
+pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
@@ -185,6 +187,21 @@ impl Config {
     /// Where the value of `key` (`queue.expire`, `route."example.org"`) came from.
     pub fn source_of(&self, key: &str) -> Source {
         self.spans.get(key).map_or(Source::Default, |span| self.text.source_at(span))
+    }
+
+    /// The same for a server that runs with `running`: what it has bound and opened stays.
+    #[must_use]
+    pub fn kept(mut self, running: &Self) -> Self {
+        let mut said = std::mem::take(&mut self.listeners);
+        self.listeners = running.listeners.clone();
+        for listener in &mut self.listeners {
+            if let Some(at) = said.iter().position(|one| one.name == listener.name) {
+                let addresses = std::mem::take(&mut listener.addresses);
+                *listener = Listen { addresses, ..said.swap_remove(at) };
+            }
+        }
+        self.spool = running.spool.clone();
+        self
     }
 
     /// A problem with the value of `key` that only shows later, with its place in the file.

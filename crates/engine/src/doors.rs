@@ -257,6 +257,8 @@ pub struct World {
     pub tables: Arc<dyn Tables>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
+    /// Where users say that their mail is to go elsewhere.
+    pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.
     pub spool: Arc<dyn Spool>,
 }

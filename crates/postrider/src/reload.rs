@@ -103,6 +103,7 @@ impl Doors {
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
+            forwards: Arc::new(engine::doors::NoForwards),
             spool,
         }
     }

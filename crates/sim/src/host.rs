@@ -160,6 +160,7 @@ impl Host {
             shelf: self.shelf.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            forwards: Arc::new(engine::doors::NoForwards),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

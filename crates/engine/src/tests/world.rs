@@ -313,6 +313,7 @@ impl Scene {
             shelf: shelf.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

@@ -43,9 +43,9 @@ mod smarthost;
 mod sts;
 mod submit;
 // What expansion asks goes through it.
+mod suspension;
 #[allow(dead_code)]
 mod tables;
-mod suspension;
 mod tally;
 #[cfg(test)]
 mod tests;

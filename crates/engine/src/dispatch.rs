@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -76,6 +76,8 @@ pub(crate) struct Job {
     pub(crate) head: Arc<HeadEdits>,
     pub(crate) body_len: u64,
     pub(crate) hot: Option<Arc<HotBody>>,
+    /// An operator has chosen its next hop: no rule is asked again.
+    pub(crate) forced: bool,
     /// Recipients not finished yet, each with the record of its last attempt.
     pub(crate) open: Vec<(u32, Bytes)>,
 }
@@ -183,7 +185,7 @@ pub(crate) struct Dispatcher {
     /// Told when a queue wants another worker.
     pub(crate) work: Notify,
     jobs: AtomicU64,
-    connections: usize,
+    connections: AtomicUsize,
     /// Told when room for more jobs came about.
     pub(crate) room: Notify,
 }
@@ -197,7 +199,7 @@ impl Dispatcher {
             hiring: Mutex::default(),
             work: Notify::new(),
             jobs: AtomicU64::new(0),
-            connections: connections.max(1),
+            connections: AtomicUsize::new(connections.max(1)),
             room: Notify::new(),
         }
     }
@@ -234,8 +236,25 @@ impl Dispatcher {
         self.room.notify_one();
     }
 
-    /// How many more jobs of `queue` may be taken in hand.
+    /// Other options have come. Workers that are at work stay.
+    pub(crate) fn set_connections(&self, connections: usize) {
+        self.connections.store(connections.max(1), Ordering::Relaxed);
+    }
+
+    /// Takes `job` out of the line at `queue`, where it waits there: nobody tries it then.
+    pub(crate) fn take_out(&self, job: JobId, queue: &str) -> Option<Job> {
+        let mut destinations = self.destinations.lock();
+        let waiting = &mut destinations.get_mut(queue)?.waiting;
+        let place = waiting.iter().position(|waiting| waiting.job.id == job)?;
+        let taken = waiting.remove(place)?;
+        self.jobs.fetch_sub(1, Ordering::Relaxed);
+        self.room.notify_one();
+        Some(taken.job)
+    }
+
+    /// How many more jobs of `queue`, a name in the spool, may be taken in hand.
     pub(crate) fn quota(&self, queue: &str) -> usize {
+        let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
         }
@@ -258,7 +277,7 @@ impl Dispatcher {
             destination.wake.notify_one();
         }
         let most = match destination.is_healthy() {
-            true => destination.limit.unwrap_or(self.connections),
+            true => destination.limit.unwrap_or(self.connections.load(Ordering::Relaxed)),
             false => 1,
         };
         if destination.waiting.len() > destination.idle && destination.workers < most {

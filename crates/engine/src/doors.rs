@@ -4,9 +4,11 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod forwards;
 mod logins;
 mod secrets;
 mod shelf;
+mod tables;
 mod web;
 
 use std::future::Future;
@@ -23,9 +25,11 @@ use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use forwards::{Forwards, NoForwards};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
+pub use tables::{FixedTables, NoTables, Tables};
 pub use web::{NoWeb, Web, WebFailure};
 
 /// A future of a door.
@@ -179,6 +183,8 @@ pub trait Names: Send + Sync {
 pub struct MailboxDelivery<'a> {
     /// The user the mailbox belongs to: a name of the configuration, never raw octets of the wire.
     pub user: &'a str,
+    /// The virtual domain that the mailbox belongs to; none for the users of this host.
+    pub domain: Option<&'a DomainName>,
     /// What is written before the content: `Return-Path`, `Delivered-To`, our `Received`.
     pub head: Bytes,
     /// The content as it was received.
@@ -247,8 +253,12 @@ pub struct World {
     pub web: Arc<dyn Web>,
     /// What outlives the process and is no mail.
     pub shelf: Arc<dyn Shelf>,
+    /// The operator's tables.
+    pub tables: Arc<dyn Tables>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
+    /// Where users say that their mail is to go elsewhere.
+    pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.
     pub spool: Arc<dyn Spool>,
 }

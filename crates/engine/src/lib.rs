@@ -21,12 +21,14 @@ mod fit;
 mod ids;
 mod listing;
 mod local;
+mod look;
 // The session machine asks for it as soon as it has AUTH.
 #[allow(dead_code)]
 mod login;
 mod masquerade;
 mod names;
 mod open;
+mod operator;
 mod passing;
 mod place;
 mod receive;
@@ -35,14 +37,20 @@ mod release;
 mod report;
 mod reroute;
 mod security;
+mod settings;
 mod settle;
 mod smarthost;
 mod sts;
 mod submit;
+// What expansion asks goes through it.
+mod suspension;
+#[allow(dead_code)]
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod turned;
+mod walk;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -61,19 +69,24 @@ use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
 pub use fit::EightBit;
-pub use listing::{Listed, ListedRecipient, State};
+pub use listing::{Listed, ListedRecipient, State, list_spool};
+pub use look::{
+    AGES, Ages, Counted, Shown, Stock, content_of, count_spool, show_spool, stock_spool,
+};
 pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
+pub use operator::{Action, Came, Deed, Operator};
 pub use receive::{EarlyTalkers, ListenOptions};
 pub use security::TlsLevels;
 pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
+pub use suspension::{Suspended, Suspension, kept_on};
 
 use dispatch::Dispatcher;
 use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
-use passing::Passing;
+use settings::Settings;
 use sts::Policies;
 use tally::Tally;
 
@@ -139,13 +152,19 @@ pub struct Options {
 
 /// What all tasks of one engine share.
 pub(crate) struct Shared {
-    pub(crate) options: Options,
+    pub(crate) settings: Settings,
+    /// Told when other options have come.
+    pub(crate) reloaded: Notify,
     pub(crate) world: World,
     pub(crate) ids: Ids,
     pub(crate) names: NameCache,
     pub(crate) policies: Policies,
     pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
+    /// What must not be tried.
+    pub(crate) suspensions: suspension::Suspensions,
+    /// What is to be done to jobs when their attempts end.
+    pub(crate) orders: operator::Orders,
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
@@ -157,7 +176,6 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
-    client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -175,15 +193,6 @@ impl Shared {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
-    }
-
-    /// What all sessions of our client share.
-    pub(crate) fn client_options(&self) -> Arc<smtp::client::SessionOptions> {
-        self.client_options.clone()
-    }
-
-    pub(crate) fn passing(&self) -> Passing {
-        Passing::new(self.options.masquerade.is_some())
     }
 }
 
@@ -210,17 +219,14 @@ impl Engine {
     /// An engine that acts through `world`. Nothing moves before [`start`](Self::start).
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
-        let client_options = Arc::new(smtp::client::SessionOptions {
-            // RFC 6531 §3.7.1.
-            hostname: options.hostname.ascii().to_owned(),
-            timeouts: options.timeouts.clone(),
-        });
         let shared = Shared {
             ids,
             names: NameCache::default(),
             policies: Policies::default(),
             tally: Tally::default(),
             dispatcher: Dispatcher::new(options.destination_connections),
+            suspensions: suspension::Suspensions::default(),
+            orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
             clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),
@@ -228,10 +234,10 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
-            client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
-            options,
+            settings: Settings::new(options),
+            reloaded: Notify::new(),
             world,
         };
         Self { shared: Arc::new(shared) }
@@ -241,9 +247,7 @@ impl Engine {
     pub fn start(&self) {
         let tasks = &self.shared.world.tasks;
         tasks.spawn(Box::pin(deliver::hire(self.shared.clone())));
-        if !self.shared.options.paused {
-            tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
-        }
+        tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
         tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
     }
@@ -255,8 +259,8 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(&self.shared, name, options.into());
-        let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
+        let gate = self.shared.open_gate(name, options.into());
+        let accepting = receive::accept(self.shared.clone(), listener, gate);
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }
 
@@ -281,7 +285,7 @@ impl Engine {
             sessions: shared.sessions.load(Ordering::Relaxed),
             workers: shared.dispatcher.workers(),
             jobs: shared.dispatcher.jobs(),
-            memory: shared.options.memory.saturating_sub(left),
+            memory: shared.options().memory.saturating_sub(left),
         }
     }
 

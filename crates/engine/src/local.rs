@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mail::{ForwardPath, trace};
 use queue::fate::Said;
 use queue::record::Class;
+use queue::target::Target;
 use tracing::error;
 
 use crate::Shared;
@@ -34,8 +35,16 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         Class::Expanded => return Said::Expanded { is_list: false },
         Class::Listed => return Said::Expanded { is_list: true },
     }
-    let Some(user) = shared.options.access.user(&recipient.path) else {
-        return Said::MailboxUnknown { user: recipient.path.to_string() };
+    let (user, domain) = match job.stored.targets.get(&number) {
+        Some(Target::Mailbox { user, domain }) => (user.clone(), domain.as_ref()),
+        Some(Target::Nobody { why }) => return Said::LeadsNowhere { why: why.clone() },
+        Some(target @ (Target::Command { .. } | Target::File { .. })) => {
+            return Said::Ours(format!("there is no way yet to {target}"));
+        }
+        None => match shared.options().access.user(&recipient.path) {
+            Some(user) => (user, None),
+            None => return Said::MailboxUnknown { user: recipient.path.to_string() },
+        },
     };
     let body = match Content::open(&shared.world.spool, job).await {
         Ok(body) => body,
@@ -53,6 +62,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
     };
     let delivery = MailboxDelivery {
         user: &user,
+        domain,
         head: Bytes::from(head),
         body: Box::new(WithoutReturnPath::new(body)),
         from,

@@ -18,10 +18,11 @@ use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::admit::Pending;
+use crate::Shared;
+use crate::admit::{Pending, marked};
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
-use crate::{Shared, expand};
+use crate::expand::{self, Readers};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
 /// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
@@ -68,7 +69,8 @@ async fn report(
     now: SystemTime,
 ) -> Result<Pending, SpoolError> {
     let id = shared.ids.next(now);
-    let host = &shared.options.hostname;
+    let options = shared.options();
+    let host = &options.hostname;
     let stored = &job.stored;
     let looked = match stored.eight_bit || stored.parameters.utf8 {
         true => header(shared, job).await.map(|head| !head.is_ascii()),
@@ -93,7 +95,7 @@ async fn report(
         hold: stored.parameters.hold,
         arrival: stored.arrival,
         now,
-        offset_minutes: shared.options.zone,
+        offset_minutes: options.zone,
         message_id: format!("{id}@{host}"),
         boundary_seed: shared.world.random.next(),
         recipients,
@@ -117,8 +119,9 @@ async fn report(
         }
     };
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
-    let stored = envelope(shared, &report, job, now);
-    Ok(Pending { id, stored, head: HeadEdits::default(), body })
+    let (stored, via) = envelope(shared, &report, job, now).await?;
+    let head = marked(&HeadEdits::default(), via.as_ref());
+    Ok(Pending { id, stored, head, body })
 }
 
 /// What of the message comes back. One with octets beyond ASCII in its header section that no
@@ -208,7 +211,16 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
 
 /// The envelope of a report: from nobody, and nobody is to be told what becomes of it
 /// (RFC 3461 §6.1). What must be kept from listeners is kept so in the report, too (RFC 8689 §5).
-fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Stored {
+///
+/// # Errors
+/// Who reads it is not known now.
+async fn envelope(
+    shared: &Shared,
+    report: &Report,
+    job: &Job,
+    now: SystemTime,
+) -> Result<(Stored, Option<Mailbox>), SpoolError> {
+    let options = shared.options();
     let recipient = Recipient {
         path: ForwardPath::Mailbox(report.to.clone()),
         parameters: RecipientParameters { notify: Some(Notify::NEVER), original: None },
@@ -219,15 +231,18 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
         require_tls: job.stored.parameters.require_tls,
         ..MailParameters::default()
     };
-    Stored {
+    let Readers { recipients, targets, via } = expand::readers(shared, &options, recipient).await?;
+    let stored = Stored {
         reverse_path: ReversePath::Null,
         parameters,
-        recipients: expand::readers(&shared.options.access, recipient),
+        recipients,
+        targets,
         arrival: now,
-        expire: shared.options.schedule.expiry(now, true),
+        expire: options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),
         tls_optional: false,
         origin: Origin::default(),
         class: Class::Report,
-    }
+    };
+    Ok((stored, via))
 }

@@ -11,20 +11,41 @@ use tracing::{info, warn};
 
 use crate::admit::Pending;
 use crate::dispatch::Job;
-use crate::{RELAXED, Shared, settle};
+use crate::{Options, RELAXED, Shared, settle};
+
+/// What stands before the name of a queue in the spool whose jobs an operator sends there: their
+/// routes are not computed again. A version that does not know the mark finds no such next hop,
+/// computes the route, and moves the job where the configuration says.
+const FORCED: &str = "forced:";
+
+/// The name in the spool of the queue `name` for jobs that are sent there by an operator.
+pub(crate) fn forced(name: &str) -> String {
+    format!("{FORCED}{name}")
+}
+
+/// Whether the queue of this name in the spool is one of those.
+pub(crate) fn is_forced(name: &str) -> bool {
+    name.starts_with(FORCED)
+}
+
+/// The name of the next hop alone, as everybody but the spool calls the queue.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix(FORCED).unwrap_or(name)
+}
 
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
     // A letter still in memory was accepted moments ago: its route is today's.
-    if job.hot.is_some() {
+    if job.hot.is_some() || job.forced {
         return false;
     }
-    let mut groups = groups(shared, job);
+    let options = shared.options();
+    let mut groups = groups(&options, job);
     let stay = groups.remove(&*job.queue);
     let moved = match (stay, groups.len()) {
         (_, 0) => return false,
         (None, 1) => requeue(shared, job, groups).await,
-        (stay, _) => split(shared, job, stay.is_some(), groups).await,
+        (stay, _) => split(shared, &options, job, stay.is_some(), groups).await,
     };
     match moved {
         Ok(()) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
@@ -44,12 +65,13 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
 }
 
 /// The open recipients by the queue that is right today.
-fn groups(shared: &Shared, job: &Job) -> BTreeMap<String, Vec<u32>> {
-    let options = &shared.options;
+fn groups(options: &Options, job: &Job) -> BTreeMap<String, Vec<u32>> {
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, _) in &job.open {
         let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
+        let target = job.stored.targets.get(number);
+        let (routes, access) = (&options.routes, &options.access);
+        let routed = route::route_recipient(routes, access, &recipient.path, target);
         groups.entry(routed.next_hop.queue_name()).or_default().push(*number);
     }
     groups
@@ -69,6 +91,7 @@ async fn requeue(
 /// They part: those who move become messages of their own that share the content.
 async fn split(
     shared: &Arc<Shared>,
+    options: &Options,
     job: &Job,
     some_stay: bool,
     groups: BTreeMap<String, Vec<u32>>,
@@ -80,7 +103,10 @@ async fn split(
         info!(event = "job.parted", job = %job.id, into = %id, queue, recipients = numbers.len());
         let known = |number: &u32| job.stored.recipients.get(*number as usize).cloned();
         let recipients = numbers.iter().filter_map(known).collect();
-        let stored = Stored { recipients, ..Stored::clone(&job.stored) };
+        let target =
+            |(new, number): (u32, &u32)| Some((new, job.stored.targets.get(number)?.clone()));
+        let targets = (0..).zip(&numbers).filter_map(target).collect();
+        let stored = Stored { recipients, targets, ..Stored::clone(&job.stored) };
         let head = (*job.head).clone();
         pending.push(Pending { id, stored, head, body: Body::Of(job.id.message) });
         updates.extend(numbers.into_iter().map(|recipient| RecipientUpdate {
@@ -91,5 +117,5 @@ async fn split(
     }
     let next = if some_stay { Next::Release } else { Next::Done };
     let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
-    shared.insert(pending, vec![update]).await.map(drop)
+    shared.insert(options, pending, vec![update]).await.map(drop)
 }

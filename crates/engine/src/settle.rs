@@ -23,11 +23,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What an attempt has changed.
-struct Settled {
-    updates: Vec<RecipientUpdate>,
+pub(crate) struct Settled {
+    pub(crate) updates: Vec<RecipientUpdate>,
     /// The earliest next try; none: the job is done.
     again: Option<SystemTime>,
-    told: Due,
+    pub(crate) told: Due,
     /// Who is told of a failure: they stay open as long as the report is not written.
     failed: Vec<u32>,
     /// Who is told of success, and of what: they are done with, but the report is owed.
@@ -86,13 +86,14 @@ pub(crate) async fn give_back(shared: &Shared, job: &Job) {
     }
 }
 
-fn decide(
+/// What `results` make of the recipients of `job`.
+pub(crate) fn decide(
     shared: &Shared,
     job: &Job,
     results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
 ) -> Settled {
-    let now = shared.world.clock.wall();
+    let (options, now) = (shared.options(), shared.world.clock.wall());
     let chance = shared.world.random.next();
     let mut settled = Settled {
         updates: Vec::with_capacity(results.len()),
@@ -110,7 +111,7 @@ fn decide(
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
         let recipient = stored.recipients.get(number as usize);
         let case = Case {
-            schedule: &shared.options.schedule,
+            schedule: &options.schedule,
             arrival: stored.arrival,
             expire: stored.expire,
             attempts: job.attempts + 1,
@@ -155,7 +156,9 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
     let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
     let booked = match reports {
         Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
-        Ok(reports) => shared.insert(reports, vec![update(job, settled)]).await.map(drop),
+        Ok(reports) => {
+            shared.insert(&shared.options(), reports, vec![update(job, settled)]).await.map(drop)
+        }
         Err(error) => Err(error),
     };
     match booked {

@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod clients;
+pub mod directory;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
@@ -18,7 +19,10 @@ pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
+pub mod selector;
 pub mod submission;
+pub mod table;
+pub mod target;
 pub mod trust;
 
 pub use access::{Access, Users, Verdict};
@@ -28,3 +32,4 @@ pub use record::{Attempt, HeadEdits, Stored};
 pub use route::{NextHop, Routed, Routes, Transport};
 pub use schedule::Schedule;
 pub use search::Search;
+pub use target::Target;

@@ -23,6 +23,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use feed::Feed;
@@ -36,13 +37,19 @@ const ROWS: usize = 64;
 
 /// Delivers into files below a [`MailboxTemplate`].
 pub struct FileMailboxes {
-    template: MailboxTemplate,
-    host: String,
+    place: RwLock<Place>,
     /// How long to wait for an mbox that another program has locked.
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
     together: Arc<Together>,
+}
+
+/// Where the mailboxes are, and our name in the names of their files.
+#[derive(Clone)]
+struct Place {
+    template: Arc<MailboxTemplate>,
+    host: Arc<str>,
 }
 
 /// What a writer needs, free of the engine's lifetimes.
@@ -66,8 +73,7 @@ impl FileMailboxes {
     /// The same with another bound on the wait for a locked mbox (default 5 s).
     pub fn with_lock_wait(template: MailboxTemplate, host: &str, lock_wait: Duration) -> Self {
         Self {
-            template,
-            host: host.into(),
+            place: RwLock::new(Place { template: Arc::new(template), host: host.into() }),
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
@@ -80,7 +86,16 @@ impl FileMailboxes {
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.place().template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+    }
+
+    /// Delivers elsewhere from now on.
+    pub fn move_to(&self, template: MailboxTemplate, host: &str) {
+        *self.place.write() = Place { template: Arc::new(template), host: host.into() };
+    }
+
+    fn place(&self) -> Place {
+        self.place.read().clone()
     }
 
     fn row_of(&self, user: &str) -> Option<Arc<Mutex<()>>> {
@@ -91,8 +106,10 @@ impl FileMailboxes {
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
-        let path = self.path_of(delivery.user)?;
-        let form = self.template.form();
+        let Place { template, host } = self.place();
+        let unknown = || MailboxError::Unknown(delivery.user.into());
+        let path = template.path_of(delivery.user).ok_or_else(unknown)?;
+        let form = template.form();
         let row = match (form, self.row_of(delivery.user)) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
@@ -106,11 +123,11 @@ impl FileMailboxes {
             from: delivery.from,
             time: delivery.time,
             unique: delivery.unique,
-            host: self.host.clone(),
+            host: host.as_ref().into(),
             head: delivery.head,
             feed,
         };
-        let (root, lock_wait) = (self.template.root().to_path_buf(), self.lock_wait);
+        let (root, lock_wait) = (template.root().to_path_buf(), self.lock_wait);
         let together = Arc::clone(&self.together);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.

@@ -25,6 +25,7 @@ impl BodyReader for Chunks {
 fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a> {
     let chunks: Vec<_> = content.chunks(60_000).map(Bytes::copy_from_slice).collect();
     MailboxDelivery {
+        domain: None,
         user,
         head: Bytes::from_static(b"Return-Path: <a@x.example>\r\n"),
         body: Box::new(Chunks { chunks: chunks.into_iter(), fails: false }),

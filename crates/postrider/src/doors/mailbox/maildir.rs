@@ -13,67 +13,88 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::Letter;
 use super::disk::{self, Owner};
+use super::known::Known;
 use super::together::{Syncs, Together};
 use crate::mailbox::text::LocalText;
 
-/// The three directories of a Maildir.
-struct Maildir {
+/// A Maildir that is open.
+pub(super) struct Maildir {
+    owner: Owner,
     tmp: OwnedFd,
     new: OwnedFd,
     syncs: Syncs,
 }
 
-/// Delivers `letter`.
-pub(super) fn deliver(
-    mut letter: Letter,
-    root: &Path,
-    together: &Together,
-) -> Result<(), MailboxError> {
-    let owner = Owner::of(&letter.user)?;
-    let maildir = open(&letter.path, root, owner, together)?;
-    let path = letter.path.clone();
-    let name = name_of(&letter);
-    let fail = |errno| disk::failure(&path, errno);
+/// What all deliveries into Maildirs share.
+#[derive(Default)]
+pub(super) struct Maildirs {
+    known: Known,
+    together: Together,
+}
+
+impl Maildirs {
+    /// Delivers `letter`.
+    pub(super) fn deliver(&self, mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
+        let path = letter.path.clone();
+        let open = |owner| self.open(&path, root, owner);
+        let name = name_of(&letter);
+        let fail = |errno| disk::failure(&path, errno);
+        let mut maildir = self.known.maildir(&path, &letter.user, open)?;
+        let mut file = create(&maildir, &name);
+        if matches!(file, Err(Errno::ENOENT)) {
+            // It was removed while we held it open.
+            self.known.forget(&path);
+            maildir = self.known.maildir(&path, &letter.user, open)?;
+            file = create(&maildir, &name);
+        }
+        let stored = deliver(&maildir, file.map_err(fail)?, &name, &mut letter);
+        if stored.is_err() {
+            self.known.forget(&path);
+        }
+        stored
+    }
+
+    fn open(&self, path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
+        let fail = |errno| disk::failure(path, errno);
+        let parent = disk::open_parent(path, root)?;
+        let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
+        let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
+        let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
+        // `cur` is for readers, but a Maildir without it is none.
+        inner("cur")?;
+        let (tmp, new) = (inner("tmp")?, inner("new")?);
+        let syncs = self.together.group(&tmp).map_err(fail)?;
+        Ok(Maildir { owner, tmp, new, syncs })
+    }
+}
+
+fn create(maildir: &Maildir, name: &str) -> nix::Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let mut file = disk::open_file(Some(&maildir.tmp), Path::new(&name), flags).map_err(fail)?;
-    let stored = store(&mut file, &mut letter, owner, &maildir.syncs)
-        .and_then(|size| publish(&maildir, &name, size).map_err(fail));
+    disk::open_file(Some(&maildir.tmp), Path::new(name), flags)
+}
+
+fn deliver(
+    maildir: &Maildir,
+    mut file: File,
+    name: &str,
+    letter: &mut Letter,
+) -> Result<(), MailboxError> {
+    let path = letter.path.clone();
+    let stored = store(&mut file, letter, maildir)
+        .and_then(|size| publish(maildir, name, size).map_err(|errno| disk::failure(&path, errno)));
     if stored.is_err() {
         // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
-        let _ = unlinkat(&maildir.tmp, name.as_str(), UnlinkatFlags::NoRemoveDir);
+        let _ = unlinkat(&maildir.tmp, name, UnlinkatFlags::NoRemoveDir);
     }
     stored
 }
 
-fn open(
-    path: &Path,
-    root: &Path,
-    owner: Owner,
-    together: &Together,
-) -> Result<Maildir, MailboxError> {
-    let fail = |errno| disk::failure(path, errno);
-    let parent = disk::open_parent(path, root)?;
-    let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
-    let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
-    let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
-    // `cur` is for readers, but a Maildir without it is none.
-    inner("cur")?;
-    let (tmp, new) = (inner("tmp")?, inner("new")?);
-    let syncs = together.group(&tmp).map_err(fail)?;
-    Ok(Maildir { tmp, new, syncs })
-}
-
-fn store(
-    file: &mut File,
-    letter: &mut Letter,
-    owner: Owner,
-    syncs: &Syncs,
-) -> Result<u64, MailboxError> {
+fn store(file: &mut File, letter: &mut Letter, maildir: &Maildir) -> Result<u64, MailboxError> {
     let path = letter.path.clone();
     let text = LocalText::plain();
     let size = disk::write_letter(file, &path, b"", &letter.head, &mut letter.feed, text)?;
-    owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
-    syncs.sync(&*file).map_err(|errno| disk::failure(&path, errno))?;
+    maildir.owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
+    maildir.syncs.sync(&*file).map_err(|errno| disk::failure(&path, errno))?;
     Ok(size)
 }
 

@@ -10,6 +10,7 @@
 
 mod disk;
 mod feed;
+mod known;
 mod maildir;
 mod mbox;
 mod template;
@@ -27,8 +28,8 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use feed::Feed;
+use maildir::Maildirs;
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
-use together::Together;
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
 const WRITERS_MAX: usize = 48;
@@ -42,7 +43,7 @@ pub struct FileMailboxes {
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
-    together: Arc<Together>,
+    maildirs: Arc<Maildirs>,
 }
 
 /// Where the mailboxes are, and our name in the names of their files.
@@ -77,7 +78,7 @@ impl FileMailboxes {
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
-            together: Arc::default(),
+            maildirs: Arc::default(),
         }
     }
 
@@ -128,12 +129,12 @@ impl FileMailboxes {
             feed,
         };
         let (root, lock_wait) = (template.root().to_path_buf(), self.lock_wait);
-        let together = Arc::clone(&self.together);
+        let maildirs = Arc::clone(&self.maildirs);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
             match form {
-                Form::Maildir => maildir::deliver(letter, &root, &together),
+                Form::Maildir => maildirs.deliver(letter, &root),
                 Form::Mbox => mbox::deliver(letter, &root, lock_wait),
             }
         });

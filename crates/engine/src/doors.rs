@@ -9,6 +9,7 @@ mod history;
 mod logins;
 mod secrets;
 mod shelf;
+mod tables;
 mod web;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
+pub use tables::{FixedTables, NoTables, Tables};
 pub use web::{NoWeb, Web, WebFailure};
 
 /// A future of a door.
@@ -255,8 +257,12 @@ pub struct World {
     pub shelf: Arc<dyn Shelf>,
     /// What happened to each letter.
     pub history: Arc<dyn History>,
+    /// The operator's tables.
+    pub tables: Arc<dyn Tables>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
+    /// Where users say that their mail is to go elsewhere.
+    pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.
     pub spool: Arc<dyn Spool>,
 }

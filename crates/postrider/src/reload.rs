@@ -19,8 +19,8 @@ use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::history::FileHistory;
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, Replaceable, Runtime,
-    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
 };
 use crate::plan;
 
@@ -30,6 +30,7 @@ pub struct Doors {
     logins: Arc<Replaceable<dyn Logins>>,
     names: Arc<Replaceable<dyn Names>>,
     web: Arc<Replaceable<dyn Web>>,
+    tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
     history: OnceLock<Arc<FileHistory>>,
 }
@@ -40,6 +41,7 @@ struct Prepared {
     logins: Arc<dyn Logins>,
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
+    tables: plan::Tables,
     template: MailboxTemplate,
 }
 
@@ -53,6 +55,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         logins: plan::logins(config).await?,
         names,
         web: Arc::new(web),
+        tables: plan::tables(config)?,
         template: config.local.mailbox.value.clone(),
     })
 }
@@ -81,6 +84,7 @@ impl Doors {
             logins: Replaceable::new(prepared.logins),
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
+            tables: Arc::new(NamedTables::new(prepared.tables)),
             mailboxes: Arc::new(FileMailboxes::new(prepared.template, config.hostname.as_str())),
             tls,
             history: OnceLock::new(),
@@ -112,7 +116,9 @@ impl Doors {
             names: self.names.clone(),
             web: self.web.clone(),
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
+            tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
+            forwards: Arc::new(engine::doors::NoForwards),
             spool,
         }
     }
@@ -127,6 +133,7 @@ impl Doors {
             let (detail, bounds) = plan::history(config);
             history.configure(detail, bounds);
         }
+        self.tables.replace(prepared.tables);
         self.mailboxes.move_to(prepared.template, config.hostname.as_str());
         Ok(())
     }

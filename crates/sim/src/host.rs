@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Detail, Mailboxes, MemoryHistory, Random, World};
+use engine::doors::{Detail, Mailboxes, MemoryHistory, NoTables, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
@@ -166,7 +166,9 @@ impl Host {
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
             history: self.history.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            forwards: Arc::new(engine::doors::NoForwards),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

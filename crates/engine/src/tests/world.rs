@@ -23,7 +23,7 @@ use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
     Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf,
-    Names, Random, Secrets, Tasks, Tls, World,
+    Names, NoTables, Random, Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
@@ -314,7 +314,9 @@ impl Scene {
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
             history: history.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

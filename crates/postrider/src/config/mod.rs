@@ -30,6 +30,7 @@ mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
+mod table;
 mod tls;
 mod tls_policy;
 mod units;
@@ -62,6 +63,7 @@ pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
+pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -87,6 +89,10 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
+    &table::FILE,
+    &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -120,6 +126,8 @@ pub struct Config {
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// What other sections look up.
+    pub tables: Vec<Table>,
     /// For whom mail is passed on.
     pub relay: Relay,
     /// Who may ask for what is no mail.
@@ -268,6 +276,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "submission",
         "local",
         "masquerade",
+        "table",
         "relay",
         "access",
         "route",
@@ -283,6 +292,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
+    let tables = table::read(&top.table("table"));
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
@@ -291,6 +301,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
+        tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,

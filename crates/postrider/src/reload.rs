@@ -18,8 +18,8 @@ use tracing::{error, info};
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, Replaceable, Runtime,
-    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, Replaceable, Runtime, RustlsTls,
+    Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -30,6 +30,7 @@ pub struct Doors {
     names: Arc<Replaceable<dyn Names>>,
     web: Arc<Replaceable<dyn Web>>,
     mailboxes: Arc<FileMailboxes>,
+    forwards: Arc<FileForwards>,
 }
 
 /// What a configuration makes of them: read, checked, and not in use yet.
@@ -38,7 +39,7 @@ struct Prepared {
     logins: Arc<dyn Logins>,
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
-    template: MailboxTemplate,
+    templates: Templates,
 }
 
 async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<Problem>> {
@@ -51,7 +52,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         logins: plan::logins(config).await?,
         names,
         web: Arc::new(web),
-        template: config.local.mailbox.value.clone(),
+        templates: plan::templates(config),
     })
 }
 
@@ -79,7 +80,8 @@ impl Doors {
             logins: Replaceable::new(prepared.logins),
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
-            mailboxes: Arc::new(FileMailboxes::new(prepared.template, config.hostname.as_str())),
+            mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
+            forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
         })
     }
@@ -98,7 +100,7 @@ impl Doors {
             web: self.web.clone(),
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
             mailboxes: self.mailboxes.clone(),
-            forwards: Arc::new(engine::doors::NoForwards),
+            forwards: self.forwards.clone(),
             spool,
         }
     }
@@ -109,7 +111,8 @@ impl Doors {
         self.logins.replace(prepared.logins);
         self.names.replace(prepared.names);
         self.web.replace(prepared.web);
-        self.mailboxes.move_to(prepared.template, config.hostname.as_str());
+        self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
+        self.forwards.move_to(plan::forward_place(config));
         Ok(())
     }
 }

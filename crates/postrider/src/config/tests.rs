@@ -123,7 +123,7 @@ size = "10GB"
     assert_eq!(config.listeners.len(), 2);
     assert_eq!(config.listeners[1].kind, ListenKind::Submission);
     assert_eq!(config.local.mailbox.path_of("ann").unwrap(), Path::new("/var/mail/ann"));
-    assert_eq!(config.local.aliases.as_ref().unwrap().value, Path::new("/etc/aliases"));
+    assert_eq!(config.local.aliases[0].value, AliasPlace::File("/etc/aliases".into()));
     assert_eq!(config.default_route.value, "smtp:mailhost");
     assert_eq!(config.routes.len(), 2);
     assert_eq!(config.routes[0].target.source.to_string(), "/etc/postrider.toml:31");

@@ -23,7 +23,7 @@ struct Maildir {
 
 /// Delivers `letter`.
 pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
-    let owner = Owner::of(&letter.user)?;
+    let owner = Owner::of(letter.owner.as_deref())?;
     let maildir = open(&letter.path, root, owner)?;
     let path = letter.path.clone();
     let name = name_of(&letter);

@@ -42,7 +42,10 @@ mod settle;
 mod smarthost;
 mod sts;
 mod submit;
+// What expansion asks goes through it.
 mod suspension;
+#[allow(dead_code)]
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;

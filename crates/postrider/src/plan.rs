@@ -1,6 +1,8 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
 //! what only other rooms can judge (routes) is judged here, with its place in the file.
 
+mod tables;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +30,9 @@ use crate::config::{
     Severity, Share, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
+use crate::doors::{DovecotLogins, FileLogins, ForwardPlace, Granted, SystemRandom, Templates};
+
+pub use self::tables::{Tables, tables};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -91,7 +95,7 @@ fn access(config: &Config, accounts: &Accounts, directory: Directory) -> Access 
     let mut access = Access {
         local_domains: config.local.domains.iter().map(|domain| domain.value.clone()).collect(),
         users: match &local.users {
-            config::Users::Table(name) => Users::Table(name.value.as_str().into()),
+            config::Users::Table(name) => Users::Table(name.value.clone()),
             _ => Users::listed(accounts.names()),
         },
         aliases: Arc::new(directory.aliases),

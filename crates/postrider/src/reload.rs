@@ -18,8 +18,8 @@ use tracing::{error, info};
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, Replaceable, Runtime, RustlsTls,
-    Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
+    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -29,6 +29,7 @@ pub struct Doors {
     logins: Arc<Replaceable<dyn Logins>>,
     names: Arc<Replaceable<dyn Names>>,
     web: Arc<Replaceable<dyn Web>>,
+    tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
     forwards: Arc<FileForwards>,
 }
@@ -39,6 +40,7 @@ struct Prepared {
     logins: Arc<dyn Logins>,
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
+    tables: plan::Tables,
     templates: Templates,
 }
 
@@ -52,6 +54,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         logins: plan::logins(config).await?,
         names,
         web: Arc::new(web),
+        tables: plan::tables(config)?,
         templates: plan::templates(config),
     })
 }
@@ -80,6 +83,7 @@ impl Doors {
             logins: Replaceable::new(prepared.logins),
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
+            tables: Arc::new(NamedTables::new(prepared.tables)),
             mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
             forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
@@ -99,6 +103,7 @@ impl Doors {
             names: self.names.clone(),
             web: self.web.clone(),
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
+            tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
             forwards: self.forwards.clone(),
             spool,
@@ -113,6 +118,7 @@ impl Doors {
         self.web.replace(prepared.web);
         self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
         self.forwards.move_to(plan::forward_place(config));
+        self.tables.replace(prepared.tables);
         Ok(())
     }
 }

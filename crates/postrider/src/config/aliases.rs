@@ -40,7 +40,7 @@ pub fn read(config: &Config) -> Result<Directory, Vec<Problem>> {
     let mut directory = Directory::default();
     for place in &config.local.aliases {
         match &place.value {
-            AliasPlace::Table(name) => directory.tables.push(name.as_str().into()),
+            AliasPlace::Table(name) => directory.tables.push(name.clone()),
             AliasPlace::File(path) => reading.file(path, &mut directory.aliases),
         }
     }
@@ -208,7 +208,7 @@ impl Reading<'_> {
 
     fn in_virtual(&mut self, own: &super::Virtual) -> Virtual {
         let mut made = Virtual {
-            tables: own.tables.iter().map(|table| table.value.as_str().into()).collect(),
+            tables: own.tables.clone(),
             source: rule_source(&own.source),
             ..Virtual::default()
         };
@@ -217,7 +217,7 @@ impl Reading<'_> {
             Some(Users::Names(names)) => {
                 Mailboxes::listed(names.iter().map(|name| name.value.as_str()))
             }
-            Some(Users::Table(name)) => Mailboxes::Table(name.value.as_str().into()),
+            Some(Users::Table(name)) => Mailboxes::Table(name.value.clone()),
             Some(Users::File(path)) => {
                 match accounts::names_of_file(self.config, path, &own.users_key) {
                     Ok(names) => Mailboxes::listed(names),

@@ -1,6 +1,7 @@
 //! `[local]`: mail that ends here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mail::address::{DomainName, LocalPart, fold};
 use queue::access::Allowed;
@@ -10,7 +11,7 @@ use super::host::Host;
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
 use super::reader::{Section, Value};
-use super::virtuals::table_name;
+use super::table::{self, Table};
 use crate::doors::mailbox::is_safe_user;
 use crate::doors::{ForwardPlace, MailboxTemplate};
 
@@ -44,7 +45,7 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         },
         OptionDoc {
             key: "aliases",
-            default: Shown::Example("[\"aliases\", \"table:names\"]"),
+            default: Shown::Example("[\"aliases\", \"table:people\"]"),
             text: "Names that stand for others: a file in the classic form (\"staff: ann, bob@example.org\";\n\
                    \":include:FILE\" names a file of members), a table, or a list of them. With \"owner-NAME\"\n\
                    beside it, NAME is a list, whose failures go to the owner. `newaliases` checks the files.\n\
@@ -87,6 +88,9 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     ],
 };
 
+/// What the name of a table stands behind, where something else may stand as well.
+const TABLE: &str = "table:";
+
 /// Who has a mailbox.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Users {
@@ -97,7 +101,7 @@ pub enum Users {
     /// The names in a file.
     File(Sourced<PathBuf>),
     /// The names that a table has.
-    Table(Sourced<String>),
+    Table(Sourced<Arc<str>>),
 }
 
 /// Where aliases are.
@@ -106,7 +110,7 @@ pub enum AliasPlace {
     /// In a file of the classic form.
     File(PathBuf),
     /// In the table of this name.
-    Table(String),
+    Table(Arc<str>),
 }
 
 /// Where commands or files may stand.
@@ -145,7 +149,12 @@ pub struct Local {
     pub roles: Vec<Sourced<String>>,
 }
 
-pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundings) -> Local {
+pub(super) fn read(
+    section: &Section<'_>,
+    host: &Host,
+    surroundings: &Surroundings,
+    tables: &[Table],
+) -> Local {
     section.only(&DOC, &[]);
     let domains = section.domains("domains");
     let own = || {
@@ -153,7 +162,7 @@ pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundin
         let names = [Some(host.hostname.clone()), localhost].into_iter().flatten();
         names.map(Sourced::default_of).collect()
     };
-    let users = section.get("users").and_then(|value| read_users(&value, false));
+    let users = section.get("users").and_then(|value| read_users(&value, false, tables));
     let user = || Users::Names(vec![Sourced::default_of(surroundings.user.clone())]);
     let users = users.unwrap_or_else(user);
     Local {
@@ -161,7 +170,7 @@ pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundin
         mailbox: read_mailbox(section, host),
         postmaster: read_postmaster(section, &users),
         users,
-        aliases: read_aliases(section),
+        aliases: read_aliases(section, tables),
         forward: read_forward(section, host),
         commands: read_allowances(section, "commands"),
         files: read_allowances(section, "files"),
@@ -171,14 +180,11 @@ pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundin
     }
 }
 
-fn read_aliases(section: &Section<'_>) -> Vec<Sourced<AliasPlace>> {
+fn read_aliases(section: &Section<'_>, tables: &[Table]) -> Vec<Sourced<AliasPlace>> {
     let items = section.get("aliases").map(|value| value.items()).unwrap_or_default();
-    let place = |item: &Value<'_>| match item.text()?.starts_with("table:") {
-        true => table_name(item)
-            .map(|name| Sourced { value: AliasPlace::Table(name.value), source: name.source }),
-        false => item
-            .path()
-            .map(|path| Sourced { value: AliasPlace::File(path.value), source: path.source }),
+    let place = |item: &Value<'_>| match item.text()?.strip_prefix(TABLE) {
+        Some(name) => Some(item.sourced(AliasPlace::Table(table::named(item, name, tables)?))),
+        None => Some(item.sourced(AliasPlace::File(item.path()?.value))),
     };
     items.iter().filter_map(place).collect()
 }
@@ -277,12 +283,15 @@ fn read_mailbox(section: &Section<'_>, host: &Host) -> Sourced<MailboxTemplate> 
 
 /// Who has a mailbox, of this host or of a `virtual` domain, which has no accounts of the system and
 /// may have nobody.
-pub(super) fn read_users(value: &Value<'_>, of_virtual: bool) -> Option<Users> {
+pub(super) fn read_users(value: &Value<'_>, of_virtual: bool, tables: &[Table]) -> Option<Users> {
     if !value.is_list() {
         return match value.text()? {
             "system" if !of_virtual => Some(Users::System),
             "system" => value.wrong("names, a path or \"table:NAME\"", "name them"),
-            text if text.starts_with("table:") => table_name(value).map(Users::Table),
+            text if text.starts_with(TABLE) => {
+                let name = text.get(TABLE.len()..).unwrap_or_default();
+                table::named(value, name, tables).map(|name| Users::Table(value.sourced(name)))
+            }
             _ => value.path().map(Users::File),
         };
     }

@@ -29,6 +29,7 @@ mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
+mod table;
 mod tls;
 mod tls_policy;
 mod units;
@@ -61,6 +62,7 @@ pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
+pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -90,6 +92,10 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::DOC,
     &virtuals::ADDRESSES,
     &masquerade::DOC,
+    &table::FILE,
+    &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -126,6 +132,8 @@ pub struct Config {
     pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// What other sections look up.
+    pub tables: Vec<Table>,
     /// For whom mail is passed on.
     pub relay: Relay,
     /// Who may ask for what is no mail.
@@ -274,6 +282,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "alias",
         "virtual",
         "masquerade",
+        "table",
         "relay",
         "access",
         "route",
@@ -288,7 +297,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
-    let local = local::read(&top.table("local"), &host, surroundings);
+    let tables = table::read(&top.table("table"));
+    let local = local::read(&top.table("local"), &host, surroundings, &tables);
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
@@ -296,9 +306,10 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
         aliases: virtuals::read_named(&top.table("alias")),
-        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains),
+        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
         masquerade: masquerade::read(&top.table("masquerade")),
+        tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,

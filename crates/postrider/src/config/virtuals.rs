@@ -2,6 +2,7 @@
 //! those of a file.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mail::address::DomainName;
 
@@ -9,7 +10,8 @@ use super::host::Host;
 use super::local::{Users, read_users};
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::{Source, Sourced};
-use super::reader::{Section, Value};
+use super::reader::Section;
+use super::table::{self, Table};
 use crate::doors::MailboxTemplate;
 
 pub(super) const ALIASES: SectionDoc = SectionDoc {
@@ -42,7 +44,7 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         },
         OptionDoc {
             key: "tables",
-            default: Shown::Example("[\"table:people\"]"),
+            default: Shown::Example("[\"people\"]"),
             text: "Tables with more of its addresses, asked for ADDRESS@DOMAIN, then without a tag, at last for\n\
                    @DOMAIN, the catch-all. They bring no commands and no files.",
         },
@@ -88,20 +90,11 @@ pub struct Virtual {
     /// Where they are.
     pub mailbox: MailboxTemplate,
     /// Tables with more addresses.
-    pub tables: Vec<Sourced<String>>,
+    pub tables: Vec<Arc<str>>,
     /// Its addresses.
     pub addresses: Vec<Named>,
     /// Where it stands.
     pub source: Source,
-}
-
-/// The name in `table:NAME`.
-pub(super) fn table_name(value: &Value<'_>) -> Option<Sourced<String>> {
-    let text = value.text()?;
-    match text.strip_prefix("table:").filter(|name| !name.is_empty()) {
-        Some(name) => Some(value.sourced(name.to_owned())),
-        None => value.wrong("\"table:NAME\"", "[table.NAME] says what it is"),
-    }
 }
 
 /// The entries of a table of names.
@@ -123,6 +116,7 @@ pub(super) fn read(
     section: &Section<'_>,
     host: &Host,
     local: &[Sourced<DomainName>],
+    tables: &[Table],
 ) -> Vec<Virtual> {
     let mut all: Vec<Virtual> = Vec::new();
     for (name, value) in section.entries() {
@@ -143,12 +137,9 @@ pub(super) fn read(
         let users = own.get("users");
         all.push(Virtual {
             users_key: users.as_ref().map(|users| users.key().to_owned()).unwrap_or_default(),
-            users: users.and_then(|value| read_users(&value, true)),
+            users: users.and_then(|value| read_users(&value, true, tables)),
             mailbox: read_mailbox(&own, host, &domain),
-            tables: own
-                .get("tables")
-                .map(|value| value.items().iter().filter_map(table_name).collect())
-                .unwrap_or_default(),
+            tables: table::names(&own, "tables", tables),
             addresses: read_named(&own.table("addresses")),
             source: value.source(),
             domain,

@@ -34,8 +34,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "users",
             default: Shown::Example("[\"ann\", \"bob\"]"),
             text: "Who has a mailbox here: names, or \"system\" for root and every account with a user id from\n\
-                   1000, or the path of a file with one name on a line, or \"table:NAME\", in which any row of that name\n\
-                   will do; then local.postmaster must be said. Default: who starts the server.",
+                   1000, or the path of a file with one name on a line, or \"table:NAME\", where any row of that\n\
+                   name will do and local.postmaster must be said. Default: who starts the server.",
         },
         OptionDoc {
             key: "postmaster",

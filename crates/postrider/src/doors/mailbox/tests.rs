@@ -66,6 +66,17 @@ async fn a_maildir_is_made_and_filled() {
     assert_eq!(text, b"Return-Path: <a@x.example>\nSubject: 1\n\nFrom me\n");
 }
 
+/// What is known of a Maildir is no reason to write where it was.
+#[tokio::test]
+async fn a_maildir_that_went_away_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailboxes = open("maildir", &dir);
+    mailboxes.deliver(letter("ann", b"Subject: 1\r\n\r\n", "1")).await.unwrap();
+    fs::remove_dir_all(dir.path().join("mail/ann")).unwrap();
+    mailboxes.deliver(letter("ann", b"Subject: 2\r\n\r\n", "2")).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail/ann/new")).len(), 1);
+}
+
 #[tokio::test]
 async fn a_mbox_is_made_and_grows() {
     let dir = tempfile::tempdir().unwrap();
@@ -284,4 +295,26 @@ fn failures_of_the_system() {
     for (errno, want) in rows {
         assert_eq!(meaning(errno), want, "{errno}");
     }
+}
+
+/// A virtual domain has mailboxes of its own, and none where it is gone from the configuration.
+#[tokio::test]
+async fn virtual_mailboxes() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = |text: &str| Arc::new(MailboxTemplate::parse(text, dir.path()).unwrap());
+    let domain: mail::DomainName = "v.example".parse().unwrap();
+    let gone: mail::DomainName = "gone.example".parse().unwrap();
+    let templates = Templates {
+        local: template("maildir:{data-dir}/mail/{user}"),
+        virtuals: [(domain.clone(), template("maildir:{data-dir}/mail/v.example/{user}"))].into(),
+    };
+    let boxes = FileMailboxes::new(templates, "mx.example");
+    let to = |domain| MailboxDelivery { domain, ..letter("ann", b"x\r\n", "1") };
+    boxes.deliver(to(Some(&domain))).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail")), ["v.example"]);
+    assert_eq!(names_in(&dir.path().join("mail/v.example/ann/new")).len(), 1);
+    let error = boxes.deliver(to(Some(&gone))).await.unwrap_err();
+    assert!(matches!(error, MailboxError::Broken(_)), "{error}");
+    boxes.deliver(to(None)).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail/ann/new")).len(), 1);
 }

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod destination;
 mod dns;
 mod entries;
 mod host;
@@ -45,6 +46,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
@@ -68,11 +70,9 @@ pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 pub use virtuals::{Named, Virtual};
 
-pub(crate) use options::Shown;
-
-use options::SectionDoc;
-use problem::Text;
-use reader::Reader;
+pub(crate) use options::{OptionDoc, SectionDoc, Shown};
+pub(crate) use problem::Text;
+pub(crate) use reader::{Gathered, Reader, Section, Value};
 
 /// Octets of a configuration file.
 const FILE_MAX: u64 = 1 << 20;
@@ -105,6 +105,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
+    &destination::DOC,
     &limits::DOC,
     &spool::DOC,
 ];
@@ -152,6 +153,8 @@ pub struct Config {
     pub dns: Dns,
     /// How long and how often mail is tried.
     pub queue: Queue,
+    /// What single destinations are asked to bear.
+    pub destinations: Vec<Destination>,
     /// What one peer may ask of us.
     pub limits: Limits,
     /// How much is held.
@@ -237,7 +240,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
@@ -291,6 +294,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls-policy",
         "dns",
         "queue",
+        "destination",
         "limits",
         "spool",
         "tls",
@@ -319,6 +323,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
+        destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         hostname: host.hostname,

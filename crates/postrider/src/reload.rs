@@ -19,8 +19,8 @@ use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::history::FileHistory;
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, NamedTables, Replaceable,
-    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -33,6 +33,7 @@ pub struct Doors {
     tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
     history: OnceLock<Arc<FileHistory>>,
+    forwards: Arc<FileForwards>,
 }
 
 /// What a configuration makes of them: read, checked, and not in use yet.
@@ -42,7 +43,7 @@ struct Prepared {
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
     tables: plan::Tables,
-    template: MailboxTemplate,
+    templates: Templates,
 }
 
 async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<Problem>> {
@@ -56,7 +57,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         names,
         web: Arc::new(web),
         tables: plan::tables(config)?,
-        template: config.local.mailbox.value.clone(),
+        templates: plan::templates(config),
     })
 }
 
@@ -85,7 +86,8 @@ impl Doors {
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
             tables: Arc::new(NamedTables::new(prepared.tables)),
-            mailboxes: Arc::new(FileMailboxes::new(prepared.template, config.hostname.as_str())),
+            mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
+            forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
             history: OnceLock::new(),
         })
@@ -118,7 +120,7 @@ impl Doors {
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
-            forwards: Arc::new(engine::doors::NoForwards),
+            forwards: self.forwards.clone(),
             spool,
         }
     }
@@ -133,8 +135,9 @@ impl Doors {
             let (detail, bounds) = plan::history(config);
             history.configure(detail, bounds);
         }
+        self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
+        self.forwards.move_to(plan::forward_place(config));
         self.tables.replace(prepared.tables);
-        self.mailboxes.move_to(prepared.template, config.hostname.as_str());
         Ok(())
     }
 }

@@ -31,11 +31,15 @@ pub enum Plant {
     PatienceTooLong,
     /// A finished letter is given out once more.
     ResultForgotten,
+    /// A host sends twice as many letters in a time as it may.
+    RateTooHigh,
+    /// A host opens twice as many connections as it may.
+    CrowdTooBig,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::MailboxDrops,
         Self::MailboxRepeats,
         Self::ReportsRepeat,
@@ -47,6 +51,8 @@ impl Plant {
         Self::NullIsForgotten,
         Self::PatienceTooLong,
         Self::ResultForgotten,
+        Self::RateTooHigh,
+        Self::CrowdTooBig,
     ];
 
     /// What the law that it breaks says, in part.
@@ -60,6 +66,8 @@ impl Plant {
             Self::CommitIsDenied => "was not taken, and yet",
             Self::NullIsForgotten => "came from <>",
             Self::PatienceTooLong => "after its end",
+            Self::RateTooHigh => "beyond its rate",
+            Self::CrowdTooBig => "connections at once",
         }
     }
 }

@@ -225,18 +225,24 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     woken = timeout(KEEP_OPEN, wake.notified()) => woken.is_ok(),
                 };
                 shared.dispatcher.woke(&queue);
-                if !woken && shared.dispatcher.retire(&queue) {
-                    working.counted = false;
-                    break;
+                if !woken {
+                    // First the connection, so that there is never one too many.
+                    relay.hang_up().await;
+                    if shared.dispatcher.retire(&queue) {
+                        working.counted = false;
+                        break;
+                    }
                 }
             }
             Work::Leave => {
+                relay.hang_up().await;
                 working.counted = false;
+                shared.dispatcher.left(&queue);
                 break;
             }
         }
     }
-    relay.quit().await;
+    relay.hang_up().await;
 }
 
 /// What came of trying a job.

@@ -91,8 +91,8 @@ impl<'a> Relay<'a> {
     }
 
     /// Ends the session properly, if there is one.
-    pub(crate) async fn quit(self) {
-        if let Some(connection) = self.connection {
+    pub(crate) async fn hang_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
             connection.quit().await;
         }
     }

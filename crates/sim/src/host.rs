@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use engine::doors::{Detail, Mailboxes, MemoryHistory, NoTables, Random, World};
 use engine::{Engine, Options};
+use queue::schedule::limits::LimitTable;
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
 use spool_log::disk::Disk;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub listeners: Vec<(SocketAddr, SessionOptions)>,
     /// Free octets on the disk below which it takes no mail.
     pub min_free: u64,
+    /// What it asks other hosts to bear, if nothing is planted.
+    pub promised: LimitTable,
     /// The fault planted in its doors.
     pub plant: Option<Plant>,
 }
@@ -69,6 +72,8 @@ pub struct Host {
     /// What happened to its letters, over all its lives.
     pub history: Arc<MemoryHistory>,
     running: Option<Running>,
+    /// When it was started last.
+    pub started: Duration,
     /// Since when its disk fails.
     ails: Option<Duration>,
     /// How often it crashed.
@@ -104,6 +109,7 @@ impl Host {
             shelf: Arc::default(),
             history,
             running: None,
+            started: Duration::ZERO,
             ails: None,
             crashes: 0,
             stops: 0,
@@ -120,6 +126,16 @@ impl Host {
     /// Its engine's options.
     pub fn options(&self) -> &Options {
         &self.plan.options
+    }
+
+    /// What it asks other hosts to bear.
+    pub fn promised(&self) -> &LimitTable {
+        &self.plan.promised
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.plan.addresses.first().copied()
     }
 
     /// Starts the host from what its disk holds. A disk that fails is mended first.
@@ -143,6 +159,7 @@ impl Host {
             }
         };
         self.ground.story.tell(format_args!("{} starts", self.plan.name));
+        self.started = self.ground.story.now();
         let spool = Arc::new(log);
         let watched = Watched {
             log: spool.clone(),

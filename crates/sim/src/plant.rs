@@ -33,11 +33,15 @@ pub enum Plant {
     ResultForgotten,
     /// The history loses some of what it is told.
     HistoryForgets,
+    /// A host sends twice as many letters in a time as it may.
+    RateTooHigh,
+    /// A host opens twice as many connections as it may.
+    CrowdTooBig,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::MailboxDrops,
         Self::MailboxRepeats,
         Self::ReportsRepeat,
@@ -50,6 +54,8 @@ impl Plant {
         Self::PatienceTooLong,
         Self::ResultForgotten,
         Self::HistoryForgets,
+        Self::RateTooHigh,
+        Self::CrowdTooBig,
     ];
 
     /// What the law that it breaks says, in part.
@@ -64,6 +70,8 @@ impl Plant {
             Self::NullIsForgotten => "came from <>",
             Self::PatienceTooLong => "after its end",
             Self::HistoryForgets => "history",
+            Self::RateTooHigh => "beyond its rate",
+            Self::CrowdTooBig => "connections at once",
         }
     }
 }

@@ -24,7 +24,9 @@ pub mod selector;
 pub mod submission;
 pub mod table;
 pub mod target;
+pub mod timeline;
 pub mod trust;
+pub mod why;
 
 pub use access::{Access, Users, Verdict};
 pub use fate::Fate;

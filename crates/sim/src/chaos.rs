@@ -18,6 +18,7 @@ use crate::letters::{self, Draft};
 use crate::net::Weather;
 use crate::peers::{self, Sent, Taken};
 use crate::plant::Plant;
+use crate::told;
 use crate::world::Chance;
 
 /// How long a world lives on when the weather has cleared: every letter has met its fate by then.
@@ -280,6 +281,7 @@ impl Chaos {
         broken.extend(self.foreign.offences());
         broken.extend(self.hosts.iter().flat_map(|host| self.bears(host)));
         for (place, host) in self.hosts.iter_mut().enumerate() {
+            broken.extend(told::broken(host));
             for (user, letter) in host.boxes.all() {
                 evidence.found(&format!("{user}@{}", country::domain(place)), letter);
             }

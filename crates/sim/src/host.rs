@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, NoTables, Random, World};
+use engine::doors::{Detail, Mailboxes, MemoryHistory, NoTables, Random, World};
 use engine::{Engine, Options};
 use queue::schedule::limits::LimitTable;
 use smtp::server::SessionOptions;
@@ -69,6 +69,8 @@ pub struct Host {
     pub boxes: Boxes,
     disk: MemoryDisk,
     shelf: Arc<engine::doors::MemoryShelf>,
+    /// What happened to its letters, over all its lives.
+    pub history: Arc<MemoryHistory>,
     running: Option<Running>,
     /// When it was started last.
     pub started: Duration,
@@ -93,6 +95,10 @@ struct Running {
 impl Host {
     /// A host that is off.
     pub fn new(plan: Plan, ground: &Ground, chance: Chance, boxes: Boxes) -> Self {
+        let history = Arc::new(match plan.plant {
+            Some(Plant::HistoryForgets) => MemoryHistory::leaky(Detail::All, 7),
+            _ => MemoryHistory::new(Detail::All),
+        });
         Self {
             plan,
             ground: ground.clone(),
@@ -101,6 +107,7 @@ impl Host {
             boxes,
             disk: MemoryDisk::new(),
             shelf: Arc::default(),
+            history,
             running: None,
             started: Duration::ZERO,
             ails: None,
@@ -175,6 +182,7 @@ impl Host {
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
+            history: self.history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             forwards: Arc::new(engine::doors::NoForwards),

@@ -16,6 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use crate::agent::told;
 use crate::agent::control::{Answer, QueueRecipient, QueueRow, QueueState, ROWS, Request};
 use crate::config::Problem;
 use crate::reload::Running;
@@ -88,6 +89,7 @@ async fn answer(stream: UnixStream, engine: Engine, running: &Running) -> io::Re
             Ok(_) => vec![Answer::End { next: None }],
             Err(error) => vec![Answer::Error(error.to_string())],
         },
+        Ok(Request::History { word, limit }) => told::answer(&engine, &word, limit).await,
         Ok(Request::Reload) => vec![match running.reload().await {
             Ok(reloaded) => Answer::Reloaded(reloaded),
             Err(problems) => Answer::Wrong(problems.iter().map(Problem::to_string).collect()),
@@ -131,7 +133,7 @@ fn stamp(time: SystemTime) -> Timestamp {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn row(listed: Listed) -> QueueRow {
+pub(crate) fn row(listed: Listed) -> QueueRow {
     let state = match listed.state {
         State::Active => QueueState::Active,
         State::Deferred => QueueState::Deferred,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::told::Locked;
 use crate::config::Entry;
 use crate::reload::Reloaded;
 
@@ -19,6 +20,8 @@ use crate::reload::Reloaded;
 const LINE_MAX: u64 = 4 << 20;
 /// How long the service may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Lines of one answer: entries of the history, and parts of letters.
+const LINES: usize = 20_000;
 /// Rows of one answer.
 pub const ROWS: usize = 200;
 
@@ -39,6 +42,14 @@ pub enum Request {
     Reload,
     /// The configuration of now.
     Configuration,
+    /// What the history tells of an id, an address, a login or a client, and what the queue holds of
+    /// it.
+    History {
+        /// Of what.
+        word: String,
+        /// Entries at most, the last ones.
+        limit: usize,
+    },
 }
 
 /// One line of an answer.
@@ -58,6 +69,10 @@ pub enum Answer {
         /// Its keys.
         entries: Vec<Entry>,
     },
+    /// The octets of one entry of the history, in base64.
+    Told(String),
+    /// No login is heard.
+    Locked(Locked),
     /// The answer is complete.
     End {
         /// Where the next page begins, if there is one.
@@ -170,6 +185,30 @@ fn ask(data_dir: &Path, request: &Request) -> Result<QueuePage, ControlError> {
     read_answer(&mut send(data_dir, request)?)
 }
 
+/// Asks for something whose answer is many lines; the last is [`Answer::End`].
+///
+/// # Errors
+/// [`ControlError`].
+pub fn lines(data_dir: &Path, request: &Request) -> Result<Vec<Answer>, ControlError> {
+    let mut reader = send(data_dir, request)?;
+    let mut lines = Vec::new();
+    loop {
+        match next_answer(&mut reader)? {
+            Answer::Error(text) => return Err(ControlError::Refused(text)),
+            _ if lines.len() > LINES => {
+                return Err(ControlError::Nonsense("too many lines".to_owned()));
+            }
+            answer => {
+                let is_end = matches!(answer, Answer::End { .. });
+                lines.push(answer);
+                if is_end {
+                    return Ok(lines);
+                }
+            }
+        }
+    }
+}
+
 fn send(data_dir: &Path, request: &Request) -> Result<impl BufRead, ControlError> {
     let path = data_dir.join("control");
     let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
@@ -205,7 +244,11 @@ fn read_answer(reader: &mut impl BufRead) -> Result<QueuePage, ControlError> {
             Answer::Row(row) => rows.push(row),
             Answer::End { next } => return Ok(QueuePage { rows, next }),
             Answer::Error(text) => return Err(ControlError::Refused(text)),
-            Answer::Reloaded(_) | Answer::Wrong(_) | Answer::Configuration { .. } => {
+            Answer::Reloaded(_)
+            | Answer::Wrong(_)
+            | Answer::Configuration { .. }
+            | Answer::Told(_)
+            | Answer::Locked(_) => {
                 return Err(nonsense("an answer to something else"));
             }
         }

@@ -23,9 +23,11 @@ pub mod settings_keys;
 mod site;
 pub mod submit;
 pub mod sysexits;
+pub mod told;
 pub mod typing;
 
 pub use self::mail::{ESCAPES, command as mail_command, run_mail};
+pub(crate) use console::harmless;
 pub use console::may_colour;
 pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
 pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};

@@ -78,6 +78,37 @@ Examples:
 Exit codes: 0 all cases hold, 1 one is broken (told with the line that expected something else), 65 the
 file of cases is not right, 78 the configuration is not.";
 
+const TRACE: &str = "\
+The first column is the time in seconds since the first line, the second in parentheses that since the
+line before. \u{2192} is what went out, \u{2190} what came in, \u{b7} what was done here. Of what went well only a summary
+is kept, and it says so; `[history] detail = \"all\"` keeps all of it. Parts that went another way and
+reports have their own id in brackets. The files are read where the server is down.
+
+Examples:
+  postrider trace 01kay9hhv0x3f            its whole life
+  postrider trace 01kay9hhv0x3f --rcpt bob@example.net
+  postrider trace 01kay9hhv0x3f --follow   until it has its end
+  postrider trace 01kay9hhv0x3f --json     for programs
+
+Exit codes: 0 shown, 64 wrong usage, 66 there is no such letter in the history, 69 the server does not
+answer and has left no history, 74 it cannot be written, 77 it is not for you, 78 the configuration is
+not right.";
+
+const WHY: &str = "\
+Where a letter is, what happened, who said so, what comes next and when, and what would change it. For
+an address it tells of the last letters from or to it, and of mail that was refused before it had an id.
+For a login or the address of a client it tells when a lock-out ends.
+
+Examples:
+  postrider why 01kay9hhv0x3f
+  postrider why bob@example.net            what became of mail from or to him
+  postrider why 192.0.2.7                  why that host is turned away
+  postrider why ann                        why she cannot log in
+  postrider why bob@example.net --json     for programs
+
+Exit codes: 0 told, 66 nothing is known of it, 69 the server does not answer and has left no history, 74
+it cannot be written, 77 it is not for you, 78 the configuration is not right.";
+
 const CONFIG: &str = "\
 Examples:
   postrider config show                    every key, and where its value stands
@@ -262,6 +293,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Draw the whole life of a letter as a time line
+    #[command(after_help = TRACE)]
+    Trace(TraceArguments),
+    /// Say where a letter is and why, or what became of those of an address
+    #[command(after_help = WHY)]
+    Why(WhyArguments),
     /// Show the configuration key by key
     #[command(subcommand, after_help = CONFIG)]
     Config(ConfigCommand),
@@ -296,6 +333,36 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct TraceArguments {
+    /// The queue id, as `mailq`, `Received` fields and the log have it
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Only what concerns this recipient
+    #[arg(long, value_name = "ADDRESS")]
+    pub rcpt: Option<String>,
+    /// One JSON object for each line
+    #[arg(long)]
+    pub json: bool,
+    /// Go on with new lines as they come, until the letter has its end
+    #[arg(long, short)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub config: ConfigArgument,
+}
+
+#[derive(Args)]
+pub(crate) struct WhyArguments {
+    /// A queue id, an address of a person, a login, or the address of a client
+    #[arg(value_name = "ID|ADDRESS")]
+    pub what: String,
+    /// One JSON object for each paragraph
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgument,
 }
 
 #[derive(Subcommand)]

@@ -9,6 +9,7 @@ mod rehearsal;
 mod serve;
 mod spool;
 mod table;
+mod told;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             with_config(&config, |config| serve::run(file, config, quarantine))
         }
         Command::Check(config) => check(&config),
+        Command::Trace(arguments) => {
+            with_config(&arguments.config, |config| told::trace(&config.data_dir, &arguments))
+        }
+        Command::Why(arguments) => {
+            with_config(&arguments.config, |config| told::why(&config.data_dir, &arguments))
+        }
         Command::Reload { config, json }
         | Command::Config(ConfigCommand::Reload { config, json }) => {
             with_config(&config, |config| configuration::reload(&config, json))

@@ -7,11 +7,12 @@ use super::page::{Page, Teaching};
 use crate::agent;
 use crate::cli::arguments;
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/etc/postrider/postrider.toml", "the configuration; see `postrider.toml`(5)"),
     ("DATA-DIR/spool", "mail in flight, private to the service"),
     ("DATA-DIR/accounts", "who may log in; see `postrider-account`(1)"),
     ("DATA-DIR/control", "the socket on which a running service answers `mailq`"),
+    ("DATA-DIR/history", "what happened to letters; see `postrider-trace`(1)"),
     ("DATA-DIR/drop", "letters that programs leave while the service is down"),
     ("DATA-DIR/mail", "mailboxes, unless the configuration puts them elsewhere"),
 ];
@@ -44,6 +45,8 @@ const SEE_ALSO: &[&str] = &[
     "postrider-account(1)",
     "postrider-reload(1)",
     "postrider-test(1)",
+    "postrider-trace(1)",
+    "postrider-why(1)",
     "postrider-spool-verify(1)",
     "mail(1)",
     "sendmail(1)",
@@ -63,6 +66,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("postrider-serve.1", page("postrider-serve", &below(&["serve"]))),
         ("postrider-check.1", page("postrider-check", &below(&["check"]))),
         ("postrider-reload.1", page("postrider-reload", &below(&["reload"]))),
+        ("postrider-trace.1", page("postrider-trace", &below(&["trace"]))),
+        ("postrider-why.1", page("postrider-why", &below(&["why"]))),
         ("postrider-test.1", page("postrider-test", &below(&["test"]))),
         ("postrider-config.1", group("postrider-config", &below(&["config"]))),
         ("postrider-conformance.1", page("postrider-conformance", &below(&["conformance"]))),

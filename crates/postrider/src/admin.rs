@@ -16,8 +16,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use crate::agent::told;
 use crate::agent::control::{Answer, QueueRecipient, QueueRow, QueueState, ROWS, Request};
+use crate::agent::told;
 use crate::config::Problem;
 use crate::reload::Running;
 

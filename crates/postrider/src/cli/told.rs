@@ -16,11 +16,11 @@ use spool::MessageId;
 
 use super::arguments::{TraceArguments, WhyArguments};
 use crate::agent::control::ControlError;
-use crate::agent::{harmless, may_colour};
 use crate::agent::sysexits::{
     EX_IOERR, EX_NOINPUT, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, Exit,
 };
 use crate::agent::told::{self, Told, Untold};
+use crate::agent::{harmless, may_colour};
 
 /// Pause between two looks for new lines.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -32,7 +32,10 @@ const ENTRIES: usize = 400;
 /// Draws the life of a letter.
 pub fn trace(data_dir: &Path, arguments: &TraceArguments) -> ExitCode {
     let Ok(id) = arguments.id.parse::<MessageId>() else {
-        eprintln!("postrider: {:?} is no queue id; `postrider why ADDRESS` finds letters", arguments.id);
+        eprintln!(
+            "postrider: {:?} is no queue id; `postrider why ADDRESS` finds letters",
+            arguments.id
+        );
         return EX_USAGE.into();
     };
     let mut drawing = Drawing {
@@ -107,7 +110,8 @@ impl Drawing {
     fn draw(&mut self, lines: &[Line], id: MessageId) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for line in lines {
-            if !self.shown.insert((line.at, format!("{}{}", line.place, line.text))) && !self.fresh {
+            if !self.shown.insert((line.at, format!("{}{}", line.place, line.text))) && !self.fresh
+            {
                 continue;
             }
             let text = if self.json { as_json(line) } else { self.text(line, id) };
@@ -259,7 +263,8 @@ fn answers(data_dir: &Path, word: &str, id: Option<MessageId>, told: &Told) -> V
                 said.push(Said { kind: "refused", id: None, at: Some(entry.at), text });
             }
             Event::Acted(acted) if acted.id.is_none() => {
-                let because = if acted.why.is_empty() { String::new() } else { format!(": {}", acted.why) };
+                let because =
+                    if acted.why.is_empty() { String::new() } else { format!(": {}", acted.why) };
                 let date = mail::date::rfc5322(entry.at, zone);
                 let text = format!("On {date} {} did: {}{because}.", acted.who, acted.what);
                 said.push(Said { kind: "operator", id: None, at: Some(entry.at), text });

@@ -22,7 +22,7 @@ use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
 use crate::expand::Outcome;
 use crate::passing::Passing;
-use crate::{Options, Shared, expand};
+use crate::{Options, Shared, expand, forwarded};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -131,9 +131,14 @@ impl Shared {
                 .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
+        forwarded::reverse(&options, id, &mut envelope, now)?;
+        let came = options.srs.as_ref().map(|_| envelope.reverse_path.clone());
         let marks = passing.scanner.delivered_to();
-        let Outcome { envelopes, told } =
+        let Outcome { mut envelopes, told } =
             expand::expand(self, &options, id, envelope, marks).await?;
+        if let Some(came) = came {
+            forwarded::apply(&options, id, &came, &mut envelopes, now);
+        }
         let stored = |envelope: Envelope, targets, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {

@@ -11,6 +11,7 @@ use queue::expansion::{
     self, Answer, Answers, Expanded, Expansion, Finished, Kind, Node, Progress, Question,
 };
 use queue::record::Class;
+use queue::table::Lookup;
 use queue::target::Target;
 use spool::{MessageId, SpoolError};
 use tracing::{info, warn};
@@ -92,8 +93,9 @@ async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers)
 pub(crate) async fn ask(world: &World, question: &Question) -> Answer {
     match question {
         Question::Forward { user } => world.forwards.read(user).await,
-        Question::Table { table, .. } => {
-            Answer::NotNow { why: format!("there is no table {table}") }
+        Question::Table { table, key } => {
+            let lookup = Lookup { table: table.clone(), key: key.clone() };
+            world.tables.look_up(&lookup).await.into()
         }
     }
 }

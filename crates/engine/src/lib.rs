@@ -18,6 +18,7 @@ mod dispatch;
 pub mod doors;
 mod expand;
 mod fit;
+mod forwarded;
 mod ids;
 mod listing;
 mod local;
@@ -108,6 +109,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
     /// How much one client may take.

@@ -18,11 +18,11 @@ use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::Shared;
 use crate::admit::{Pending, marked};
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
 use crate::expand::{self, Readers};
+use crate::{Shared, forwarded};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
 /// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
@@ -55,7 +55,8 @@ pub(crate) async fn write(
             info!(event = "report.none", id = %job.id.message, "the reverse-path is null");
             continue;
         };
-        reports.push(report(shared, job, kind, sender, told.clone(), now).await?);
+        let sender = forwarded::sender(&shared.options(), sender, now);
+        reports.push(report(shared, job, kind, &sender, told.clone(), now).await?);
     }
     Ok(reports)
 }

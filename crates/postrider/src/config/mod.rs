@@ -27,6 +27,7 @@ mod relay;
 mod route;
 mod smarthost;
 mod spool;
+pub mod srs;
 mod submission;
 mod surroundings;
 mod table;
@@ -59,6 +60,7 @@ pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
+pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use table::{Server, Table, TableKind};
@@ -87,6 +89,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
+    &srs::DOC,
     &table::FILE,
     &table::SQLITE,
     &table::POSTGRES,
@@ -123,6 +126,8 @@ pub struct Config {
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<Srs>,
     /// What other sections look up.
     pub tables: Vec<Table>,
     /// For whom mail is passed on.
@@ -271,6 +276,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "submission",
         "local",
         "masquerade",
+        "srs",
         "table",
         "relay",
         "access",
@@ -286,6 +292,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
+    let local = local::read(&top.table("local"), &host, surroundings);
     let tables = table::read(&top.table("table"));
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
@@ -293,7 +300,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
-        local: local::read(&top.table("local"), &host, surroundings),
+        srs: srs::read(&top.table("srs"), &host, &local.domains),
+        local,
         masquerade: masquerade::read(&top.table("masquerade")),
         tables,
         relay: relay::read(&top.table("relay")),

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod destination;
 mod dns;
 mod entries;
 mod host;
@@ -45,6 +46,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
@@ -103,6 +105,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
+    &destination::DOC,
     &limits::DOC,
     &spool::DOC,
 ];
@@ -148,6 +151,8 @@ pub struct Config {
     pub dns: Dns,
     /// How long and how often mail is tried.
     pub queue: Queue,
+    /// What single destinations are asked to bear.
+    pub destinations: Vec<Destination>,
     /// What one peer may ask of us.
     pub limits: Limits,
     /// How much is held.
@@ -286,6 +291,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls-policy",
         "dns",
         "queue",
+        "destination",
         "limits",
         "spool",
         "tls",
@@ -313,6 +319,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
+        destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         hostname: host.hostname,

@@ -17,7 +17,8 @@ use spool::{MessageId, SpoolError};
 use tracing::{info, warn};
 
 use crate::admit::Refusal;
-use crate::doors::World;
+use crate::doors::{Doing, World};
+use crate::tables::{TOGETHER, all};
 use crate::{Options, Shared};
 
 /// What an envelope came to.
@@ -26,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) envelopes: Vec<Expanded>,
     /// Whose sender hears now that they were expanded, and the envelope of who sent it.
     pub(crate) told: Option<(Envelope, Vec<Finished>)>,
+    /// What each recipient became, for the history; none where all stayed as they were.
+    pub(crate) trees: Vec<Node>,
 }
 
 /// The envelopes that `envelope` comes to. `marks`: the `Delivered-To` fields of the message.
@@ -41,7 +44,7 @@ pub(crate) async fn expand(
         match expansion::expand(&options.access, &envelope, marks, &answers) {
             Progress::Plain => {
                 let plain = Expanded { envelope, targets: BTreeMap::new(), via: None };
-                return Ok(Outcome { envelopes: vec![plain], told: None });
+                return Ok(Outcome { envelopes: vec![plain], told: None, trees: Vec::new() });
             }
             Progress::Ask(questions) => ask_all(&shared.world, questions, &mut answers).await,
             Progress::NotNow(reason) => {
@@ -63,9 +66,9 @@ pub(crate) async fn expand(
         let text = "An alias among the recipients leads to nobody but itself";
         return Err(Refusal::Refused(Reply::new(554, Topic(4, 6), text)));
     }
-    let Expansion { envelopes, finished, .. } = expansion;
+    let Expansion { envelopes, finished, trees, .. } = expansion;
     let told = (!finished.is_empty()).then(|| (sender(&envelope), finished));
-    Ok(Outcome { envelopes, told })
+    Ok(Outcome { envelopes, told, trees })
 }
 
 /// Asks until `decide` has all that it needs.
@@ -83,20 +86,20 @@ pub(crate) async fn knowing<T>(
 }
 
 async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers) {
-    for question in questions {
-        let answer = ask(world, &question).await;
-        answers.add(question, answer);
+    for some in questions.chunks(TOGETHER) {
+        let found = all(some.iter().map(|question| ask(world, question)).collect()).await;
+        some.iter().zip(found).for_each(|(question, answer)| answers.add(question.clone(), answer));
     }
 }
 
 /// Asks the door that knows.
-pub(crate) async fn ask(world: &World, question: &Question) -> Answer {
+fn ask<'a>(world: &'a World, question: &'a Question) -> Doing<'a, Answer> {
     match question {
-        Question::Forward { user } => world.forwards.read(user).await,
-        Question::Table { table, key } => {
+        Question::Forward { user } => world.forwards.read(user),
+        Question::Table { table, key } => Box::pin(async move {
             let lookup = Lookup { table: table.clone(), key: key.clone() };
             world.tables.look_up(&lookup).await.into()
-        }
+        }),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod doors;
 mod expand;
 mod fit;
 mod forwarded;
+mod history;
 mod ids;
 mod listing;
 mod local;

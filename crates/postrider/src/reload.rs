@@ -6,20 +6,21 @@
 //! was. What only a start can do (addresses, the spool) keeps its value and is named.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::Engine;
-use engine::doors::{Logins, Names, Web, World};
+use engine::doors::{History, Logins, Names, NoHistory, Web, World};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use spool::Spool;
 use tracing::{error, info};
 
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
+use crate::doors::history::FileHistory;
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, NamedTables, Replaceable,
-    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -31,6 +32,8 @@ pub struct Doors {
     web: Arc<Replaceable<dyn Web>>,
     tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
+    history: OnceLock<Arc<FileHistory>>,
+    forwards: Arc<FileForwards>,
 }
 
 /// What a configuration makes of them: read, checked, and not in use yet.
@@ -40,7 +43,7 @@ struct Prepared {
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
     tables: plan::Tables,
-    template: MailboxTemplate,
+    templates: Templates,
 }
 
 async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<Problem>> {
@@ -54,7 +57,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         names,
         web: Arc::new(web),
         tables: plan::tables(config)?,
-        template: config.local.mailbox.value.clone(),
+        templates: plan::templates(config),
     })
 }
 
@@ -83,14 +86,28 @@ impl Doors {
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
             tables: Arc::new(NamedTables::new(prepared.tables)),
-            mailboxes: Arc::new(FileMailboxes::new(prepared.template, config.hostname.as_str())),
+            mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
+            forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
+            history: OnceLock::new(),
         })
     }
 
     /// All doors on the real world, over `spool`.
+    ///
+    /// A history that cannot be opened is done without, and told: mail is not to wait for it.
     pub fn world(&self, config: &Config, spool: Arc<dyn Spool>) -> World {
+        let (detail, bounds) = plan::history(config);
+        let history: Arc<dyn History> =
+            match FileHistory::open(&config.data_dir, detail, bounds).map(Arc::new) {
+                Ok(history) => self.history.get_or_init(|| history).clone(),
+                Err(error) => {
+                    error!(event = "history.closed", %error, "nothing is told of letters");
+                    Arc::new(NoHistory)
+                }
+            };
         World {
+            history,
             tasks: Arc::new(Runtime),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -103,7 +120,7 @@ impl Doors {
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
-            forwards: Arc::new(engine::doors::NoForwards),
+            forwards: self.forwards.clone(),
             spool,
         }
     }
@@ -114,8 +131,13 @@ impl Doors {
         self.logins.replace(prepared.logins);
         self.names.replace(prepared.names);
         self.web.replace(prepared.web);
+        if let Some(history) = self.history.get() {
+            let (detail, bounds) = plan::history(config);
+            history.configure(detail, bounds);
+        }
+        self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
+        self.forwards.move_to(plan::forward_place(config));
         self.tables.replace(prepared.tables);
-        self.mailboxes.move_to(prepared.template, config.hostname.as_str());
         Ok(())
     }
 }

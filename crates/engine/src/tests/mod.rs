@@ -9,6 +9,7 @@ mod doorway;
 mod expand;
 mod fit;
 mod forwarded;
+mod history;
 mod kept;
 mod lmtp;
 mod local;

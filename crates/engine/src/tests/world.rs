@@ -23,8 +23,8 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, NoTables, Random,
-    Secrets, Tasks, Tls, World,
+    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf,
+    Names, NoTables, Random, Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
@@ -244,6 +244,7 @@ pub(crate) struct Scene {
     pub(crate) zone: Zone,
     pub(crate) web: Pages,
     pub(crate) shelf: Arc<MemoryShelf>,
+    pub(crate) history: Arc<MemoryHistory>,
     pub(crate) boxes: Boxes,
     pub(crate) spool: TestSpool,
 }
@@ -302,32 +303,40 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
-        Self::with_tls(options, Arc::new(ScriptedTls))
+        Self::with_world(options, |_| ())
     }
 
     /// The same, with a way to secure connections.
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
+        Self::with_world(options, |world| world.tls = tls)
+    }
+
+    /// The same, with other doors.
+    pub(crate) fn with_world(options: Options, change: impl FnOnce(&mut World)) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
-        let world = World {
+        let history = Arc::new(MemoryHistory::new(Detail::Failures));
+        let mut world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
-            tls,
+            tls: Arc::new(ScriptedTls),
             logins: Arc::new(super::accounts::TestLogins),
             secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            history: history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
             forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
+        change(&mut world);
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, web, shelf, boxes, spool }
+        Self { engine, net, zone, web, shelf, history, boxes, spool }
     }
 
     /// An engine at work.

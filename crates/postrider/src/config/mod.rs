@@ -13,6 +13,7 @@ mod check;
 mod destination;
 mod dns;
 mod entries;
+mod history;
 mod host;
 mod limits;
 mod listen;
@@ -35,6 +36,7 @@ mod table;
 mod tls;
 mod tls_policy;
 mod units;
+mod virtuals;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -49,9 +51,10 @@ pub use accounts::Accounts;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use history::History;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
-pub use local::{Local, Users};
+pub use local::{AliasPlace, Allowances, Local, Users};
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
@@ -69,12 +72,11 @@ pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
+pub use virtuals::{Named, Virtual};
 
-pub(crate) use options::Shown;
-
-use options::SectionDoc;
-use problem::Text;
-use reader::Reader;
+pub(crate) use options::{OptionDoc, SectionDoc, Shown};
+pub(crate) use problem::Text;
+pub(crate) use reader::{Gathered, Reader, Section, Value};
 
 /// Octets of a configuration file.
 const FILE_MAX: u64 = 1 << 20;
@@ -90,6 +92,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::DOC,
     &submission::GRANTS,
     &local::DOC,
+    &virtuals::ALIASES,
+    &virtuals::DOC,
+    &virtuals::ADDRESSES,
     &masquerade::DOC,
     &srs::DOC,
     &table::FILE,
@@ -108,6 +113,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &destination::DOC,
     &limits::DOC,
     &spool::DOC,
+    &history::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -127,6 +133,10 @@ pub struct Config {
     pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
+    /// Aliases that are written here.
+    pub aliases: Vec<Named>,
+    /// Domains with addresses and mailboxes of their own.
+    pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
     /// Under whose address mail is forwarded off this host.
@@ -157,6 +167,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// How much is kept of what happened.
+    pub history: History,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -238,7 +250,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
@@ -280,6 +292,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "accounts",
         "submission",
         "local",
+        "alias",
+        "virtual",
         "masquerade",
         "srs",
         "table",
@@ -294,12 +308,13 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "destination",
         "limits",
         "spool",
+        "history",
         "tls",
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
-    let local = local::read(&top.table("local"), &host, surroundings);
     let tables = table::read(&top.table("table"));
+    let local = local::read(&top.table("local"), &host, surroundings, &tables);
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
@@ -307,6 +322,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
         srs: srs::read(&top.table("srs"), &host, &local.domains),
+        aliases: virtuals::read_named(&top.table("alias")),
+        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
         masquerade: masquerade::read(&top.table("masquerade")),
         tables,
@@ -322,6 +339,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        history: history::read(&top.table("history")),
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

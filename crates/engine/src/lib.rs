@@ -307,6 +307,12 @@ impl Engine {
         }
     }
 
+    /// What holds for a queue (`mx:example.org`) just now, a sentence each: its bounds with the line
+    /// that says them, and what was learnt of its host.
+    pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
+        self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
+    }
+
     /// Lets every deferred job be tried now. Gives their number.
     ///
     /// # Errors

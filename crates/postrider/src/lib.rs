@@ -16,3 +16,4 @@ pub mod mailbox;
 pub mod pages;
 pub mod plan;
 pub mod reload;
+pub mod watch;

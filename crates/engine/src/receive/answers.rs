@@ -152,6 +152,7 @@ impl Conversation<'_> {
             Verdict::Accept { .. } => accepted(),
             Verdict::Refuse { reply, reason } => {
                 let (path, client) = (path(), self.client);
+                self.shared.counts.refused_command();
                 info!(event = "envelope.refused", %client, path, %reply, %reason);
                 reply
             }
@@ -196,7 +197,10 @@ impl Conversation<'_> {
         };
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
-            Err(refusal) => refusal.reply(),
+            Err(refusal) => {
+                shared.counts.refused_message();
+                refusal.reply()
+            }
         }
     }
 }

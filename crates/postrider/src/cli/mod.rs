@@ -7,6 +7,8 @@ mod conformance;
 mod privilege;
 mod serve;
 mod spool;
+mod systemd;
+mod user;
 mod table;
 
 use std::ffi::{OsStr, OsString};

@@ -16,8 +16,10 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod log;
 mod logins;
 mod masquerade;
+mod metrics;
 mod options;
 mod outbound;
 mod problem;
@@ -46,11 +48,14 @@ pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use host::RunAs;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
+pub use log::Log;
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
+pub use metrics::Metrics;
 pub use options::sample;
 pub use outbound::Outbound;
 pub use problem::{Problem, Severity, Source, Sourced, render};
@@ -102,6 +107,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &queue::DOC,
     &limits::DOC,
     &spool::DOC,
+    &metrics::DOC,
+    &log::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -147,6 +154,12 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// Figures for those who watch.
+    pub metrics: Metrics,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who the server becomes.
+    pub run_as: Option<RunAs>,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -209,6 +222,9 @@ impl Config {
             }
         }
         self.spool = running.spool.clone();
+        self.metrics = running.metrics.clone();
+        self.log = running.log;
+        self.run_as = running.run_as.clone();
         self
     }
 
@@ -282,6 +298,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "queue",
         "limits",
         "spool",
+        "metrics",
+        "log",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -307,6 +325,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        metrics: metrics::read(&top.table("metrics")),
+        log: log::read(&top.table("log")),
+        run_as: host.run_as,
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

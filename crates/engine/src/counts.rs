@@ -23,7 +23,7 @@ pub(crate) struct Counts {
 
 /// The counts at one moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counted {
+pub struct Totals {
     /// Connections that were greeted or turned away.
     pub sessions: u64,
     /// Those of them that were turned away.
@@ -90,9 +90,9 @@ impl Counts {
         more(&self.failed_logins, 1);
     }
 
-    pub(crate) fn now(&self) -> Counted {
+    pub(crate) fn now(&self) -> Totals {
         let now = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counted {
+        Totals {
             sessions: now(&self.sessions),
             refused_sessions: now(&self.refused_sessions),
             messages: now(&self.messages),

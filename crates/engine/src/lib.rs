@@ -64,11 +64,12 @@ use queue::clients::Clients;
 use queue::lockout::Lockout;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
-pub use counts::Counted;
+pub use counts::Totals;
 pub use admit::{Accepted, Refusal};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
@@ -120,8 +121,10 @@ pub struct Options {
     pub submission: queue::submission::Rules,
     /// How much one login may send.
     pub rates: queue::submission::Rates,
-    /// Connections to one destination at most.
-    pub destination_connections: usize,
+    /// What destinations are asked to bear.
+    pub limits: LimitTable,
+    /// The postmaster is told of reports that cannot be delivered.
+    pub double_bounces: bool,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
     /// Content goes by BDAT where that is offered.
@@ -227,7 +230,7 @@ impl Engine {
             names: NameCache::default(),
             policies: Policies::default(),
             tally: Tally::default(),
-            dispatcher: Dispatcher::new(options.destination_connections),
+            dispatcher: Dispatcher::new(options.limits.clone(), world.clock.clone()),
             suspensions: suspension::Suspensions::default(),
             orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),
@@ -294,7 +297,7 @@ impl Engine {
     }
 
     /// What has happened since the start.
-    pub fn counted(&self) -> Counted {
+    pub fn totals(&self) -> Totals {
         self.shared.counts.now()
     }
 

@@ -15,5 +15,6 @@ pub mod intake;
 pub mod mailbox;
 pub mod pages;
 pub mod plan;
+pub mod rehearsal;
 pub mod reload;
 pub mod watch;

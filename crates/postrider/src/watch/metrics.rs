@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use engine::{Counted, Engine, Load};
+use engine::{Totals, Engine, Load};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -36,7 +36,7 @@ pub(super) enum MetricsError {
 /// Everything at one moment.
 #[derive(Debug)]
 pub(super) struct Figures {
-    pub(super) counted: Counted,
+    pub(super) counted: Totals,
     pub(super) load: Load,
     pub(super) ready: bool,
     pub(super) queues: Queues,
@@ -83,7 +83,7 @@ pub(super) async fn text(engine: &Engine) -> Result<String, MetricsError> {
     }
     let ready = engine.unready().is_none();
     let figures =
-        Figures { counted: engine.counted(), load: engine.load(), ready, queues };
+        Figures { counted: engine.totals(), load: engine.load(), ready, queues };
     Ok(written(figures)?)
 }
 

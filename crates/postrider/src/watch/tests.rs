@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use engine::{Counted, Load};
+use engine::{Totals, Load};
 use spool::QueueStat;
 
 use super::metrics::{Figures, Queues, written};
@@ -15,7 +15,7 @@ fn figures_are_open_metrics() {
     let mut queues = Queues::default();
     queues.add(queue("mx:a.example", 3, Some(now - Duration::from_secs(1))), now);
     queues.add(queue("mx:\"b\\\n", 7, Some(now + Duration::from_secs(1))), now);
-    let counted = Counted { messages: 12, failed_logins: 1, ..Counted::default() };
+    let counted = Totals { messages: 12, failed_logins: 1, ..Totals::default() };
     let load = Load { sessions: 4, ..Load::default() };
     let text = written(Figures { counted, load, ready: true, queues }).unwrap();
     for line in [

@@ -69,8 +69,8 @@ use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
 
-pub use counts::Totals;
 pub use admit::{Accepted, Refusal};
+pub use counts::Totals;
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{

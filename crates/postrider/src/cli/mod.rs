@@ -9,8 +9,8 @@ mod rehearsal;
 mod serve;
 mod spool;
 mod systemd;
-mod user;
 mod table;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

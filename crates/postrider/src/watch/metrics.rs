@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use engine::{Totals, Engine, Load};
+use engine::{Engine, Load, Totals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -17,8 +17,7 @@ use prometheus_client::registry::Registry;
 use spool::{QueueStat, SpoolError};
 
 /// What `text` is.
-pub(super) const MEDIA_TYPE: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Queues with series of their own, the fullest first.
 const QUEUES_NAMED: usize = 100;
 /// Queues looked at in one step.
@@ -82,8 +81,7 @@ pub(super) async fn text(engine: &Engine) -> Result<String, MetricsError> {
         }
     }
     let ready = engine.unready().is_none();
-    let figures =
-        Figures { counted: engine.totals(), load: engine.load(), ready, queues };
+    let figures = Figures { counted: engine.totals(), load: engine.load(), ready, queues };
     Ok(written(figures)?)
 }
 

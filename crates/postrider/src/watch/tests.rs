@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use engine::{Totals, Load};
+use engine::{Load, Totals};
 use spool::QueueStat;
 
 use super::metrics::{Figures, Queues, written};

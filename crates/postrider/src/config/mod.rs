@@ -13,6 +13,7 @@ mod check;
 mod destination;
 mod dns;
 mod entries;
+mod history;
 mod host;
 mod limits;
 mod listen;
@@ -51,6 +52,7 @@ pub use accounts::Accounts;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use history::History;
 pub use host::RunAs;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
@@ -113,6 +115,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &destination::DOC,
     &limits::DOC,
     &spool::DOC,
+    &history::DOC,
     &metrics::DOC,
     &log::DOC,
 ];
@@ -166,6 +169,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// How much is kept of what happened.
+    pub history: History,
     /// Figures for those who watch.
     pub metrics: Metrics,
     /// What is logged, and how.
@@ -313,6 +318,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "destination",
         "limits",
         "spool",
+        "history",
         "metrics",
         "log",
         "tls",
@@ -344,6 +350,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        history: history::read(&top.table("history")),
         metrics: metrics::read(&top.table("metrics")),
         log: log::read(&top.table("log")),
         run_as: host.run_as,

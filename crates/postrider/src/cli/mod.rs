@@ -8,8 +8,10 @@ mod privilege;
 mod rehearsal;
 mod serve;
 mod spool;
+mod systemd;
 mod table;
 mod told;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod privilege;
+pub(crate) mod queue;
 mod serve;
 mod spool;
 
@@ -83,6 +84,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Account(command) => {
             let config = command.config().clone();
             with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
+        Command::Queue(command) => {
+            let config = command.common().config.clone();
+            with_config(&config, |config| queue::run(&command, &config.data_dir))
         }
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod control;
 mod dns;
 mod entries;
 mod host;
@@ -43,6 +44,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use control::Control;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
@@ -96,6 +98,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &queue::DOC,
     &limits::DOC,
     &spool::DOC,
+    &control::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -139,6 +142,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// Who may look at the queue.
+    pub control: Control,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -273,6 +278,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "queue",
         "limits",
         "spool",
+        "control",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -296,6 +302,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         queue: queue::read(&top.table("queue")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        control: control::read(&top.table("control")),
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use mail::trace::{From, Received, Way};
-use mail::{Envelope, ForwardPath, Reply, Topic};
+use mail::trace::{self, From, Received, Way};
+use mail::{Envelope, ForwardPath, Mailbox, Reply, Topic};
 use queue::access::{self, Verdict};
+use queue::expansion::Expanded;
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route;
+use queue::schedule::Rank;
+use queue::schedule::line::Lane;
 use spool::{
     Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError, Txn,
 };
@@ -19,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
+use crate::expand::Outcome;
 use crate::passing::Passing;
 use crate::{Options, Shared, expand};
 
@@ -129,19 +133,21 @@ impl Shared {
                 .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
-        let has_aliases = !options.access.aliases.is_empty();
-        let sender = has_aliases.then(|| expand::sender(&envelope));
-        let expansion = expand::expand(&options.access, id, envelope)?;
-        let stored = |envelope: Envelope, class| Stored {
+        let marks = passing.scanner.delivered_to();
+        let Outcome { envelopes, told } =
+            expand::expand(self, &options, id, envelope, marks).await?;
+        let stored = |envelope: Envelope, targets, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
-                options.schedule.expiry(begins, envelope.reverse_path.is_null())
+                let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
+                let rank = Rank::of(path, parameters, envelope.recipients.len());
+                options.schedule.expiry(begins, rank)
             },
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
-            targets: BTreeMap::new(),
+            targets,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             tls_optional: passing.scanner.tls_optional(),
@@ -150,17 +156,17 @@ impl Shared {
         };
         let mut body = Some(sink.finish().await?);
         // The first holds the content, those of other senders share it.
-        let pending = expansion.envelopes.into_iter().map(|envelope| Pending {
+        let pending = envelopes.into_iter().map(|Expanded { envelope, targets, via }| Pending {
             id: if body.is_some() { id } else { self.ids.next(now) },
-            stored: stored(envelope, Class::Ordinary),
-            head: head.clone(),
+            stored: stored(envelope, targets, Class::Ordinary),
+            head: marked(&head, via.as_ref()),
             body: body.take().unwrap_or(Body::Of(id)),
         });
         let mut pending: Vec<_> = pending.collect();
-        let told = sender.map(|sender| expand::told(sender, expansion.finished));
+        let told = told.map(|(sender, finished)| expand::told(sender, finished));
         pending.extend(told.into_iter().flatten().map(|(envelope, class)| Pending {
             id: self.ids.next(now),
-            stored: stored(envelope, class),
+            stored: stored(envelope, BTreeMap::new(), class),
             head: head.clone(),
             body: Body::Of(id),
         }));
@@ -190,7 +196,7 @@ impl Shared {
             let due = notify::release(&stored.parameters, stored.arrival);
             let due = due.unwrap_or(now).max(now);
             let jobs = jobs(options, &stored, due);
-            let claim = due <= now && !options.paused && self.may_try(&jobs);
+            let claim = due <= now && !options.paused && self.may_try(&stored, &jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
@@ -267,10 +273,20 @@ impl Shared {
 
     /// Whether the first attempts of a new message begin at once: there is room in hand for it, and
     /// for each of its next hops. Otherwise it takes its turn from the spool.
-    fn may_try(&self, jobs: &[NewJob]) -> bool {
-        let room = |job: &NewJob| self.dispatcher.quota(&job.queue) > 0;
-        !self.is_stopping() && self.dispatcher.has_room() && jobs.iter().all(room)
+    fn may_try(&self, stored: &Stored, jobs: &[NewJob]) -> bool {
+        let lane = Lane::of(&stored.reverse_path, &stored.origin, stored.class);
+        !self.is_stopping() && jobs.iter().all(|job| self.dispatcher.takes(&job.queue, lane))
     }
+}
+
+/// The header of a copy that leaves this host by an address of ours: it says so, and when it comes
+/// back to that address it is not sent out again.
+pub(crate) fn marked(head: &HeadEdits, via: Option<&Mailbox>) -> HeadEdits {
+    let mut head = head.clone();
+    if let Some(via) = via {
+        head.prepend = [&trace::delivered_to(via)[..], &head.prepend].concat().into();
+    }
+    head
 }
 
 /// The recipients by next hop: those of one next hop share transactions.

@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod clients;
+pub mod directory;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
@@ -20,6 +21,7 @@ pub mod schedule;
 pub mod search;
 pub mod selector;
 pub mod submission;
+pub mod table;
 pub mod target;
 pub mod trust;
 

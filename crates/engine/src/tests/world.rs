@@ -15,6 +15,7 @@ use queue::access::{Access, Users};
 use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 
 use smtp::sasl::Secret;
 
@@ -22,8 +23,8 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
-    Tasks, Tls, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, NoTables, Random,
+    Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
@@ -247,6 +248,13 @@ pub(crate) struct Scene {
     pub(crate) spool: TestSpool,
 }
 
+/// So many connections to each destination.
+pub(crate) fn limits(connections: usize) -> LimitTable {
+    let mut limits = LimitTable::default();
+    limits.default.connections.value = connections;
+    limits
+}
+
 /// Options of the host under test.
 pub(crate) fn options() -> Options {
     let hostname: DomainName = HOST.parse().unwrap();
@@ -271,7 +279,8 @@ pub(crate) fn options() -> Options {
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),
-        destination_connections: 3,
+        limits: limits(3),
+        double_bounces: false,
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),
@@ -311,7 +320,9 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

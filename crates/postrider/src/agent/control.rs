@@ -280,7 +280,7 @@ pub fn flush(data_dir: &Path) -> Result<(), ControlError> {
 pub fn ask_once(data_dir: &Path, request: &Request) -> Result<Answer, ControlError> {
     let mut conversation = Conversation::open(data_dir)?;
     conversation.ask(request)?;
-    conversation.next()
+    conversation.next_answer()
 }
 
 fn ask(data_dir: &Path, request: &Request) -> Result<QueuePage, ControlError> {
@@ -331,7 +331,7 @@ impl<S: BufRead> Conversation<S> {
     ///
     /// # Errors
     /// [`ControlError`], also where the service says no.
-    pub fn next(&mut self) -> Result<Answer, ControlError> {
+    pub fn next_answer(&mut self) -> Result<Answer, ControlError> {
         self.line.clear();
         (&mut self.stream).take(LINE_MAX).read_until(b'\n', &mut self.line).map_err(lost)?;
         if !self.line.ends_with(b"\n") {
@@ -353,7 +353,7 @@ impl<S: BufRead> Conversation<S> {
         let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
         let mut rows = Vec::new();
         loop {
-            match self.next()? {
+            match self.next_answer()? {
                 Answer::Row(_) if rows.len() == ROWS => return Err(nonsense("too many rows")),
                 Answer::Row(row) => rows.push(row),
                 Answer::End { next } => return Ok(QueuePage { rows, next }),

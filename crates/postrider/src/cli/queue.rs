@@ -166,7 +166,7 @@ fn dispatch(command: &QueueCommand, data_dir: &Path, console: &mut Console<'_>) 
 fn order(data_dir: &Path, request: &Request) -> Result<Answer, Stop> {
     let mut live = Conversation::open(data_dir)?;
     live.ask(request)?;
-    Ok(live.next()?)
+    Ok(live.next_answer()?)
 }
 
 fn report(console: &mut Console<'_>, json: bool, word: &str, what: &str) -> Ended {
@@ -354,7 +354,7 @@ fn carry_out(
         let (wanted, to, grounds) = (wanted.clone(), to.map(str::to_owned), acting.why.grounds());
         live.ask(&Request::Act { wanted, verb, to, grounds, after })?;
         after = loop {
-            match live.next()? {
+            match live.next_answer()? {
                 Answer::Done(done) => {
                     let [finished, later, refused] = &mut sums;
                     *match done.result {

@@ -11,6 +11,7 @@ mod accounts;
 pub mod aliases;
 mod check;
 mod control;
+mod destination;
 mod dns;
 mod entries;
 mod host;
@@ -30,6 +31,7 @@ mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
+mod table;
 mod tls;
 mod tls_policy;
 mod units;
@@ -45,6 +47,7 @@ use toml::de::DeTable;
 pub use access::Access;
 pub use accounts::Accounts;
 pub use control::Control;
+pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
@@ -62,6 +65,7 @@ pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
+pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -87,6 +91,10 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
+    &table::FILE,
+    &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -96,6 +104,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
+    &destination::DOC,
     &limits::DOC,
     &spool::DOC,
     &control::DOC,
@@ -120,6 +129,8 @@ pub struct Config {
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// What other sections look up.
+    pub tables: Vec<Table>,
     /// For whom mail is passed on.
     pub relay: Relay,
     /// Who may ask for what is no mail.
@@ -138,6 +149,8 @@ pub struct Config {
     pub dns: Dns,
     /// How long and how often mail is tried.
     pub queue: Queue,
+    /// What single destinations are asked to bear.
+    pub destinations: Vec<Destination>,
     /// What one peer may ask of us.
     pub limits: Limits,
     /// How much is held.
@@ -268,6 +281,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "submission",
         "local",
         "masquerade",
+        "table",
         "relay",
         "access",
         "route",
@@ -276,6 +290,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls-policy",
         "dns",
         "queue",
+        "destination",
         "limits",
         "spool",
         "control",
@@ -283,6 +298,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
+    let tables = table::read(&top.table("table"));
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
@@ -291,6 +307,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
+        tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,
@@ -300,6 +317,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
+        destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         control: control::read(&top.table("control")),

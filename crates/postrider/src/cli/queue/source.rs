@@ -86,7 +86,7 @@ impl Source {
         let Self::Live(live) = self else { return Err(nonsense("only a server acts")) };
         loop {
             live.ask(&Request::Count { wanted: wanted.clone(), after })?;
-            let Answer::Count(page) = live.next()? else { return Err(nonsense("no count")) };
+            let Answer::Count(page) = live.next_answer()? else { return Err(nonsense("no count")) };
             sum.letters += page.letters;
             sum.recipients += page.recipients;
             sum.parts += page.parts;
@@ -95,7 +95,7 @@ impl Source {
             sum.octets = sum.octets.saturating_add(page.octets);
             let room = super::SAMPLE.saturating_sub(sum.sample.len());
             sum.sample.extend(page.sample.into_iter().take(room));
-            match live.next()? {
+            match live.next_answer()? {
                 Answer::End { next: None } => return Ok(sum),
                 Answer::End { next } => after = next,
                 _ => return Err(nonsense("no end")),
@@ -117,7 +117,7 @@ impl Source {
                     live.ask(&Request::Stats { wanted, by_sender, after })?;
                     let mut rows = Vec::new();
                     let next = loop {
-                        match live.next()? {
+                        match live.next_answer()? {
                             Answer::Stock(row) => rows.push(row),
                             Answer::End { next } => break next,
                             _ => return Err(nonsense("no numbers")),
@@ -155,7 +155,7 @@ impl Source {
         live.ask(&Request::Show { id: id.to_owned(), octets: wanted })?;
         let mut parts = Vec::new();
         loop {
-            match live.next()? {
+            match live.next_answer()? {
                 Answer::Part(part) => parts.push(*part),
                 Answer::Octets(text) => {
                     let chunk = STANDARD.decode(text).map_err(|_| nonsense("no base64"))?;
@@ -178,7 +178,7 @@ impl Source {
         live.ask(&Request::Suspensions)?;
         let mut rows = Vec::new();
         loop {
-            match live.next()? {
+            match live.next_answer()? {
                 Answer::Suspension(row) => rows.push(row),
                 Answer::End { .. } => return Ok(rows),
                 _ => return Err(nonsense("no suspensions")),

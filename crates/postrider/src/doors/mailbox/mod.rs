@@ -10,9 +10,11 @@
 
 mod disk;
 mod feed;
+mod known;
 mod maildir;
 mod mbox;
 mod template;
+mod together;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -26,6 +28,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use feed::Feed;
+use maildir::Maildirs;
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
@@ -40,6 +43,7 @@ pub struct FileMailboxes {
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
+    maildirs: Arc<Maildirs>,
 }
 
 /// Where the mailboxes are, and our name in the names of their files.
@@ -74,6 +78,7 @@ impl FileMailboxes {
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
+            maildirs: Arc::default(),
         }
     }
 
@@ -124,11 +129,12 @@ impl FileMailboxes {
             feed,
         };
         let (root, lock_wait) = (template.root().to_path_buf(), self.lock_wait);
+        let maildirs = Arc::clone(&self.maildirs);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
             match form {
-                Form::Maildir => maildir::deliver(letter, &root),
+                Form::Maildir => maildirs.deliver(letter, &root),
                 Form::Mbox => mbox::deliver(letter, &root, lock_wait),
             }
         });

@@ -155,7 +155,6 @@ impl Dispatcher {
     /// them have gone, [`room`](Self::room) is told.
     pub(crate) fn quota(&self, queue: &str) -> usize {
         let queue = crate::reroute::bare(queue);
-        let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
         }

@@ -30,4 +30,4 @@ pub use console::may_colour;
 pub(crate) use console::{Console, harmless, harmless_text};
 pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
 pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};
-pub use site::{Person, Site};
+pub use site::{AliasCheck, AliasesFound, Person, Site};

@@ -35,6 +35,7 @@ mod table;
 mod tls;
 mod tls_policy;
 mod units;
+mod virtuals;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -52,7 +53,7 @@ pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
-pub use local::{Local, Users};
+pub use local::{AliasPlace, Allowances, Local, Users};
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
@@ -69,12 +70,11 @@ pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
+pub use virtuals::{Named, Virtual};
 
-pub(crate) use options::Shown;
-
-use options::SectionDoc;
-use problem::Text;
-use reader::Reader;
+pub(crate) use options::{OptionDoc, SectionDoc, Shown};
+pub(crate) use problem::Text;
+pub(crate) use reader::{Gathered, Reader, Section, Value};
 
 /// Octets of a configuration file.
 const FILE_MAX: u64 = 1 << 20;
@@ -90,6 +90,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::DOC,
     &submission::GRANTS,
     &local::DOC,
+    &virtuals::ALIASES,
+    &virtuals::DOC,
+    &virtuals::ADDRESSES,
     &masquerade::DOC,
     &table::FILE,
     &table::SQLITE,
@@ -127,6 +130,10 @@ pub struct Config {
     pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
+    /// Aliases that are written here.
+    pub aliases: Vec<Named>,
+    /// Domains with addresses and mailboxes of their own.
+    pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
     /// What other sections look up.
@@ -238,7 +245,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
@@ -280,6 +287,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "accounts",
         "submission",
         "local",
+        "alias",
+        "virtual",
         "masquerade",
         "table",
         "relay",
@@ -299,13 +308,16 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
     let tables = table::read(&top.table("table"));
+    let local = local::read(&top.table("local"), &host, surroundings, &tables);
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
-        local: local::read(&top.table("local"), &host, surroundings),
+        aliases: virtuals::read_named(&top.table("alias")),
+        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
+        local,
         masquerade: masquerade::read(&top.table("masquerade")),
         tables,
         relay: relay::read(&top.table("relay")),

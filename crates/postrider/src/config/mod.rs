@@ -14,6 +14,7 @@ mod control;
 mod destination;
 mod dns;
 mod entries;
+mod history;
 mod host;
 mod limits;
 mod listen;
@@ -51,6 +52,7 @@ pub use control::Control;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use history::History;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{AliasPlace, Allowances, Local, Users};
@@ -111,6 +113,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &limits::DOC,
     &spool::DOC,
     &control::DOC,
+    &history::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -164,6 +167,8 @@ pub struct Config {
     pub spool: SpoolLimits,
     /// Who may look at the queue.
     pub control: Control,
+    /// How much is kept of what happened.
+    pub history: History,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -303,6 +308,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "limits",
         "spool",
         "control",
+        "history",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -333,6 +339,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         control: control::read(&top.table("control")),
+        history: history::read(&top.table("history")),
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

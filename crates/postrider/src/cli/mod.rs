@@ -9,7 +9,9 @@ pub(crate) mod queue;
 mod rehearsal;
 mod serve;
 mod spool;
+mod systemd;
 mod table;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

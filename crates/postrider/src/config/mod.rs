@@ -19,8 +19,10 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod log;
 mod logins;
 mod masquerade;
+mod metrics;
 mod options;
 mod outbound;
 mod problem;
@@ -53,11 +55,14 @@ pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use history::History;
+pub use host::RunAs;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{AliasPlace, Allowances, Local, Users};
+pub use log::Log;
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
+pub use metrics::Metrics;
 pub use options::sample;
 pub use outbound::Outbound;
 pub use problem::{Problem, Severity, Source, Sourced, render};
@@ -114,6 +119,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &spool::DOC,
     &control::DOC,
     &history::DOC,
+    &metrics::DOC,
+    &log::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -169,6 +176,12 @@ pub struct Config {
     pub control: Control,
     /// How much is kept of what happened.
     pub history: History,
+    /// Figures for those who watch.
+    pub metrics: Metrics,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who the server becomes.
+    pub run_as: Option<RunAs>,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -231,6 +244,9 @@ impl Config {
             }
         }
         self.spool = running.spool.clone();
+        self.metrics = running.metrics.clone();
+        self.log = running.log;
+        self.run_as = running.run_as.clone();
         self
     }
 
@@ -309,6 +325,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "spool",
         "control",
         "history",
+        "metrics",
+        "log",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -340,6 +358,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         spool: spool::read(&top.table("spool")),
         control: control::read(&top.table("control")),
         history: history::read(&top.table("history")),
+        metrics: metrics::read(&top.table("metrics")),
+        log: log::read(&top.table("log")),
+        run_as: host.run_as,
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

@@ -32,6 +32,7 @@ mod relay;
 mod route;
 mod smarthost;
 mod spool;
+pub mod srs;
 mod submission;
 mod surroundings;
 mod table;
@@ -71,6 +72,7 @@ pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
+pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use table::{Server, Table, TableKind};
@@ -101,6 +103,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::DOC,
     &virtuals::ADDRESSES,
     &masquerade::DOC,
+    &srs::DOC,
     &table::FILE,
     &table::SQLITE,
     &table::POSTGRES,
@@ -146,6 +149,8 @@ pub struct Config {
     pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<Srs>,
     /// What other sections look up.
     pub tables: Vec<Table>,
     /// For whom mail is passed on.
@@ -311,6 +316,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "alias",
         "virtual",
         "masquerade",
+        "srs",
         "table",
         "relay",
         "access",
@@ -339,6 +345,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
+        srs: srs::read(&top.table("srs"), &host, &local.domains),
         aliases: virtuals::read_named(&top.table("alias")),
         virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,

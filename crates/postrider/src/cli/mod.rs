@@ -5,10 +5,13 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod privilege;
+pub(crate) mod queue;
 mod rehearsal;
 mod serve;
 mod spool;
+mod systemd;
 mod table;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -87,6 +90,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Account(command) => {
             let config = command.config().clone();
             with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
+        Command::Queue(command) => {
+            let config = command.common().config.clone();
+            with_config(&config, |config| queue::run(&command, &config.data_dir))
         }
         Command::Table(arguments) => {
             with_config(&arguments.config.clone(), |config| table::run(&config, &arguments))

@@ -172,7 +172,7 @@ pub async fn answer(engine: &engine::Engine, word: &str, limit: usize) -> Vec<An
     for id in letters.into_iter().rev().take(LETTERS_MAX) {
         match engine.show(id).await {
             Ok(parts) => {
-                let rows = parts.into_iter().map(|part| crate::admin::row(part.listed));
+                let rows = parts.into_iter().map(|part| crate::admin::shown::row(part.listed));
                 answers.extend(rows.map(Answer::Row));
             }
             Err(error) => return vec![Answer::Error(error.to_string())],

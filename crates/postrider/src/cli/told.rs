@@ -86,7 +86,7 @@ fn entries(told: &Told) -> Vec<Entry<'_>> {
 fn failed(error: &Untold) -> ExitCode {
     eprintln!("postrider: {error}");
     let code: Exit = match error {
-        Untold::Control(ControlError::NotAllowed(_)) => EX_NOPERM,
+        Untold::Control(ControlError::NotAllowed(_) | ControlError::Forbidden(_)) => EX_NOPERM,
         Untold::Files(error) if error.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
         Untold::Control(_) | Untold::Files(_) => EX_UNAVAILABLE,
     };

@@ -20,7 +20,7 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         OptionDoc {
             key: "size",
             default: Shown::Value("\"1GB\""),
-            text: "Octets on disk at most: a letter that goes out at once takes about 700. Refusals get a\n\
+            text: "Octets on disk at most: a letter that goes out at once takes about 400. Refusals get a\n\
                    quarter at most. \"0\": no history at all.",
         },
         OptionDoc {

@@ -17,6 +17,7 @@ mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod explain;
 mod fit;
 mod history;
 mod ids;
@@ -70,6 +71,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{

@@ -259,6 +259,7 @@ impl Shared {
             Err(error) => return Err(error),
         };
         for (id, stored, ..) in &kept {
+            self.counts.message(stored.recipients.len());
             info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
         }
         if self.has_history() {

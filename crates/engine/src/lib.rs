@@ -13,6 +13,7 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod counts;
 mod deliver;
 mod dispatch;
 pub mod doors;
@@ -71,6 +72,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use counts::Totals;
 pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
@@ -182,6 +184,7 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    pub(crate) counts: counts::Counts,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -240,6 +243,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             settings: Settings::new(options),
@@ -293,6 +297,31 @@ impl Engine {
             jobs: shared.dispatcher.jobs(),
             memory: shared.options().memory.saturating_sub(left),
         }
+    }
+
+    /// What has happened since the start.
+    pub fn totals(&self) -> Totals {
+        self.shared.counts.now()
+    }
+
+    /// Why new mail is refused now, if it is; `None` while it is taken.
+    pub fn unready(&self) -> Option<String> {
+        if self.shared.is_stopping() {
+            return Some("the server is stopping".to_owned());
+        }
+        self.shared.world.spool.healthy().err().map(|error| error.to_string())
+    }
+
+    /// The queues by name, those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// What the spool says.
+    pub async fn queues(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<spool::QueueStat>, spool::SpoolError> {
+        self.shared.world.spool.queues(after, limit).await
     }
 
     /// Ends when nothing is at work any more.

@@ -138,6 +138,7 @@ async fn report(
             body(shared, &report, None).await.map_err(Unwritten::into_error)?
         }
     };
+    shared.counts.reports(1);
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
     let (stored, via) = envelope(shared, &report, job, now).await?;
     let head = marked(&HeadEdits::default(), via.as_ref());

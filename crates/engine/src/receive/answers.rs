@@ -174,6 +174,7 @@ impl Conversation<'_> {
             Verdict::Accept { .. } => accepted(),
             Verdict::Refuse { reply, reason } => {
                 let client = self.client;
+                self.shared.counts.refused_command();
                 info!(event = "envelope.refused", %client, %path, %reply, %reason);
                 self.refuse(step, &reply, Some(&reason), path);
                 reply
@@ -231,6 +232,7 @@ impl Conversation<'_> {
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
             Err(refusal) => {
+                shared.counts.refused_message();
                 let (reply, reason) = (refusal.reply(), Reason::new(refusal.in_words()));
                 self.refused(Refusing::new("end of data", &reply, Some(&reason)));
                 reply

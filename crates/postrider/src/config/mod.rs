@@ -18,8 +18,10 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod log;
 mod logins;
 mod masquerade;
+mod metrics;
 mod options;
 mod outbound;
 mod problem;
@@ -51,11 +53,14 @@ pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use history::History;
+pub use host::RunAs;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{AliasPlace, Allowances, Local, Users};
+pub use log::Log;
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
+pub use metrics::Metrics;
 pub use options::sample;
 pub use outbound::Outbound;
 pub use problem::{Problem, Severity, Source, Sourced, render};
@@ -111,6 +116,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &limits::DOC,
     &spool::DOC,
     &history::DOC,
+    &metrics::DOC,
+    &log::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -164,6 +171,12 @@ pub struct Config {
     pub spool: SpoolLimits,
     /// How much is kept of what happened.
     pub history: History,
+    /// Figures for those who watch.
+    pub metrics: Metrics,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who the server becomes.
+    pub run_as: Option<RunAs>,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -226,6 +239,9 @@ impl Config {
             }
         }
         self.spool = running.spool.clone();
+        self.metrics = running.metrics.clone();
+        self.log = running.log;
+        self.run_as = running.run_as.clone();
         self
     }
 
@@ -303,6 +319,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "limits",
         "spool",
         "history",
+        "metrics",
+        "log",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -333,6 +351,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         history: history::read(&top.table("history")),
+        metrics: metrics::read(&top.table("metrics")),
+        log: log::read(&top.table("log")),
+        run_as: host.run_as,
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

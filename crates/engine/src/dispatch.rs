@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
+use queue::reason::Reason;
 use queue::schedule::crowd::Went;
 use queue::schedule::limits::LimitTable;
 use queue::schedule::line::{Lane, Ticket};
@@ -154,7 +155,6 @@ impl Dispatcher {
     /// How many more jobs of `queue`, a name in the spool, may be claimed from there. When half of
     /// them have gone, [`room`](Self::room) is told.
     pub(crate) fn quota(&self, queue: &str) -> usize {
-        let queue = crate::reroute::bare(queue);
         let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
@@ -469,6 +469,15 @@ impl Dispatcher {
         destination.back_off.failure(schedule, &what, hint.as_ref(), now, chance);
         destination.probing = false;
         destination.failure = Some(failure);
+    }
+
+    /// What holds for `queue` just now: the bounds of the operator, and what was learnt.
+    pub(crate) fn bears(&self, queue: &str, now: SystemTime) -> Vec<Reason> {
+        let moment = self.clock.now();
+        match self.destinations.lock().known.get(queue) {
+            Some(destination) => destination.reasons(now, moment),
+            None => self.limits.read().of_queue(queue).reasons(),
+        }
     }
 
     /// Jobs that wait for a worker.

@@ -20,6 +20,7 @@ pub mod doors;
 mod expand;
 mod explain;
 mod fit;
+mod forwarded;
 mod history;
 mod ids;
 mod listing;
@@ -114,6 +115,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
     /// How much one client may take.
@@ -336,6 +339,12 @@ impl Engine {
             }
             ended.await;
         }
+    }
+
+    /// What holds for a queue (`mx:example.org`) just now, a sentence each: its bounds with the line
+    /// that says them, and what was learnt of its host.
+    pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
+        self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
     }
 
     /// Lets every deferred job be tried now. Gives their number.

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod control;
 mod destination;
 mod dns;
 mod entries;
@@ -31,6 +32,7 @@ mod relay;
 mod route;
 mod smarthost;
 mod spool;
+pub mod srs;
 mod submission;
 mod surroundings;
 mod table;
@@ -49,6 +51,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use control::Control;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
@@ -69,6 +72,7 @@ pub use relay::Relay;
 pub use route::{Route, RoutePattern};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
+pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use table::{Server, Table, TableKind};
@@ -99,6 +103,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::DOC,
     &virtuals::ADDRESSES,
     &masquerade::DOC,
+    &srs::DOC,
     &table::FILE,
     &table::SQLITE,
     &table::POSTGRES,
@@ -115,6 +120,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &destination::DOC,
     &limits::DOC,
     &spool::DOC,
+    &control::DOC,
     &history::DOC,
     &metrics::DOC,
     &log::DOC,
@@ -143,6 +149,8 @@ pub struct Config {
     pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<Srs>,
     /// What other sections look up.
     pub tables: Vec<Table>,
     /// For whom mail is passed on.
@@ -169,6 +177,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// Who may look at the queue.
+    pub control: Control,
     /// How much is kept of what happened.
     pub history: History,
     /// Figures for those who watch.
@@ -306,6 +316,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "alias",
         "virtual",
         "masquerade",
+        "srs",
         "table",
         "relay",
         "access",
@@ -318,6 +329,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "destination",
         "limits",
         "spool",
+        "control",
         "history",
         "metrics",
         "log",
@@ -333,6 +345,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
+        srs: srs::read(&top.table("srs"), &host, &local.domains),
         aliases: virtuals::read_named(&top.table("alias")),
         virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
@@ -350,6 +363,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        control: control::read(&top.table("control")),
         history: history::read(&top.table("history")),
         metrics: metrics::read(&top.table("metrics")),
         log: log::read(&top.table("log")),

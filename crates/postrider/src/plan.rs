@@ -1,12 +1,14 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
 //! what only other rooms can judge (routes) is judged here, with its place in the file.
 
+mod tables;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Logins, World};
+use engine::doors::Logins;
 use engine::{
     EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
 };
@@ -22,7 +24,6 @@ use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
 use smtp::grammar::Extensions;
 use smtp::server::{Authentication, Kind, SessionOptions};
-use spool::Spool;
 
 use crate::accounts::Store;
 use crate::config::{
@@ -30,10 +31,9 @@ use crate::config::{
     Severity, Share, Source, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{
-    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
-    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
-};
+use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
+
+pub use self::tables::{Tables, tables};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -250,36 +250,6 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
         only_tls13: config.tls.only_tls13,
     };
     if problems.is_empty() { Ok(material) } else { Err(problems) }
-}
-
-/// All doors on the real world, as `config` says, over `spool`.
-///
-/// # Errors
-/// What keeps one of them shut.
-pub fn world(
-    config: &Config,
-    spool: Arc<dyn Spool>,
-    tls: Arc<RustlsTls>,
-    logins: Arc<dyn Logins>,
-) -> Result<World, Vec<Problem>> {
-    let proof = config.trust_anchor()?;
-    let mailbox = config.local.mailbox.value.clone();
-    let names = Arc::new(Stub::new(config.dns.name_servers().0, proof));
-    let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
-    Ok(World {
-        tasks: Arc::new(Runtime),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        network: Arc::new(TcpNetwork),
-        tls,
-        secrets: Arc::new(FileSecrets),
-        logins,
-        names,
-        web: Arc::new(web),
-        shelf: Arc::new(FileShelf::new(&config.data_dir)),
-        mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
-        spool,
-    })
 }
 
 /// What the spool is told.

@@ -90,6 +90,13 @@ pub enum Said {
     Settled,
     /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
     Overdue,
+    /// The operator lets nothing be tried for this domain or queue; nothing was.
+    Suspended {
+        /// Which.
+        what: String,
+    },
+    /// The operator gives it up before its time; nothing was tried.
+    GivenUp,
     /// There is no such mailbox here.
     MailboxUnknown {
         /// The name looked for.
@@ -273,7 +280,13 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             reason: Reason::new("done with before; the report of it was still owed"),
         };
     }
-    let verdict = judge(said);
+    let mut verdict = judge(said);
+    if let (Said::GivenUp, Some(previous)) = (said, case.previous) {
+        let last = &previous.explanation;
+        verdict.explanation = format!("{} The last attempt: {last}", verdict.explanation);
+        verdict.reply.clone_from(&previous.reply);
+        verdict.step.clone_from(&previous.step);
+    }
     let before = |told: fn(&Attempt) -> bool| case.previous.is_some_and(told);
     let mut decision = Decision {
         fate: Fate::Delivered,

@@ -405,8 +405,9 @@ pub fn route(routes: &Routes, access: &Access, domain: &Domain) -> Routed {
     if let Some(rule) = routes.table.exact(name) {
         return by_rule(rule, name, format!("the route of {name}"));
     }
-    if access.is_local(domain) {
-        let reason = Reason::new(format!("{name} is a local domain"));
+    if access.ends_here(domain) {
+        let kind = if access.is_local(domain) { "local" } else { "virtual" };
+        let reason = Reason::new(format!("{name} is a {kind} domain"));
         return Routed { next_hop: NextHop::Local, reason };
     }
     if let Some((suffix, rule)) = routes.table.below(name) {
@@ -428,8 +429,8 @@ pub fn route_path(routes: &Routes, access: &Access, path: &ForwardPath) -> Route
     }
 }
 
-/// As [`route_path`], for a recipient of which it is known where it ends: mailboxes and files are of
-/// this host, whatever the routes say of the domain.
+/// As [`route_path`], for a recipient of which it is known where it ends: files and commands are of
+/// this host, whatever the routes say of the domain. Mailboxes may be kept by a store elsewhere.
 pub fn route_recipient(
     routes: &Routes,
     access: &Access,
@@ -437,7 +438,7 @@ pub fn route_recipient(
     target: Option<&Target>,
 ) -> Routed {
     match target {
-        None => route_path(routes, access, path),
+        None | Some(Target::Mailbox { .. }) => route_path(routes, access, path),
         Some(target) => {
             Routed { next_hop: NextHop::Local, reason: Reason::new(format!("it ends in {target}")) }
         }

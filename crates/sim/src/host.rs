@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, Random, World};
+use engine::doors::{Mailboxes, NoTables, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
@@ -158,7 +158,9 @@ impl Host {
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            forwards: Arc::new(engine::doors::NoForwards),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

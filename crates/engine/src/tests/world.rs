@@ -22,8 +22,8 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, Random, Secrets,
-    Tasks, Tls, World,
+    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, NoTables, Random,
+    Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
@@ -311,7 +311,9 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

@@ -2,10 +2,12 @@
 
 mod account;
 pub mod arguments;
+mod configuration;
 mod conformance;
 mod privilege;
 mod serve;
 mod spool;
+mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::arguments::{Cli, Command, ConfigArgument, Passed, SpoolCommand};
+use self::arguments::{Cli, Command, ConfigArgument, ConfigCommand, Passed, SpoolCommand};
 use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
 use crate::agent::{self, Person, Site, may_colour};
 use crate::config::{self, Config, Severity};
@@ -60,9 +62,20 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve { config, quarantine } => {
-            with_config(&config, |config| serve::run(config, quarantine))
+            let file = config_file(&config);
+            with_config(&config, |config| serve::run(file, config, quarantine))
         }
         Command::Check(config) => check(&config),
+        Command::Reload { config, json }
+        | Command::Config(ConfigCommand::Reload { config, json }) => {
+            with_config(&config, |config| configuration::reload(&config, json))
+        }
+        Command::Config(ConfigCommand::Show { config, changed, json }) => {
+            with_config(&config, |config| configuration::show(&config, changed, json))
+        }
+        Command::Config(ConfigCommand::Diff { config, json }) => {
+            with_config(&config, |config| configuration::diff(&config, json))
+        }
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
@@ -71,6 +84,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Account(command) => {
             let config = command.config().clone();
             with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
+        Command::Table(arguments) => {
+            with_config(&arguments.config.clone(), |config| table::run(&config, &arguments))
         }
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);
@@ -119,7 +135,11 @@ fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) 
 fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
-        let start = [plan::options(&config).err(), plan::certificates(&config).err()];
+        let start = [
+            plan::options(&config).err(),
+            plan::certificates(&config).err(),
+            plan::tables(&config).err(),
+        ];
         for problem in start.into_iter().flatten().flatten() {
             // What the start would tell may have been told.
             if !problems.iter().any(|told| told.to_string() == problem.to_string()) {

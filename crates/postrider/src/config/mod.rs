@@ -11,6 +11,7 @@ mod accounts;
 pub mod aliases;
 mod check;
 mod dns;
+mod entries;
 mod host;
 mod limits;
 mod listen;
@@ -28,6 +29,7 @@ mod smarthost;
 mod spool;
 mod submission;
 mod surroundings;
+mod table;
 mod tls;
 mod tls_policy;
 mod units;
@@ -43,6 +45,7 @@ use toml::de::DeTable;
 pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
+pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
@@ -58,6 +61,7 @@ pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
+pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -83,6 +87,10 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
+    &table::FILE,
+    &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -115,6 +123,8 @@ pub struct Config {
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// What other sections look up.
+    pub tables: Vec<Table>,
     /// For whom mail is passed on.
     pub relay: Relay,
     /// Who may ask for what is no mail.
@@ -187,6 +197,21 @@ impl Config {
         self.spans.get(key).map_or(Source::Default, |span| self.text.source_at(span))
     }
 
+    /// The same for a server that runs with `running`: what it has bound and opened stays.
+    #[must_use]
+    pub fn kept(mut self, running: &Self) -> Self {
+        let mut said = std::mem::take(&mut self.listeners);
+        self.listeners = running.listeners.clone();
+        for listener in &mut self.listeners {
+            if let Some(at) = said.iter().position(|one| one.name == listener.name) {
+                let addresses = std::mem::take(&mut listener.addresses);
+                *listener = Listen { addresses, ..said.swap_remove(at) };
+            }
+        }
+        self.spool = running.spool.clone();
+        self
+    }
+
     /// A problem with the value of `key` that only shows later, with its place in the file.
     pub fn problem(
         &self,
@@ -246,6 +271,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "submission",
         "local",
         "masquerade",
+        "table",
         "relay",
         "access",
         "route",
@@ -260,6 +286,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
+    let tables = table::read(&top.table("table"));
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
@@ -268,6 +295,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
+        tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,

@@ -85,6 +85,13 @@ pub(super) fn judge(said: &Said) -> Verdict {
             Topic(4, 7),
             "The moment has passed by which the message was to be delivered.".to_owned(),
         ),
+        Said::Suspended { what } => {
+            later(Topic(3, 0), format!("The operator of this host has suspended mail for {what}."))
+        }
+        Said::GivenUp => never(
+            Topic(4, 7),
+            "The operator of this host has given the message up before its time.".to_owned(),
+        ),
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
         }

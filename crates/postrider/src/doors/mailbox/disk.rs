@@ -63,7 +63,8 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> MailboxError {
     failure(path, error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
-const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+pub(super) const DIRECTORY: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// Opens the directory a mailbox lies in. It is made (0700) when it is missing below `root`, which
 /// is ours; elsewhere a missing directory means that something is not mounted.

@@ -8,54 +8,93 @@ use std::time::UNIX_EPOCH;
 
 use engine::doors::MailboxError;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, renameat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use nix::fcntl::{OFlag, RenameFlags, renameat, renameat2};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::Letter;
 use super::disk::{self, Owner};
+use super::known::Known;
+use super::together::{Syncs, Together};
 use crate::mailbox::text::LocalText;
 
-/// The three directories of a Maildir.
-struct Maildir {
+/// A Maildir that is open.
+pub(super) struct Maildir {
+    owner: Owner,
     tmp: OwnedFd,
     new: OwnedFd,
+    syncs: Syncs,
 }
 
-/// Delivers `letter`.
-pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
-    let owner = Owner::of(&letter.user)?;
-    let maildir = open(&letter.path, root, owner)?;
-    let path = letter.path.clone();
-    let name = name_of(&letter);
-    let fail = |errno| disk::failure(&path, errno);
+/// What all deliveries into Maildirs share.
+#[derive(Default)]
+pub(super) struct Maildirs {
+    known: Known,
+    together: Together,
+}
+
+impl Maildirs {
+    /// Delivers `letter`.
+    pub(super) fn deliver(&self, mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
+        let path = letter.path.clone();
+        let open = |owner| self.open(&path, root, owner);
+        let name = name_of(&letter);
+        let fail = |errno| disk::failure(&path, errno);
+        let mut maildir = self.known.maildir(&path, &letter.user, open)?;
+        let mut file = create(&maildir, &name);
+        if matches!(file, Err(Errno::ENOENT)) {
+            // It was removed while we held it open.
+            self.known.forget(&path);
+            maildir = self.known.maildir(&path, &letter.user, open)?;
+            file = create(&maildir, &name);
+        }
+        let stored = deliver(&maildir, file.map_err(fail)?, &name, &mut letter);
+        if stored.is_err() {
+            self.known.forget(&path);
+        }
+        stored
+    }
+
+    fn open(&self, path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
+        let fail = |errno| disk::failure(path, errno);
+        let parent = disk::open_parent(path, root)?;
+        let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
+        let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
+        let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
+        // `cur` is for readers, but a Maildir without it is none.
+        inner("cur")?;
+        let (tmp, new) = (inner("tmp")?, inner("new")?);
+        let syncs = self.together.group(&tmp).map_err(fail)?;
+        Ok(Maildir { owner, tmp, new, syncs })
+    }
+}
+
+fn create(maildir: &Maildir, name: &str) -> nix::Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let mut file = disk::open_file(Some(&maildir.tmp), Path::new(&name), flags).map_err(fail)?;
-    let stored = store(&mut file, &mut letter, owner)
-        .and_then(|size| publish(&maildir, &name, size).map_err(fail));
+    disk::open_file(Some(&maildir.tmp), Path::new(name), flags)
+}
+
+fn deliver(
+    maildir: &Maildir,
+    mut file: File,
+    name: &str,
+    letter: &mut Letter,
+) -> Result<(), MailboxError> {
+    let path = letter.path.clone();
+    let stored = store(&mut file, letter, maildir)
+        .and_then(|size| publish(maildir, name, size).map_err(|errno| disk::failure(&path, errno)));
     if stored.is_err() {
         // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
-        let _ = unlinkat(&maildir.tmp, name.as_str(), UnlinkatFlags::NoRemoveDir);
+        let _ = unlinkat(&maildir.tmp, name, UnlinkatFlags::NoRemoveDir);
     }
     stored
 }
 
-fn open(path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
-    let fail = |errno| disk::failure(path, errno);
-    let parent = disk::open_parent(path, root)?;
-    let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
-    let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
-    let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
-    // `cur` is for readers, but a Maildir without it is none.
-    inner("cur")?;
-    Ok(Maildir { tmp: inner("tmp")?, new: inner("new")? })
-}
-
-fn store(file: &mut File, letter: &mut Letter, owner: Owner) -> Result<u64, MailboxError> {
+fn store(file: &mut File, letter: &mut Letter, maildir: &Maildir) -> Result<u64, MailboxError> {
     let path = letter.path.clone();
     let text = LocalText::plain();
     let size = disk::write_letter(file, &path, b"", &letter.head, &mut letter.feed, text)?;
-    owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
-    file.sync_all().map_err(|error| disk::io_failure(&path, &error))?;
+    maildir.owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
+    maildir.syncs.sync(&*file).map_err(|errno| disk::failure(&path, errno))?;
     Ok(size)
 }
 
@@ -63,19 +102,16 @@ fn store(file: &mut File, letter: &mut Letter, owner: Owner) -> Result<u64, Mail
 fn publish(maildir: &Maildir, name: &str, size: u64) -> nix::Result<()> {
     let final_name = format!("{name},S={size}");
     let (tmp, new) = (&maildir.tmp, &maildir.new);
-    // A link never replaces a letter; where the file system has no links, names are unique enough.
-    match linkat(tmp, name, new, final_name.as_str(), AtFlags::empty()) {
-        Ok(()) => {
-            let _ = unlinkat(tmp, name, UnlinkatFlags::NoRemoveDir);
-        }
-        Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
+    // It never replaces a letter; where the file system cannot say so, names are unique enough.
+    match renameat2(tmp, name, new, final_name.as_str(), RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
             renameat(tmp, name, new, final_name.as_str())?;
         }
-        Err(errno) => return Err(errno),
+        renamed => renamed?,
     }
     // If this fails the letter is there but perhaps not for good: it comes again, which is better
     // than not at all.
-    disk::sync_directory(new)
+    maildir.syncs.sync(new)
 }
 
 /// `seconds.M…P…Q….host`: time, process and delivery together never come twice.

@@ -10,9 +10,11 @@
 
 mod disk;
 mod feed;
+mod known;
 mod maildir;
 mod mbox;
 mod template;
+mod together;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -22,9 +24,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use feed::Feed;
+use maildir::Maildirs;
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
@@ -34,12 +38,19 @@ const ROWS: usize = 64;
 
 /// Delivers into files below a [`MailboxTemplate`].
 pub struct FileMailboxes {
-    template: MailboxTemplate,
-    host: String,
+    place: RwLock<Place>,
     /// How long to wait for an mbox that another program has locked.
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
+    maildirs: Arc<Maildirs>,
+}
+
+/// Where the mailboxes are, and our name in the names of their files.
+#[derive(Clone)]
+struct Place {
+    template: Arc<MailboxTemplate>,
+    host: Arc<str>,
 }
 
 /// What a writer needs, free of the engine's lifetimes.
@@ -63,11 +74,11 @@ impl FileMailboxes {
     /// The same with another bound on the wait for a locked mbox (default 5 s).
     pub fn with_lock_wait(template: MailboxTemplate, host: &str, lock_wait: Duration) -> Self {
         Self {
-            template,
-            host: host.into(),
+            place: RwLock::new(Place { template: Arc::new(template), host: host.into() }),
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
+            maildirs: Arc::default(),
         }
     }
 
@@ -76,7 +87,16 @@ impl FileMailboxes {
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.place().template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+    }
+
+    /// Delivers elsewhere from now on.
+    pub fn move_to(&self, template: MailboxTemplate, host: &str) {
+        *self.place.write() = Place { template: Arc::new(template), host: host.into() };
+    }
+
+    fn place(&self) -> Place {
+        self.place.read().clone()
     }
 
     fn row_of(&self, user: &str) -> Option<Arc<Mutex<()>>> {
@@ -87,8 +107,10 @@ impl FileMailboxes {
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
-        let path = self.path_of(delivery.user)?;
-        let form = self.template.form();
+        let Place { template, host } = self.place();
+        let unknown = || MailboxError::Unknown(delivery.user.into());
+        let path = template.path_of(delivery.user).ok_or_else(unknown)?;
+        let form = template.form();
         let row = match (form, self.row_of(delivery.user)) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
@@ -102,16 +124,17 @@ impl FileMailboxes {
             from: delivery.from,
             time: delivery.time,
             unique: delivery.unique,
-            host: self.host.clone(),
+            host: host.as_ref().into(),
             head: delivery.head,
             feed,
         };
-        let (root, lock_wait) = (self.template.root().to_path_buf(), self.lock_wait);
+        let (root, lock_wait) = (template.root().to_path_buf(), self.lock_wait);
+        let maildirs = Arc::clone(&self.maildirs);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
             match form {
-                Form::Maildir => maildir::deliver(letter, &root),
+                Form::Maildir => maildirs.deliver(letter, &root),
                 Form::Mbox => mbox::deliver(letter, &root, lock_wait),
             }
         });

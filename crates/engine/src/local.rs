@@ -31,7 +31,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         return Said::Ours(format!("the envelope has no recipient {number}"));
     };
     match job.stored.class {
-        Class::Ordinary | Class::Report => {}
+        Class::Ordinary | Class::Report | Class::LastReport => {}
         Class::Expanded => return Said::Expanded { is_list: false },
         Class::Listed => return Said::Expanded { is_list: true },
     }

@@ -19,6 +19,7 @@ use queue::lockout;
 use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
+use queue::schedule::limits::{LimitTable, Limits, Told};
 use queue::submission::Rules;
 use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
@@ -65,7 +66,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         rates: config.submission.rates,
         trust: trust(config),
         clients: clients(config),
-        destination_connections: config.queue.destination_connections,
+        limits: limits(config),
+        double_bounces: config.queue.double_bounces,
         outbound_port: config.outbound.port,
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
@@ -176,8 +178,41 @@ fn schedule(config: &Config) -> Schedule {
         retry: config.queue.retry.clone(),
         expire: config.queue.expire,
         expire_null: config.queue.expire_reports,
+        expire_urgent: config.queue.expire_urgent,
+        expire_bulk: config.queue.expire_bulk,
         delay_notice: config.queue.delay_notice,
+        delay_notice_urgent: config.queue.delay_notice_urgent,
+        delay_notice_bulk: config.queue.delay_notice_bulk,
         ..Schedule::default()
+    }
+}
+
+fn limits(config: &Config) -> LimitTable {
+    let queue = &config.queue;
+    let source = |key: &str| rule_source(&config.source_of(&format!("queue.destination-{key}")));
+    let default = Limits {
+        connections: Told { value: queue.destination_connections, source: source("connections") },
+        letters: Told { value: queue.destination_letters, source: source("letters") },
+        recipients: Told { value: queue.destination_recipients, source: source("recipients") },
+        rate: Told { value: queue.destination_rate, source: source("rate") },
+    };
+    let mut limits = LimitTable { default: default.clone(), ..LimitTable::default() };
+    for destination in &config.destinations {
+        let own = Limits {
+            connections: told(&destination.connections, &default.connections),
+            letters: told(&destination.letters, &default.letters),
+            recipients: told(&destination.recipients, &default.recipients),
+            rate: told(&destination.rate, &default.rate),
+        };
+        limits.table.insert(destination.pattern.clone(), own);
+    }
+    limits
+}
+
+fn told<T: Clone>(own: &Option<Sourced<T>>, default: &Told<T>) -> Told<T> {
+    match own {
+        Some(own) => Told { value: own.value.clone(), source: rule_source(&own.source) },
+        None => default.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ use queue::access::{Access, Users};
 use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 
 use smtp::sasl::Secret;
 
@@ -247,6 +248,13 @@ pub(crate) struct Scene {
     pub(crate) spool: TestSpool,
 }
 
+/// So many connections to each destination.
+pub(crate) fn limits(connections: usize) -> LimitTable {
+    let mut limits = LimitTable::default();
+    limits.default.connections.value = connections;
+    limits
+}
+
 /// Options of the host under test.
 pub(crate) fn options() -> Options {
     let hostname: DomainName = HOST.parse().unwrap();
@@ -271,7 +279,8 @@ pub(crate) fn options() -> Options {
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),
-        destination_connections: 3,
+        limits: limits(3),
+        double_bounces: false,
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod destination;
 mod dns;
 mod entries;
 mod host;
@@ -44,6 +45,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
@@ -100,6 +102,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
+    &destination::DOC,
     &limits::DOC,
     &spool::DOC,
 ];
@@ -143,6 +146,8 @@ pub struct Config {
     pub dns: Dns,
     /// How long and how often mail is tried.
     pub queue: Queue,
+    /// What single destinations are asked to bear.
+    pub destinations: Vec<Destination>,
     /// What one peer may ask of us.
     pub limits: Limits,
     /// How much is held.
@@ -280,6 +285,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls-policy",
         "dns",
         "queue",
+        "destination",
         "limits",
         "spool",
         "tls",
@@ -305,6 +311,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
+        destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         hostname: host.hostname,

@@ -105,7 +105,15 @@ expire = "4d12h"
 retry = ["30m", "1h"]
 delay-notice = "never"
 destination-connections = 2
+destination-rate = "1000/h"
+expire-bulk = "1d"
+double-bounce = "drop"
 paused = true
+
+[destination.".slow.example"]
+connections = 1
+rate = "20/10s"
+letters = 0
 
 [limits]
 message-size = "1MiB"
@@ -138,6 +146,14 @@ size = "10GB"
     assert_eq!(config.queue.delay_notice, None);
     assert_eq!(config.queue.expire.as_secs(), 4 * 86_400 + 12 * 3600);
     assert!(config.queue.paused);
+    assert_eq!(config.queue.expire_bulk.as_secs(), 86_400);
+    assert_eq!(config.queue.expire_urgent, config.queue.expire);
+    assert_eq!(config.queue.delay_notice_urgent, None);
+    assert!(!config.queue.double_bounces);
+    let slow = &config.destinations[0];
+    assert_eq!(slow.rate.as_ref().unwrap().value.unwrap().to_string(), "20/10s");
+    assert_eq!(slow.rate.as_ref().unwrap().source.to_string(), "/etc/postrider.toml:54");
+    assert_eq!((&slow.recipients, slow.letters.as_ref().unwrap().value), (&None, None));
     assert_eq!(config.limits.message_size, 1 << 20);
     assert_eq!(config.spool.size, Share::Octets(10_000_000_000));
 }
@@ -169,6 +185,24 @@ fn problems() {
         (
             "hostname = \"mx.example.net.\"",
             &["1:12: `hostname` has a value it cannot have: expected a domain name"],
+        ),
+        (
+            "[queue]\ndestination-rate = \"fast\"\nexpire-bulk = \"1m\"\ndouble-bounce = \"ada\"",
+            &[
+                "2:20: `queue.destination-rate` has a value it cannot have: expected letters in a time, like \"100/min\", or \"none\", found \"fast\"; units: s, min, h, day",
+                "3:15: mail would expire before its second attempt (`queue.expire-bulk`)",
+                "4:17: `queue.double-bounce` has a value it cannot have: expected \"postmaster\" or \"drop\"",
+            ],
+        ),
+        (
+            "[destination]\nrate = \"1/s\"\n\"a b\" = {}\n[destination.x]\nconnections = 0\ncolour = 1\n[destination.X]",
+            &[
+                "2:8: `destination.rate` is not for one destination: expected a table for a domain, found \"1/s\"; queue.destination-rate is for all",
+                "3:9: \"a b\" is not a domain",
+                "5:15: `destination.x.connections` has a value of the wrong kind: expected a whole number from 1 to 10000",
+                "6:1: unknown key `destination.x.colour`",
+                "7:1: X has two tables",
+            ],
         ),
         (
             "queue = 5",

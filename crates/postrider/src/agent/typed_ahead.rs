@@ -89,10 +89,12 @@ pub fn enter(prompt: &str, out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    type Key = (KeyCode, KeyModifiers);
+
     #[test]
     fn keys_make_lines() {
         let (plain, control) = (KeyModifiers::NONE, KeyModifiers::CONTROL);
-        let rows: &[(&[(KeyCode, KeyModifiers)], Option<Typed>, &str)] = &[
+        let rows: &[(&[Key], Option<Typed>, &str)] = &[
             (&[(KeyCode::Char('a'), plain), (KeyCode::Char('b'), plain)], None, "xab"),
             (&[(KeyCode::Backspace, plain), (KeyCode::Char('é'), plain)], None, "é"),
             (&[(KeyCode::Char('u'), control)], None, ""),

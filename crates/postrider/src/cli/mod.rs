@@ -5,6 +5,7 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod privilege;
+mod rehearsal;
 mod serve;
 mod spool;
 mod table;
@@ -76,6 +77,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Config(ConfigCommand::Diff { config, json }) => {
             with_config(&config, |config| configuration::diff(&config, json))
         }
+        Command::Test { file, config, json } => rehearsal::run(&file, &config, json),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),

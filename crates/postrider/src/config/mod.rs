@@ -68,11 +68,9 @@ pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
 
-pub(crate) use options::Shown;
-
-use options::SectionDoc;
-use problem::Text;
-use reader::Reader;
+pub(crate) use options::{OptionDoc, SectionDoc, Shown};
+pub(crate) use problem::Text;
+pub(crate) use reader::{Gathered, Reader, Section, Value};
 
 /// Octets of a configuration file.
 const FILE_MAX: u64 = 1 << 20;
@@ -233,7 +231,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;

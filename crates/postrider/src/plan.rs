@@ -12,11 +12,9 @@ use engine::doors::Logins;
 use engine::{
     EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
 };
-use queue::access::{Access, Users};
+use queue::access::{Access, Forwarding, Users};
 use queue::domains::DomainPattern;
-use queue::expansion::Aliases;
 use queue::lockout;
-use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Transport};
 use queue::schedule::Schedule;
 use queue::schedule::limits::{LimitTable, Limits, Told};
@@ -27,12 +25,13 @@ use smtp::grammar::Extensions;
 use smtp::server::{Authentication, Kind, SessionOptions};
 
 use crate::accounts::Store;
+use crate::config::aliases::{Directory, rule_source};
 use crate::config::{
-    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
-    Severity, Share, Source, Sourced, aliases,
+    self, Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
+    Severity, Share, Sourced, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
+use crate::doors::{DovecotLogins, FileLogins, ForwardPlace, Granted, SystemRandom, Templates};
 
 pub use self::tables::{Tables, tables};
 
@@ -49,12 +48,12 @@ const MEMORY: u64 = 128 * 1024 * 1024;
 /// Everything in the configuration that shows only now.
 pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
     let accounts = Accounts::read(config)?;
-    let aliases = aliases::read(config)?;
+    let directory = aliases::read(config)?;
     let routes = routes(config)?;
     Ok(Options {
         hostname: config.hostname.clone(),
         node: 0,
-        access: access(config, &accounts, aliases),
+        access: access(config, &accounts, directory),
         routes,
         schedule: schedule(config),
         masquerade: masquerade(config),
@@ -93,21 +92,23 @@ fn places(config: &Config) -> impl Iterator<Item = SocketAddr> {
     config.listeners.iter().flat_map(|listener| &listener.addresses).map(|place| place.value)
 }
 
-fn rule_source(source: &Source) -> Option<RuleSource> {
-    match source {
-        Source::Default => None,
-        Source::File { file, line, .. } => Some(RuleSource {
-            file: Arc::clone(file),
-            line: u32::try_from(*line).unwrap_or(u32::MAX),
-        }),
-    }
-}
-
-fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
+fn access(config: &Config, accounts: &Accounts, directory: Directory) -> Access {
+    let local = &config.local;
     let mut access = Access {
         local_domains: config.local.domains.iter().map(|domain| domain.value.clone()).collect(),
-        users: Users::listed(accounts.names()),
-        aliases: Arc::new(aliases),
+        users: match &local.users {
+            config::Users::Table(name) => Users::Table(name.value.clone()),
+            _ => Users::listed(accounts.names()),
+        },
+        aliases: Arc::new(directory.aliases),
+        alias_tables: directory.tables,
+        virtuals: directory.virtuals,
+        tag: local.tag,
+        roles: values(&local.roles).into_iter().collect(),
+        forwarding: local.forward.as_ref().map(|_| Forwarding {
+            commands: local.commands.forward.clone(),
+            files: local.files.forward.clone(),
+        }),
         postmaster: accounts.postmaster().to_owned(),
         relay_networks: values(&config.relay.networks),
         own_literals: places(config)
@@ -123,6 +124,18 @@ fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
             .insert(DomainPattern::Exact(domain.value.clone()), rule_source(&domain.source));
     }
     access
+}
+
+/// Where mailboxes are.
+pub fn templates(config: &Config) -> Templates {
+    let virtuals = config.virtuals.iter();
+    let virtuals = virtuals.map(|own| (own.domain.clone(), Arc::new(own.mailbox.clone())));
+    Templates { local: Arc::new(config.local.mailbox.value.clone()), virtuals: virtuals.collect() }
+}
+
+/// Where a `.forward` is.
+pub fn forward_place(config: &Config) -> Option<ForwardPlace> {
+    config.local.forward.as_ref().map(|place| place.value.clone())
 }
 
 fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {

@@ -301,20 +301,25 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
-        Self::with_tls(options, Arc::new(ScriptedTls))
+        Self::with_world(options, |_| ())
     }
 
     /// The same, with a way to secure connections.
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
+        Self::with_world(options, |world| world.tls = tls)
+    }
+
+    /// The same, with other doors.
+    pub(crate) fn with_world(options: Options, change: impl FnOnce(&mut World)) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
-        let world = World {
+        let mut world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
-            tls,
+            tls: Arc::new(ScriptedTls),
             logins: Arc::new(super::accounts::TestLogins),
             secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
@@ -325,6 +330,7 @@ impl Scene {
             forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
+        change(&mut world);
         let engine = Engine::new(options, world);
         Self { engine, net, zone, web, shelf, boxes, spool }
     }

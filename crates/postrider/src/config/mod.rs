@@ -34,6 +34,7 @@ mod table;
 mod tls;
 mod tls_policy;
 mod units;
+mod virtuals;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -50,7 +51,7 @@ pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
-pub use local::{Local, Users};
+pub use local::{AliasPlace, Allowances, Local, Users};
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
@@ -67,6 +68,7 @@ pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
+pub use virtuals::{Named, Virtual};
 
 pub(crate) use options::{OptionDoc, SectionDoc, Shown};
 pub(crate) use problem::Text;
@@ -86,6 +88,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::DOC,
     &submission::GRANTS,
     &local::DOC,
+    &virtuals::ALIASES,
+    &virtuals::DOC,
+    &virtuals::ADDRESSES,
     &masquerade::DOC,
     &table::FILE,
     &table::SQLITE,
@@ -122,6 +127,10 @@ pub struct Config {
     pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
+    /// Aliases that are written here.
+    pub aliases: Vec<Named>,
+    /// Domains with addresses and mailboxes of their own.
+    pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
     /// What other sections look up.
@@ -273,6 +282,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "accounts",
         "submission",
         "local",
+        "alias",
+        "virtual",
         "masquerade",
         "table",
         "relay",
@@ -291,13 +302,16 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
     let tables = table::read(&top.table("table"));
+    let local = local::read(&top.table("local"), &host, surroundings, &tables);
     let (routes, default_route) = route::read(&top.table("route"));
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
-        local: local::read(&top.table("local"), &host, surroundings),
+        aliases: virtuals::read_named(&top.table("alias")),
+        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
+        local,
         masquerade: masquerade::read(&top.table("masquerade")),
         tables,
         relay: relay::read(&top.table("relay")),

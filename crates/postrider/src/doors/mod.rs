@@ -6,6 +6,7 @@
 
 mod chance;
 mod clock;
+mod forwards;
 pub mod logins;
 pub mod mailbox;
 pub mod names;
@@ -21,8 +22,9 @@ mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
+pub use forwards::{Account, FileForwards, ForwardPlace};
 pub use logins::{DovecotLogins, FileLogins, Granted};
-pub use mailbox::{FileMailboxes, MailboxTemplate};
+pub use mailbox::{FileMailboxes, MailboxTemplate, Templates};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
 pub use replaceable::Replaceable;

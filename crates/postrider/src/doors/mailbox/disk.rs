@@ -23,11 +23,9 @@ const WRITE_MAX: usize = 128 * 1024;
 pub(super) struct Owner(Option<(Uid, Gid)>);
 
 impl Owner {
-    /// Looks the user up.
-    pub(super) fn of(user: &str) -> Result<Self, MailboxError> {
-        if !geteuid().is_root() {
-            return Ok(Self(None));
-        }
+    /// Looks the user up; none: nobody's but ours.
+    pub(super) fn of(user: Option<&str>) -> Result<Self, MailboxError> {
+        let Some(user) = user.filter(|_| geteuid().is_root()) else { return Ok(Self(None)) };
         let entry = User::from_name(user)
             .map_err(|errno| MailboxError::Unavailable(format!("accounts: {}", errno.desc())))?;
         Ok(Self(entry.map(|entry| (entry.uid, entry.gid))))

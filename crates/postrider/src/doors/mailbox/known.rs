@@ -31,11 +31,11 @@ struct Entry {
 }
 
 impl Known {
-    /// The Maildir at `path`, which belongs to `user`; `open` opens it where it is not known.
+    /// The Maildir at `path`, which belongs to `user`, or to us; `open` opens it where it is not known.
     pub(super) fn maildir(
         &self,
         path: &Path,
-        user: &str,
+        user: Option<&str>,
         open: impl FnOnce(Owner) -> Result<Maildir, MailboxError>,
     ) -> Result<Arc<Maildir>, MailboxError> {
         let now = Instant::now();

@@ -39,12 +39,12 @@ impl Maildirs {
         let open = |owner| self.open(&path, root, owner);
         let name = name_of(&letter);
         let fail = |errno| disk::failure(&path, errno);
-        let mut maildir = self.known.maildir(&path, &letter.user, open)?;
+        let mut maildir = self.known.maildir(&path, letter.owner.as_deref(), open)?;
         let mut file = create(&maildir, &name);
         if matches!(file, Err(Errno::ENOENT)) {
             // It was removed while we held it open.
             self.known.forget(&path);
-            maildir = self.known.maildir(&path, &letter.user, open)?;
+            maildir = self.known.maildir(&path, letter.owner.as_deref(), open)?;
             file = create(&maildir, &name);
         }
         let stored = deliver(&maildir, file.map_err(fail)?, &name, &mut letter);

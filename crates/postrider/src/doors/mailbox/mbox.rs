@@ -22,7 +22,7 @@ pub(super) fn deliver(
     root: &Path,
     lock_wait: Duration,
 ) -> Result<(), MailboxError> {
-    let owner = Owner::of(&letter.user)?;
+    let owner = Owner::of(letter.owner.as_deref())?;
     let path = letter.path.clone();
     let parent = disk::open_parent(&path, root)?;
     let (mut file, made, _lock) = open_locked(&path, owner, lock_wait)?;

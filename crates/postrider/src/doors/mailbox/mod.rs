@@ -16,14 +16,16 @@ mod mbox;
 mod template;
 mod together;
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use mail::DomainName;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -49,13 +51,28 @@ pub struct FileMailboxes {
 /// Where the mailboxes are, and our name in the names of their files.
 #[derive(Clone)]
 struct Place {
-    template: Arc<MailboxTemplate>,
+    templates: Arc<Templates>,
     host: Arc<str>,
+}
+
+/// Where mailboxes are: those of the users of this host, and those of each virtual domain.
+pub struct Templates {
+    /// Of the users.
+    pub local: Arc<MailboxTemplate>,
+    /// Of the virtual domains.
+    pub virtuals: BTreeMap<DomainName, Arc<MailboxTemplate>>,
+}
+
+impl From<MailboxTemplate> for Templates {
+    fn from(local: MailboxTemplate) -> Self {
+        Self { local: Arc::new(local), virtuals: BTreeMap::new() }
+    }
 }
 
 /// What a writer needs, free of the engine's lifetimes.
 struct Letter {
-    user: String,
+    /// The account of the system that owns the mailbox; none: ours.
+    owner: Option<String>,
     path: PathBuf,
     from: String,
     time: SystemTime,
@@ -66,15 +83,19 @@ struct Letter {
 }
 
 impl FileMailboxes {
-    /// Mailboxes where `template` says; `host` is our name, a part of Maildir's file names.
-    pub fn new(template: MailboxTemplate, host: &str) -> Self {
-        Self::with_lock_wait(template, host, Duration::from_secs(5))
+    /// Mailboxes where `templates` say; `host` is our name, a part of Maildir's file names.
+    pub fn new(templates: impl Into<Templates>, host: &str) -> Self {
+        Self::with_lock_wait(templates, host, Duration::from_secs(5))
     }
 
     /// The same with another bound on the wait for a locked mbox (default 5 s).
-    pub fn with_lock_wait(template: MailboxTemplate, host: &str, lock_wait: Duration) -> Self {
+    pub fn with_lock_wait(
+        templates: impl Into<Templates>,
+        host: &str,
+        lock_wait: Duration,
+    ) -> Self {
         Self {
-            place: RwLock::new(Place { template: Arc::new(template), host: host.into() }),
+            place: RwLock::new(Place { templates: Arc::new(templates.into()), host: host.into() }),
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
@@ -87,31 +108,39 @@ impl FileMailboxes {
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.place().template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.place().templates.local.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
     }
 
     /// Delivers elsewhere from now on.
-    pub fn move_to(&self, template: MailboxTemplate, host: &str) {
-        *self.place.write() = Place { template: Arc::new(template), host: host.into() };
+    pub fn move_to(&self, templates: impl Into<Templates>, host: &str) {
+        *self.place.write() = Place { templates: Arc::new(templates.into()), host: host.into() };
     }
 
     fn place(&self) -> Place {
         self.place.read().clone()
     }
 
-    fn row_of(&self, user: &str) -> Option<Arc<Mutex<()>>> {
+    fn row_of(&self, path: &Path) -> Option<Arc<Mutex<()>>> {
         let mut hasher = DefaultHasher::new();
-        user.hash(&mut hasher);
+        path.hash(&mut hasher);
         let row = hasher.finish() % (ROWS as u64);
         self.rows.get(usize::try_from(row).ok()?).cloned()
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
-        let Place { template, host } = self.place();
+        let Place { templates, host } = self.place();
+        let template = match delivery.domain {
+            None => Some(&templates.local),
+            Some(domain) => templates.virtuals.get(domain),
+        };
+        // The domain may have gone from the configuration since; its mail waits for what is decided.
+        let gone =
+            || MailboxError::Broken(format!("mailboxes of {:?} have no place", delivery.domain));
+        let template = template.cloned().ok_or_else(gone)?;
         let unknown = || MailboxError::Unknown(delivery.user.into());
         let path = template.path_of(delivery.user).ok_or_else(unknown)?;
         let form = template.form();
-        let row = match (form, self.row_of(delivery.user)) {
+        let row = match (form, self.row_of(&path)) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
         };
@@ -119,7 +148,8 @@ impl FileMailboxes {
         let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
         let (feed, pump) = feed::open(delivery.body).await?;
         let letter = Letter {
-            user: delivery.user.into(),
+            // A user of a virtual domain may be called as somebody here is.
+            owner: delivery.domain.is_none().then(|| delivery.user.into()),
             path,
             from: delivery.from,
             time: delivery.time,

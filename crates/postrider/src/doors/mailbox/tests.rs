@@ -296,3 +296,25 @@ fn failures_of_the_system() {
         assert_eq!(meaning(errno), want, "{errno}");
     }
 }
+
+/// A virtual domain has mailboxes of its own, and none where it is gone from the configuration.
+#[tokio::test]
+async fn virtual_mailboxes() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = |text: &str| Arc::new(MailboxTemplate::parse(text, dir.path()).unwrap());
+    let domain: mail::DomainName = "v.example".parse().unwrap();
+    let gone: mail::DomainName = "gone.example".parse().unwrap();
+    let templates = Templates {
+        local: template("maildir:{data-dir}/mail/{user}"),
+        virtuals: [(domain.clone(), template("maildir:{data-dir}/mail/v.example/{user}"))].into(),
+    };
+    let boxes = FileMailboxes::new(templates, "mx.example");
+    let to = |domain| MailboxDelivery { domain, ..letter("ann", b"x\r\n", "1") };
+    boxes.deliver(to(Some(&domain))).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail")), ["v.example"]);
+    assert_eq!(names_in(&dir.path().join("mail/v.example/ann/new")).len(), 1);
+    let error = boxes.deliver(to(Some(&gone))).await.unwrap_err();
+    assert!(matches!(error, MailboxError::Broken(_)), "{error}");
+    boxes.deliver(to(None)).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail/ann/new")).len(), 1);
+}

@@ -5,6 +5,7 @@
 //! tells the time, and must agree with the timers.
 
 mod forwards;
+mod history;
 mod logins;
 mod secrets;
 mod shelf;
@@ -26,6 +27,7 @@ use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use forwards::{Forwards, NoForwards};
+pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
@@ -253,6 +255,8 @@ pub struct World {
     pub web: Arc<dyn Web>,
     /// What outlives the process and is no mail.
     pub shelf: Arc<dyn Shelf>,
+    /// What happened to each letter.
+    pub history: Arc<dyn History>,
     /// The operator's tables.
     pub tables: Arc<dyn Tables>,
     /// Where local mail ends.

@@ -12,13 +12,14 @@ use mail::lookup::{Answer, Question};
 use msgauth::tlsrpt::{Against, ResultType};
 use msgauth::transport::Requirement;
 use queue::fate::Said;
+use queue::history::{Dialogue, Part};
 use queue::route::{NextHop, Service};
 use queue::search::{Exchanger, Facts, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
 
 use crate::Shared;
-use crate::connection::{Connection, Handshake, connect, remote_name};
+use crate::connection::{Connection, Handshake, connect, remote_name, tell_secured};
 use crate::dispatch::Ending;
 use crate::doors::TlsFailure;
 use crate::security::{self, Demand, Start, Wanted, Way};
@@ -53,6 +54,7 @@ impl Dialer {
         shared: &Arc<Shared>,
         hop: &NextHop,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Self, Ending> {
         let way = Way::new(shared, hop, demand);
         let facts = Facts { checked: way.asks_dane(), ..facts(shared) };
@@ -61,7 +63,7 @@ impl Dialer {
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
-                    let answers = answers(shared, &questions).await;
+                    let answers = answers(shared, &questions, dialogue).await;
                     for (question, answer) in questions.iter().zip(&answers) {
                         if let Answer::Bogus(what) = answer {
                             bogus.get_or_insert_with(|| what.clone());
@@ -113,11 +115,12 @@ impl Dialer {
         &mut self,
         shared: &Arc<Shared>,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Connection, Ending> {
         while let Some(Candidate { host, address }) = self.candidates.pop_front() {
             self.tried += 1;
             let remote = remote_name(&host.host, address);
-            match self.call(shared, &host, address, &remote, demand).await {
+            match self.call(shared, &host, address, &remote, demand, dialogue).await {
                 Ok(connection) => return Ok(connection),
                 Err((said, policy)) => {
                     let said = if demand.require_tls { for_good(said) } else { said };
@@ -138,6 +141,7 @@ impl Dialer {
         to: SocketAddr,
         remote: &str,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Connection, (Said, Option<Arc<str>>)> {
         let mut wanted = match self.way.to(shared, host, demand).await {
             Ok(wanted) => wanted,
@@ -145,6 +149,8 @@ impl Dialer {
                 // What holds for one address of the host holds for the others.
                 self.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
                 info!(event = "host.unfit", remote, why = refusal.what);
+                let words = format_args!("{remote} is passed over: {}", refusal.what);
+                dialogue.tell(Part::Done, shared.world.clock.now(), words);
                 if let (Some(domain), Some(result)) = (self.way.domain(), refusal.result) {
                     let noted = Noted { result, reason: refusal.what.clone() };
                     let ends = Ends { host: &host.host, to: None, from: None };
@@ -173,6 +179,7 @@ impl Dialer {
                 Service::Smtp | Service::Smtps => Hello::Extended,
             },
             noted: None,
+            dialogue,
         };
         let opened = caller.session(wanted).await;
         let noted = caller.noted.take();
@@ -217,8 +224,12 @@ impl Dialer {
 }
 
 /// Asks `questions` all at once, and gives the answers in their order.
-async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
-    let ask = |question| Box::pin(shared.names.ask(&shared.world, question));
+async fn answers(
+    shared: &Arc<Shared>,
+    questions: &[Question],
+    dialogue: &mut Dialogue,
+) -> Vec<Answer> {
+    let ask = |question| Box::pin(shared.names.ask_dated(&shared.world, question));
     let mut open: Vec<_> = questions.iter().map(ask).collect();
     let mut answers = vec![None; questions.len()];
     poll_fn(|context| {
@@ -232,7 +243,19 @@ async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
         if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    answers.into_iter().flatten().collect()
+    let now = shared.world.clock.now();
+    let mut given = Vec::with_capacity(questions.len());
+    for (question, (answer, age)) in questions.iter().zip(answers.into_iter().flatten()) {
+        if dialogue.begun().is_some() {
+            let known = match age {
+                Some(age) => format!(", known since {} s", age.as_secs()),
+                None => String::new(),
+            };
+            dialogue.tell(Part::Names, now, format_args!("{question}: {answer}{known}"));
+        }
+        given.push(answer);
+    }
+    given
 }
 
 /// Mail whose author requires TLS does not wait for hosts that cannot do it (RFC 8689 §4.2.1).
@@ -263,6 +286,7 @@ struct Caller<'a> {
     hello: Hello,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
+    dialogue: &'a mut Dialogue,
 }
 
 impl Caller<'_> {
@@ -326,7 +350,7 @@ impl Caller<'_> {
 
     /// One connection: dialled, secured, greeted.
     async fn once(
-        &self,
+        &mut self,
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, Failed>, Said> {
@@ -338,7 +362,19 @@ impl Caller<'_> {
             Some(path) => network.connect_socket(path),
             None => network.connect(to, source(shared, to.ip())),
         };
+        self.dialogue.tell(Part::Done, clock.now(), format_args!("connecting to {remote}"));
         let wire = connect(dialling, until).await;
+        let now = clock.now();
+        match &wire {
+            Ok(wire) => {
+                let (local, why) = (wire.local(), &wanted.requirement.reason);
+                let words = format_args!("connected from {local}; TLS: {why}");
+                self.dialogue.tell(Part::Done, now, words);
+            }
+            Err(error) => {
+                self.dialogue.tell(Part::Done, now, format_args!("no connection: {error}"));
+            }
+        }
         let mut wire =
             wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
         let failure = Arc::new(OnceLock::new());
@@ -355,6 +391,7 @@ impl Caller<'_> {
                 let until = clock.now() + shared.options().timeouts.handshake;
                 match tls.perform(wire, until).await {
                     Ok(secured) => {
+                        tell_secured(self.dialogue, clock.now(), &secured.facts);
                         wire = secured.wire;
                         Security::Implicit(secured.facts)
                     }
@@ -369,8 +406,16 @@ impl Caller<'_> {
         let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(shared.client_options(), opening, clock.now());
         let handshake_timeout = shared.options().timeouts.handshake;
-        let opened =
-            Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await;
+        let opened = Connection::open(
+            wire,
+            session,
+            tls,
+            handshake_timeout,
+            clock,
+            remote.to_owned(),
+            self.dialogue,
+        )
+        .await;
         Ok(opened.map_err(|error| (error, failure.get().cloned())))
     }
 }

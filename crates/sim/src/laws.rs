@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mail::content::split_head;
 use mail::content::transfer::TransferEncoding;
 use mail::envelope::Notify;
+use queue::schedule::rate::Rate;
 
 use crate::mailboxes::Letter;
 use crate::peers::{Habits, Sent};
@@ -191,6 +192,34 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
     }
     if evidence.terms.is_calm && evidence.terms.split > 0 {
         broken.push(format!("{} letters did not share a transaction", evidence.terms.split));
+    }
+    broken
+}
+
+/// How much later than it began a letter may come to its host: the waits of a session.
+const UNDER_WAY: Duration = Duration::from_secs(600);
+
+/// No host asks more of another than it may: `calls` it had open at most, and what it may; when its
+/// letters `came`, and its rate.
+pub fn bounds(
+    host: &str,
+    (calls, most): (usize, usize),
+    came: &[Duration],
+    rate: Option<Rate>,
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    if calls > most {
+        broken.push(format!("{host} had {calls} connections at once, and may have {most}"));
+    }
+    if let Some(rate) = rate {
+        let letters = usize::try_from(rate.letters()).unwrap_or(usize::MAX);
+        let window = rate.per().saturating_sub(UNDER_WAY);
+        let too_many = came
+            .windows(letters.saturating_add(1))
+            .find(|letters| matches!(letters, [first, .., last] if *last - *first < window));
+        if let Some([first, ..]) = too_many {
+            broken.push(format!("{host} sent beyond its rate of {rate}, from {first:?} on"));
+        }
     }
     broken
 }

@@ -23,8 +23,8 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, Names, NoTables, Random,
-    Secrets, Tasks, Tls, World,
+    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf,
+    Names, NoTables, Random, Secrets, Tasks, Tls, World,
 };
 use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
 
@@ -244,6 +244,7 @@ pub(crate) struct Scene {
     pub(crate) zone: Zone,
     pub(crate) web: Pages,
     pub(crate) shelf: Arc<MemoryShelf>,
+    pub(crate) history: Arc<MemoryHistory>,
     pub(crate) boxes: Boxes,
     pub(crate) spool: TestSpool,
 }
@@ -314,6 +315,7 @@ impl Scene {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
+        let history = Arc::new(MemoryHistory::new(Detail::Failures));
         let mut world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
@@ -325,6 +327,7 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            history: history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
             forwards: Arc::new(crate::doors::NoForwards),
@@ -332,7 +335,7 @@ impl Scene {
         };
         change(&mut world);
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, web, shelf, boxes, spool }
+        Self { engine, net, zone, web, shelf, history, boxes, spool }
     }
 
     /// An engine at work.

@@ -7,6 +7,7 @@
 mod chance;
 mod clock;
 mod forwards;
+pub mod history;
 pub mod logins;
 pub mod mailbox;
 pub mod names;

@@ -173,7 +173,7 @@ async fn talk(
 ) -> bool {
     let mut lines = BufReader::new(stream);
     // After STARTTLS there is no second greeting (RFC 3207 §4.2).
-    if !(manner == Manner::Unable && !list.contains("STARTTLS")) {
+    if manner != Manner::Unable || list.contains("STARTTLS") {
         lines.write_all(b"220 here\r\n").await.unwrap();
     }
     let mut in_content = false;

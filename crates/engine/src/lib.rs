@@ -13,11 +13,13 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod counts;
 mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
 mod fit;
+mod forwarded;
 mod history;
 mod ids;
 mod listing;
@@ -70,6 +72,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use counts::Totals;
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{
@@ -110,6 +113,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
     /// How much one client may take.
@@ -180,6 +185,7 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    pub(crate) counts: counts::Counts,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -238,6 +244,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             settings: Settings::new(options),
@@ -293,6 +300,31 @@ impl Engine {
         }
     }
 
+    /// What has happened since the start.
+    pub fn totals(&self) -> Totals {
+        self.shared.counts.now()
+    }
+
+    /// Why new mail is refused now, if it is; `None` while it is taken.
+    pub fn unready(&self) -> Option<String> {
+        if self.shared.is_stopping() {
+            return Some("the server is stopping".to_owned());
+        }
+        self.shared.world.spool.healthy().err().map(|error| error.to_string())
+    }
+
+    /// The queues by name, those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// What the spool says.
+    pub async fn queues(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<spool::QueueStat>, spool::SpoolError> {
+        self.shared.world.spool.queues(after, limit).await
+    }
+
     /// Ends when nothing is at work any more.
     pub async fn stopped(&self) {
         loop {
@@ -305,6 +337,12 @@ impl Engine {
             }
             ended.await;
         }
+    }
+
+    /// What holds for a queue (`mx:example.org`) just now, a sentence each: its bounds with the line
+    /// that says them, and what was learnt of its host.
+    pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
+        self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
     }
 
     /// Lets every deferred job be tried now. Gives their number.

@@ -1,12 +1,14 @@
 //! The hosts, zones and weather that a seed draws for a world in bad weather.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Masquerade, Options};
 use ipnet::IpNet;
 use mail::lookup::Record;
 use queue::domains::DomainPattern;
+use queue::expansion::Aliases;
 use queue::route::Rule;
 use queue::schedule::rate::Rate;
 
@@ -35,6 +37,9 @@ const NAMES: [(&str, &str); 4] = [
     ("mx2.b.example", "b.example"),
     ("sun.a.example", "sun.a.example"),
 ];
+/// Addresses of the hub that stand for others, here and at the next host.
+pub(crate) const ALIASES: [(&str, &str); 2] =
+    [("team@a.example", "cid@a.example"), ("away@a.example", "bob@b.example")];
 const USERS: [&str; 4] = ["ann", "bob", "cid", "postmaster"];
 
 fn ip(last: u8) -> IpAddr {
@@ -108,6 +113,14 @@ fn plan(place: usize, chance: &Chance, calm: bool, is_paced: bool, plant: Option
             domain: setup::name("a.example"),
             hosts: vec![DomainPattern::Exact(setup::name("sun.a.example"))],
         });
+    }
+    if place == 0 {
+        let line = |(name, member): &(&str, &str)| {
+            format!("{}: {member}\n", name.split('@').next().unwrap_or_default())
+        };
+        let text: String = ALIASES.iter().map(line).collect();
+        let aliases = Aliases::parse(&text, "aliases", &mut |_| Err("none".to_owned()));
+        options.access.aliases = Arc::new(aliases.unwrap_or_default());
     }
     narrow(&mut options, chance, calm);
     if is_paced {

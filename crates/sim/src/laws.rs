@@ -9,6 +9,7 @@ use mail::content::transfer::TransferEncoding;
 use mail::envelope::Notify;
 use queue::schedule::rate::Rate;
 
+use crate::country::ALIASES;
 use crate::mailboxes::Letter;
 use crate::peers::{Habits, Sent};
 use crate::tracks::Tracks;
@@ -116,7 +117,7 @@ impl Evidence {
             return self.report(&letter);
         }
         if let Some(number) = number {
-            let key = (number, address.to_ascii_lowercase());
+            let key = (number, sent_to(address));
             self.met.entry(key).or_default().copies.push(letter);
         }
     }
@@ -135,7 +136,7 @@ impl Evidence {
         let mut recipient = None;
         for line in letter.text().lines() {
             if let Some(address) = line.strip_prefix("Final-Recipient: rfc822;") {
-                recipient = Some(address.trim().to_ascii_lowercase());
+                recipient = Some(sent_to(address.trim()));
             } else if let Some(action) = line.strip_prefix("Action: ")
                 && let Some(recipient) = recipient.take()
             {
@@ -155,6 +156,14 @@ impl Evidence {
         let first = self.met.values().filter(|met| !met.copies.is_empty()).count();
         (copies as u64, reports as u64, (copies - first) as u64)
     }
+}
+
+/// The address that a letter at `address` was sent to: no letter is sent to those who stand for an
+/// alias.
+fn sent_to(address: &str) -> String {
+    let address = address.to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(_, member)| *member == address);
+    alias.map_or(address, |(alias, _)| (*alias).to_owned())
 }
 
 /// The number in the first [`MARK`] field of a text.

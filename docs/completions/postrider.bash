@@ -1846,7 +1846,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__mail)
-            opts="-s -c -b -a -r -C -q -M -t -E -~ -F -v -f -u -H -e -N -R -X -A -S -n -i -h --subject --cc --bcc --attach --from --reply-to --field --quote-file --media-type --take-fields --skip-empty --tilde --file-copy --flowed --parts --verbose --folder --user --headers --exists --no-list --read-only --screen --command --account --set --no-settings --ignore-interrupts --help"
+            opts="-s -c -b -a -r -C -q -M -t -E -~ -F -v -f -u -H -e -N -R -X -A -S -n -i -h --subject --cc --bcc --attach --from --reply-to --field --quote-file --media-type --take-fields --skip-empty --tilde --file-copy --require-tls --flowed --parts --verbose --folder --user --headers --exists --no-list --read-only --screen --command --account --set --no-settings --ignore-interrupts --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -345,6 +345,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand mail" -s t -l take-f
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s E -l skip-empty -d 'Send nothing when there is no text'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s ~ -l tilde -d 'Obey tilde commands also when nobody types'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s F -l file-copy -d 'Keep a copy in a folder named after the first recipient'
+complete -c postrider -n "__fish_postrider_using_subcommand mail" -l require-tls -d 'Only where every host on the way is reached over TLS (REQUIRETLS)'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -l flowed -d 'Write text that others may fit to their windows (format=flowed)'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s v -l verbose -d 'Show the dialogue with the mail service as it happens, and when each line came'
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s H -l headers -d 'Only list the letters'

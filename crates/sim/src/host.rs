@@ -185,7 +185,7 @@ impl Host {
             history: self.history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
-            forwards: Arc::new(engine::doors::NoForwards),
+            forwards: Arc::new(self.boxes.clone()),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

@@ -18,6 +18,7 @@ mod deliver;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod explain;
 mod fit;
 mod forwarded;
 mod history;
@@ -73,6 +74,7 @@ use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
 pub use counts::Totals;
+pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{

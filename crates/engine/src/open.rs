@@ -469,7 +469,7 @@ fn said(error: SessionError, requirement: &Requirement) -> Said {
 }
 
 /// What a search must know of this host.
-fn facts(shared: &Shared) -> Facts {
+pub(crate) fn facts(shared: &Shared) -> Facts {
     let options = shared.options();
     let mut own_addresses = shared.world.network.own_addresses();
     own_addresses.extend_from_slice(&options.own_addresses);

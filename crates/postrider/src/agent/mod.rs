@@ -18,12 +18,15 @@ pub mod outbox;
 pub mod reading;
 mod running;
 mod sendmail;
+mod sentry;
 pub mod settings;
 pub mod settings_keys;
 mod site;
+pub mod submission;
 pub mod submit;
 pub mod sysexits;
 pub mod told;
+mod typed_ahead;
 pub mod typing;
 
 pub use self::mail::{ESCAPES, command as mail_command, run_mail};

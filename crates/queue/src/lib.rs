@@ -13,6 +13,7 @@ pub mod fate;
 pub mod lockout;
 pub mod lookup;
 pub mod notify;
+pub mod program;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -85,10 +85,23 @@ pub(super) fn judge(said: &Said) -> Verdict {
             Topic(4, 7),
             "The moment has passed by which the message was to be delivered.".to_owned(),
         ),
+        Said::Given { status, what } => {
+            let outcome = match status.class() {
+                2 => Outcome::Done,
+                5 => Outcome::Never,
+                _ => Outcome::Later,
+            };
+            plain(outcome, *status, sentence(what))
+        }
+        Said::Discarded(why) => {
+            let status = EnhancedStatus::success(Topic(0, 0));
+            plain(Outcome::Done, status, format!("The message was thrown away: {why}."))
+        }
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
         }
         Said::MailboxFull(what) => later(Topic(2, 2), format!("The mailbox is full: {what}.")),
+        Said::MailboxOver(what) => never(Topic(2, 2), format!("The mailbox is full: {what}.")),
         Said::MailboxUnavailable(what) => {
             later(Topic(2, 0), format!("The mailbox cannot take mail now: {what}."))
         }

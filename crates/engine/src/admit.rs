@@ -20,10 +20,12 @@ use tracing::{info, warn};
 use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
 use crate::passing::Passing;
-use crate::{Shared, expand};
+use crate::{Options, Shared, expand};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
+    /// What decides: it was accepted by the same.
+    pub(crate) options: Arc<Options>,
     pub(crate) envelope: Envelope,
     pub(crate) origin: Origin,
     pub(crate) passing: Passing,
@@ -106,9 +108,9 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { mut envelope, origin, passing, author } = admission;
+        let Admission { options, mut envelope, origin, passing, author } = admission;
         if let Verdict::Refuse { reply, reason } =
-            access::hops(&self.options.access, passing.scanner.hops())
+            access::hops(&options.access, passing.scanner.hops())
         {
             info!(event = "message.looping", client = ?origin.client, %reason);
             return Err(Refusal::Refused(reply));
@@ -116,25 +118,25 @@ impl Shared {
         let now = self.world.clock.wall();
         let id = self.ids.next(now);
         let mut head = HeadEdits {
-            prepend: self.received(id, &envelope, &origin, now),
+            prepend: received(&options, id, &envelope, &origin, now),
             ..HeadEdits::default()
         };
-        if let Some(masquerade) = &self.options.masquerade {
+        if let Some(masquerade) = &options.masquerade {
             masquerade.apply(&mut envelope, passing.header(), &mut head);
         }
         if let Some(author) = author {
             author
-                .complete(self, id, &envelope, &passing, now, &mut head)
+                .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
-        let has_aliases = !self.options.access.aliases.is_empty();
+        let has_aliases = !options.access.aliases.is_empty();
         let sender = has_aliases.then(|| expand::sender(&envelope));
-        let expansion = expand::expand(&self.options.access, id, envelope)?;
+        let expansion = expand::expand(&options.access, id, envelope)?;
         let stored = |envelope: Envelope, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
-                self.options.schedule.expiry(begins, envelope.reverse_path.is_null())
+                options.schedule.expiry(begins, envelope.reverse_path.is_null())
             },
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
@@ -161,7 +163,7 @@ impl Shared {
             head: head.clone(),
             body: Body::Of(id),
         }));
-        match self.insert(pending, Vec::new()).await {
+        match self.insert(&options, pending, Vec::new()).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {
                 warn!(event = "message.not-stored", %id, %error);
@@ -174,6 +176,7 @@ impl Shared {
     /// attempts.
     pub(crate) async fn insert(
         self: &Arc<Self>,
+        options: &Options,
         messages: Vec<Pending>,
         others: Vec<Op>,
     ) -> Result<Receipt, SpoolError> {
@@ -185,8 +188,8 @@ impl Shared {
         for Pending { id, stored, head, body } in messages {
             let due = notify::release(&stored.parameters, stored.arrival);
             let due = due.unwrap_or(now).max(now);
-            let jobs = self.jobs(&stored, due);
-            let claim = due <= now && self.may_try(&jobs);
+            let jobs = jobs(options, &stored, due);
+            let claim = due <= now && !options.paused && self.may_try(&jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
@@ -264,59 +267,55 @@ impl Shared {
     /// for each of its next hops. Otherwise it takes its turn from the spool.
     fn may_try(&self, jobs: &[NewJob]) -> bool {
         let room = |job: &NewJob| self.dispatcher.quota(&job.queue) > 0;
-        !self.options.paused
-            && !self.is_stopping()
-            && self.dispatcher.has_room()
-            && jobs.iter().all(room)
+        !self.is_stopping() && self.dispatcher.has_room() && jobs.iter().all(room)
     }
+}
 
-    /// The recipients by next hop: those of one next hop share transactions.
-    fn jobs(&self, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
-        let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (number, recipient) in (0..).zip(&stored.recipients) {
-            let routed =
-                route::route_path(&self.options.routes, &self.options.access, &recipient.path);
-            queues.entry(routed.next_hop.queue_name()).or_default().push(number);
+/// The recipients by next hop: those of one next hop share transactions.
+fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
+    let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (number, recipient) in (0..).zip(&stored.recipients) {
+        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
+        queues.entry(routed.next_hop.queue_name()).or_default().push(number);
+    }
+    let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
+    queues.into_iter().map(job).collect()
+}
+
+/// Our own `Received` field.
+fn received(
+    options: &Options,
+    id: MessageId,
+    envelope: &Envelope,
+    origin: &Origin,
+    now: SystemTime,
+) -> Bytes {
+    let id = id.to_string();
+    let recipients: Vec<ForwardPath> = match envelope.recipients.as_slice() {
+        [recipient] => vec![recipient.path.clone()],
+        _ => Vec::new(),
+    };
+    let way = match origin.client {
+        Some(address) => {
+            let hello = origin.hello.as_deref().unwrap_or_default();
+            let from = From { hello, address, reverse_name: None };
+            Way::Wire { from, with: &origin.protocol }
         }
-        let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
-        queues.into_iter().map(job).collect()
-    }
-
-    /// Our own `Received` field.
-    fn received(
-        &self,
-        id: MessageId,
-        envelope: &Envelope,
-        origin: &Origin,
-        now: SystemTime,
-    ) -> Bytes {
-        let id = id.to_string();
-        let recipients: Vec<ForwardPath> = match envelope.recipients.as_slice() {
-            [recipient] => vec![recipient.path.clone()],
-            _ => Vec::new(),
-        };
-        let way = match origin.client {
-            Some(address) => {
-                let hello = origin.hello.as_deref().unwrap_or_default();
-                let from = From { hello, address, reverse_name: None };
-                Way::Wire { from, with: &origin.protocol }
-            }
-            None => Way::Local { uid: origin.uid },
-        };
-        let received = Received {
-            way,
-            by: match envelope.parameters.utf8 {
-                true => self.options.hostname.as_str(),
-                false => self.options.hostname.ascii(),
-            },
-            id: &id,
-            recipients: &recipients,
-            utf8: envelope.parameters.utf8,
-            tls: origin.tls.as_ref(),
-            priority: envelope.parameters.priority,
-            date: now,
-            offset_minutes: self.options.zone,
-        };
-        received.to_bytes().into()
-    }
+        None => Way::Local { uid: origin.uid },
+    };
+    let received = Received {
+        way,
+        by: match envelope.parameters.utf8 {
+            true => options.hostname.as_str(),
+            false => options.hostname.ascii(),
+        },
+        id: &id,
+        recipients: &recipients,
+        utf8: envelope.parameters.utf8,
+        tls: origin.tls.as_ref(),
+        priority: envelope.parameters.priority,
+        date: now,
+        offset_minutes: options.zone,
+    };
+    received.to_bytes().into()
 }

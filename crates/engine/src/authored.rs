@@ -11,8 +11,8 @@ use queue::submission::{self, Facts, Identity};
 use spool::MessageId;
 use tracing::{debug, info};
 
-use crate::Shared;
 use crate::passing::Passing;
+use crate::{Options, Shared};
 
 /// Who hands a letter in.
 #[derive(Clone, Debug)]
@@ -52,9 +52,14 @@ impl Drop for Seat {
 
 impl Author {
     /// Whether a letter from `path` may begin.
-    pub(crate) fn sender(&self, shared: &Shared, path: &ReversePath) -> Verdict<()> {
+    pub(crate) fn sender(
+        &self,
+        shared: &Shared,
+        options: &Options,
+        path: &ReversePath,
+    ) -> Verdict<()> {
         let identity = self.identity.as_ref();
-        match (submission::sender(&shared.options.access, identity, path), identity) {
+        match (submission::sender(&options.access, identity, path), identity) {
             (Verdict::Accept { .. }, Some(identity)) => {
                 shared.quota.lock().letter(&identity.login, shared.world.clock.now())
             }
@@ -63,9 +68,14 @@ impl Author {
     }
 
     /// Whether it may go to `path`.
-    pub(crate) fn recipient(&self, shared: &Shared, path: &ForwardPath) -> Verdict<Accepted> {
+    pub(crate) fn recipient(
+        &self,
+        shared: &Shared,
+        options: &Options,
+        path: &ForwardPath,
+    ) -> Verdict<Accepted> {
         let identity = self.identity.as_ref();
-        let verdict = submission::recipient(&shared.options.access, identity, path);
+        let verdict = submission::recipient(&options.access, identity, path);
         if let (Verdict::Accept { .. }, Some(identity)) = (&verdict, identity)
             && let Verdict::Refuse { reply, reason } =
                 shared.quota.lock().recipient(&identity.login, shared.world.clock.now())
@@ -81,7 +91,7 @@ impl Author {
     /// What the client is told where it cannot be completed.
     pub(crate) fn complete(
         &self,
-        shared: &Shared,
+        options: &Options,
         id: MessageId,
         envelope: &Envelope,
         passing: &Passing,
@@ -92,7 +102,6 @@ impl Author {
             let text = "The header section is too long to be looked at";
             return Err(Reply::new(554, Topic(6, 0), text));
         };
-        let options = &shared.options;
         let facts = Facts {
             identity: self.identity.as_ref(),
             reverse_path: &envelope.reverse_path,

@@ -64,6 +64,15 @@ pub(crate) async fn maintain(shared: Arc<Shared>) {
 pub(crate) async fn claim(shared: Arc<Shared>) {
     let mut stop = pin!(shared.stopping());
     loop {
+        let mut reloaded = pin!(shared.reloaded.notified());
+        reloaded.as_mut().enable();
+        if shared.options().paused {
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = reloaded => continue,
+            }
+        }
         let now = shared.world.clock.wall();
         let quota = |queue: &str| shared.dispatcher.quota(queue);
         let max = CLAIM.min(shared.dispatcher.room_left());
@@ -170,6 +179,11 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
     let mut relay = Relay::new(&shared, queue.clone());
     while !shared.is_stopping() {
         match shared.dispatcher.next(&queue, shared.world.clock.wall()) {
+            // It was claimed before the queue was told to pause: it waits for its turn in the spool.
+            Work::Try(job) if shared.options().paused => {
+                settle::give_back(&shared, &job).await;
+                shared.dispatcher.tried(&queue);
+            }
             Work::Try(job) => {
                 let tried = attempt(&shared, &mut relay, hop.as_ref(), job).await;
                 shared.dispatcher.tried(&queue);

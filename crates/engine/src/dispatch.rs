@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -183,7 +183,7 @@ pub(crate) struct Dispatcher {
     /// Told when a queue wants another worker.
     pub(crate) work: Notify,
     jobs: AtomicU64,
-    connections: usize,
+    connections: AtomicUsize,
     /// Told when room for more jobs came about.
     pub(crate) room: Notify,
 }
@@ -197,7 +197,7 @@ impl Dispatcher {
             hiring: Mutex::default(),
             work: Notify::new(),
             jobs: AtomicU64::new(0),
-            connections: connections.max(1),
+            connections: AtomicUsize::new(connections.max(1)),
             room: Notify::new(),
         }
     }
@@ -234,6 +234,11 @@ impl Dispatcher {
         self.room.notify_one();
     }
 
+    /// Other options have come. Workers that are at work stay.
+    pub(crate) fn set_connections(&self, connections: usize) {
+        self.connections.store(connections.max(1), Ordering::Relaxed);
+    }
+
     /// How many more jobs of `queue` may be taken in hand.
     pub(crate) fn quota(&self, queue: &str) -> usize {
         if self.reserved.lock().contains_key(queue) {
@@ -258,7 +263,7 @@ impl Dispatcher {
             destination.wake.notify_one();
         }
         let most = match destination.is_healthy() {
-            true => destination.limit.unwrap_or(self.connections),
+            true => destination.limit.unwrap_or(self.connections.load(Ordering::Relaxed)),
             false => 1,
         };
         if destination.waiting.len() > destination.idle && destination.workers < most {

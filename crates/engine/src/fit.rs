@@ -66,7 +66,7 @@ pub(crate) async fn fit(
         Ok(plan) => plan,
         Err(refusal) => return Err(Unfit::Refused(unsendable(refusal, utf8))),
     };
-    if plan.changes() > 0 && shared.options.eight_bit == EightBit::Return {
+    if plan.changes() > 0 && shared.options().eight_bit == EightBit::Return {
         let what = "the next host does not take octets beyond ASCII, and nothing is converted here";
         return Err(Unfit::Refused(Said::Unsendable { topic: Topic(6, 3), what: what.to_owned() }));
     }
@@ -119,7 +119,7 @@ fn conversion(
         BodyType::Binary => !offered.binary_mime(),
     };
     let options = Options {
-        keep_signatures: shared.options.eight_bit == EightBit::KeepSignatures,
+        keep_signatures: shared.options().eight_bit == EightBit::KeepSignatures,
         refuse_unlabelled: false,
         ascii_headers: lacks_utf8,
     };

@@ -35,6 +35,7 @@ mod release;
 mod report;
 mod reroute;
 mod security;
+mod settings;
 mod settle;
 mod smarthost;
 mod sts;
@@ -73,7 +74,7 @@ use dispatch::Dispatcher;
 use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
-use passing::Passing;
+use settings::Settings;
 use sts::Policies;
 use tally::Tally;
 
@@ -139,7 +140,9 @@ pub struct Options {
 
 /// What all tasks of one engine share.
 pub(crate) struct Shared {
-    pub(crate) options: Options,
+    pub(crate) settings: Settings,
+    /// Told when other options have come.
+    pub(crate) reloaded: Notify,
     pub(crate) world: World,
     pub(crate) ids: Ids,
     pub(crate) names: NameCache,
@@ -157,7 +160,6 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
-    client_options: Arc<smtp::client::SessionOptions>,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -175,15 +177,6 @@ impl Shared {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
-    }
-
-    /// What all sessions of our client share.
-    pub(crate) fn client_options(&self) -> Arc<smtp::client::SessionOptions> {
-        self.client_options.clone()
-    }
-
-    pub(crate) fn passing(&self) -> Passing {
-        Passing::new(self.options.masquerade.is_some())
     }
 }
 
@@ -210,11 +203,6 @@ impl Engine {
     /// An engine that acts through `world`. Nothing moves before [`start`](Self::start).
     pub fn new(options: Options, world: World) -> Self {
         let ids = Ids::new(options.node, world.spool.last_id(), world.random.next());
-        let client_options = Arc::new(smtp::client::SessionOptions {
-            // RFC 6531 §3.7.1.
-            hostname: options.hostname.ascii().to_owned(),
-            timeouts: options.timeouts.clone(),
-        });
         let shared = Shared {
             ids,
             names: NameCache::default(),
@@ -228,10 +216,10 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
-            client_options,
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
-            options,
+            settings: Settings::new(options),
+            reloaded: Notify::new(),
             world,
         };
         Self { shared: Arc::new(shared) }
@@ -241,9 +229,7 @@ impl Engine {
     pub fn start(&self) {
         let tasks = &self.shared.world.tasks;
         tasks.spawn(Box::pin(deliver::hire(self.shared.clone())));
-        if !self.shared.options.paused {
-            tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
-        }
+        tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
         tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
     }
@@ -255,8 +241,8 @@ impl Engine {
         listener: Arc<dyn Listener>,
         options: impl Into<ListenOptions>,
     ) {
-        let gate = receive::Gate::new(&self.shared, name, options.into());
-        let accepting = receive::accept(self.shared.clone(), listener, Arc::new(gate));
+        let gate = self.shared.open_gate(name, options.into());
+        let accepting = receive::accept(self.shared.clone(), listener, gate);
         self.shared.world.tasks.spawn(Box::pin(accepting));
     }
 
@@ -281,7 +267,7 @@ impl Engine {
             sessions: shared.sessions.load(Ordering::Relaxed),
             workers: shared.dispatcher.workers(),
             jobs: shared.dispatcher.jobs(),
-            memory: shared.options.memory.saturating_sub(left),
+            memory: shared.options().memory.saturating_sub(left),
         }
     }
 

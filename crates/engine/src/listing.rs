@@ -112,7 +112,7 @@ impl Engine {
     ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
         let world = &self.shared.world;
         let page = world.spool.list(&Filter::default(), after, limit).await?;
-        let zone = self.shared.options.zone;
+        let zone = self.shared.options().zone;
         Ok((page.rows.into_iter().map(|row| listed(row, zone)).collect(), page.next))
     }
 }

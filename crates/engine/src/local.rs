@@ -34,7 +34,7 @@ async fn deliver(shared: &Arc<Shared>, job: &Job, number: u32) -> Said {
         Class::Expanded => return Said::Expanded { is_list: false },
         Class::Listed => return Said::Expanded { is_list: true },
     }
-    let Some(user) = shared.options.access.user(&recipient.path) else {
+    let Some(user) = shared.options().access.user(&recipient.path) else {
         return Said::MailboxUnknown { user: recipient.path.to_string() };
     };
     let body = match Content::open(&shared.world.spool, job).await {

@@ -84,7 +84,7 @@ impl Dialer {
                         failure: None,
                         tried: 0,
                         cleared: BTreeSet::new(),
-                        account: Account::at(&shared.options.smarthosts, hop),
+                        account: Account::at(&shared.options().smarthosts, hop),
                     });
                 }
                 Step::Done(Err(failure)) => {
@@ -332,7 +332,7 @@ impl Caller<'_> {
     ) -> Result<Result<Connection, Failed>, Said> {
         let Self { shared, to, remote, unchunked, account, .. } = *self;
         let clock = shared.world.clock.clone();
-        let until = clock.now() + shared.options.connect_timeout;
+        let until = clock.now() + shared.options().connect_timeout;
         let network = &shared.world.network;
         let dialling = match remote.strip_prefix("unix:") {
             Some(path) => network.connect_socket(path),
@@ -352,7 +352,7 @@ impl Caller<'_> {
             Start::ByCommand if wanted.is_required => Security::Required,
             Start::ByCommand => Security::IfOffered,
             Start::Implicit => {
-                let until = clock.now() + shared.options.timeouts.handshake;
+                let until = clock.now() + shared.options().timeouts.handshake;
                 match tls.perform(wire, until).await {
                     Ok(secured) => {
                         wire = secured.wire;
@@ -367,8 +367,8 @@ impl Caller<'_> {
             None => None,
         };
         let opening = Opening { hello, security, login, unchunked };
-        let session = Session::begun(shared.client_options.clone(), opening, clock.now());
-        let handshake_timeout = shared.options.timeouts.handshake;
+        let session = Session::begun(shared.client_options(), opening, clock.now());
+        let handshake_timeout = shared.options().timeouts.handshake;
         let opened =
             Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await;
         Ok(opened.map_err(|error| (error, failure.get().cloned())))
@@ -425,7 +425,7 @@ fn said(error: SessionError, requirement: &Requirement) -> Said {
 
 /// What a search must know of this host.
 fn facts(shared: &Shared) -> Facts {
-    let options = &shared.options;
+    let options = shared.options();
     let mut own_addresses = shared.world.network.own_addresses();
     own_addresses.extend_from_slice(&options.own_addresses);
     Facts {
@@ -440,5 +440,5 @@ fn facts(shared: &Shared) -> Facts {
 }
 
 fn source(shared: &Shared, to: IpAddr) -> Option<IpAddr> {
-    shared.options.outbound_source.iter().find(|from| from.is_ipv4() == to.is_ipv4()).copied()
+    shared.options().outbound_source.iter().find(|from| from.is_ipv4() == to.is_ipv4()).copied()
 }

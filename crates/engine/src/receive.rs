@@ -19,8 +19,8 @@ use queue::trust::{self, IpNet};
 use smtp::server::{Peer, Privileges, Session, SessionOptions};
 use tracing::{debug, info, warn};
 
-use crate::Shared;
 use crate::doors::{Listener, Secured, TlsFailure, Wire};
+use crate::{Options, Shared};
 use conversation::{Conversation, End};
 
 /// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
@@ -90,7 +90,7 @@ impl Gate {
     }
 }
 
-/// Accepts connections until the host goes down.
+/// Accepts connections until the host goes down, each as the listener is configured when it comes.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<dyn Listener>, gate: Arc<Gate>) {
     let mut stop = pin!(shared.stopping());
     loop {
@@ -101,7 +101,8 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<dyn Listener>, gat
         };
         match accepted {
             Ok(wire) => {
-                let session = serve(shared.clone(), wire, gate.clone());
+                let (gate, options) = shared.gate(&gate);
+                let session = serve(shared.clone(), options, wire, gate);
                 shared.world.tasks.spawn(Box::pin(session));
             }
             Err(error) => {
@@ -135,14 +136,19 @@ impl Drop for Guest<'_> {
 }
 
 /// One connection, counted, from its beginning to its end.
-async fn serve(shared: Arc<Shared>, mut wire: Box<dyn Wire>, gate: Arc<Gate>) {
+async fn serve(
+    shared: Arc<Shared>,
+    options: Arc<Options>,
+    mut wire: Box<dyn Wire>,
+    gate: Arc<Gate>,
+) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
     let _counted = Counted(shared.clone());
     let peer = wire.peer();
     debug!(event = "session.opened", %peer, listener = gate.name);
-    let crowded = before >= shared.options.sessions;
+    let crowded = before >= options.sessions;
     let held = match brought(&gate, &mut wire).await {
-        Ok(client) => hold(&shared, wire, gate, client, crowded).await,
+        Ok(client) => hold(&shared, options, wire, gate, client, crowded).await,
         Err(error) => {
             info!(event = "proxy.refused", proxy = %peer, listener = gate.name, %error);
             return;
@@ -170,19 +176,20 @@ async fn brought(gate: &Gate, wire: &mut Box<dyn Wire>) -> io::Result<IpAddr> {
 /// A session, with what comes before it and the handshakes within it.
 async fn hold(
     shared: &Arc<Shared>,
+    options: Arc<Options>,
     mut wire: Box<dyn Wire>,
     gate: Arc<Gate>,
     client: IpAddr,
     crowded: bool,
 ) -> io::Result<()> {
-    let ours = trust::within(&shared.options.access.relay_networks, client);
+    let ours = trust::within(&options.access.relay_networks, client);
     // Those whom we trust to send anywhere are trusted not to flood us.
     let guest = (!ours).then(|| Guest { shared, client });
     let welcome = match guest {
         Some(_) => welcome(shared, client),
         None => Ok(()),
     };
-    let mut peer = known(shared, &gate, client);
+    let mut peer = known(shared, &options, &gate, client);
     if gate.implicit_tls {
         let Some(secured) = secure(shared, wire, gate.options.handshake_timeout).await else {
             return Ok(());
@@ -195,7 +202,7 @@ async fn hold(
         false => early::wait(shared, &gate, client, &mut wire).await?,
     };
     let session = session(shared, &gate, peer.clone(), welcome, crowded, !early.is_empty());
-    let mut conversation = Conversation::new(shared, wire, session, gate, client, peer);
+    let mut conversation = Conversation::new(shared, options, wire, session, gate, client, peer);
     conversation.guard(guest.is_some());
     conversation.heard(&early);
     loop {
@@ -249,8 +256,8 @@ fn session(
 }
 
 /// What is known of a client when its session begins.
-fn known(shared: &Shared, gate: &Gate, client: IpAddr) -> Peer {
-    let (trusted, access) = (&shared.options.trust, &shared.options.access);
+fn known(shared: &Shared, options: &Options, gate: &Gate, client: IpAddr) -> Peer {
+    let (trusted, access) = (&options.trust, &options.access);
     let ours = trust::within(&access.relay_networks, client);
     let mut chance = [0; 32];
     if gate.options.authentication.is_some() {

@@ -55,13 +55,7 @@ pub(crate) struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self {
-            shared,
-            queue,
-            connection: None,
-            unchunked: !shared.options.chunking,
-            is_lent: false,
-        }
+        Self { shared, queue, connection: None, unchunked: false, is_lent: false }
     }
 
     /// The way over a connection that the other end has made.
@@ -148,7 +142,7 @@ impl<'a> Relay<'a> {
             require_tls: requires_tls(&job.stored),
             // The parameter wins over the header field (RFC 8689 §4.1).
             tls_optional: job.stored.tls_optional && !job.stored.parameters.require_tls,
-            unchunked: self.unchunked,
+            unchunked: self.unchunked || !self.shared.options().chunking,
         };
         let mut connection = self.connect(hop, dialer, demand).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
@@ -236,10 +230,17 @@ impl<'a> Relay<'a> {
     /// The next hop did not answer: one probe for each pause from here on.
     fn dead(&self, ending: &Ending) {
         let (now, chance) = (self.shared.world.clock.wall(), self.shared.world.random.next());
-        let schedule = &self.shared.options.schedule;
+        let options = self.shared.options();
         let what = ending.said.to_string();
         info!(event = "destination.dead", queue = %self.queue, remote = ending.remote, what);
-        self.shared.dispatcher.dead(&self.queue, ending.clone(), &what, schedule, now, chance);
+        self.shared.dispatcher.dead(
+            &self.queue,
+            ending.clone(),
+            &what,
+            &options.schedule,
+            now,
+            chance,
+        );
     }
 }
 

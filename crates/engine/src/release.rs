@@ -121,8 +121,8 @@ pub(crate) async fn queues_of(
     wanted: impl Fn(&DomainName) -> bool,
     node: &DomainName,
 ) -> Result<Vec<(String, u64)>, SpoolError> {
-    let routed =
-        route::route(&shared.options.routes, &shared.options.access, &Domain::Name(node.clone()));
+    let options = shared.options();
+    let routed = route::route(&options.routes, &options.access, &Domain::Name(node.clone()));
     let own = routed.next_hop.queue_name();
     queues(shared, |queue| {
         let of_domain = match NextHop::parse(queue) {

@@ -68,7 +68,8 @@ async fn report(
     now: SystemTime,
 ) -> Result<Pending, SpoolError> {
     let id = shared.ids.next(now);
-    let host = &shared.options.hostname;
+    let options = shared.options();
+    let host = &options.hostname;
     let stored = &job.stored;
     let looked = match stored.eight_bit || stored.parameters.utf8 {
         true => header(shared, job).await.map(|head| !head.is_ascii()),
@@ -93,7 +94,7 @@ async fn report(
         hold: stored.parameters.hold,
         arrival: stored.arrival,
         now,
-        offset_minutes: shared.options.zone,
+        offset_minutes: options.zone,
         message_id: format!("{id}@{host}"),
         boundary_seed: shared.world.random.next(),
         recipients,
@@ -209,6 +210,7 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
 /// The envelope of a report: from nobody, and nobody is to be told what becomes of it
 /// (RFC 3461 §6.1). What must be kept from listeners is kept so in the report, too (RFC 8689 §5).
 fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Stored {
+    let options = shared.options();
     let recipient = Recipient {
         path: ForwardPath::Mailbox(report.to.clone()),
         parameters: RecipientParameters { notify: Some(Notify::NEVER), original: None },
@@ -222,9 +224,9 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
     Stored {
         reverse_path: ReversePath::Null,
         parameters,
-        recipients: expand::readers(&shared.options.access, recipient),
+        recipients: expand::readers(&options.access, recipient),
         arrival: now,
-        expire: shared.options.schedule.expiry(now, true),
+        expire: options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),
         tls_optional: false,
         origin: Origin::default(),

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use crate::admit::Pending;
 use crate::dispatch::Job;
-use crate::{RELAXED, Shared, settle};
+use crate::{Options, RELAXED, Shared, settle};
 
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
@@ -19,12 +19,13 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
     if job.hot.is_some() {
         return false;
     }
-    let mut groups = groups(shared, job);
+    let options = shared.options();
+    let mut groups = groups(&options, job);
     let stay = groups.remove(&*job.queue);
     let moved = match (stay, groups.len()) {
         (_, 0) => return false,
         (None, 1) => requeue(shared, job, groups).await,
-        (stay, _) => split(shared, job, stay.is_some(), groups).await,
+        (stay, _) => split(shared, &options, job, stay.is_some(), groups).await,
     };
     match moved {
         Ok(()) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
@@ -44,8 +45,7 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
 }
 
 /// The open recipients by the queue that is right today.
-fn groups(shared: &Shared, job: &Job) -> BTreeMap<String, Vec<u32>> {
-    let options = &shared.options;
+fn groups(options: &Options, job: &Job) -> BTreeMap<String, Vec<u32>> {
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, _) in &job.open {
         let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
@@ -69,6 +69,7 @@ async fn requeue(
 /// They part: those who move become messages of their own that share the content.
 async fn split(
     shared: &Arc<Shared>,
+    options: &Options,
     job: &Job,
     some_stay: bool,
     groups: BTreeMap<String, Vec<u32>>,
@@ -91,5 +92,5 @@ async fn split(
     }
     let next = if some_stay { Next::Release } else { Next::Done };
     let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
-    shared.insert(pending, vec![update]).await.map(drop)
+    shared.insert(options, pending, vec![update]).await.map(drop)
 }

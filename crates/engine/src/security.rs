@@ -148,12 +148,13 @@ pub(crate) struct Way {
 
 impl Way {
     pub(crate) fn new(shared: &Shared, hop: &NextHop, demand: Demand) -> Self {
-        let level = match shared.options.tls_levels.of(hop) {
+        let options = shared.options();
+        let level = match options.tls_levels.of(hop) {
             // What the message asks for can be had only by looking at what is published.
             Level::Opportunistic if demand.require_tls => Level::Auto,
             // A login wants to know whom it is shown to (RFC 4954 §14).
             Level::Auto | Level::Never | Level::Opportunistic | Level::Required
-                if Account::at(&shared.options.smarthosts, hop)
+                if Account::at(&options.smarthosts, hop)
                     .is_some_and(|account| account.is_guarded()) =>
             {
                 Level::Verify

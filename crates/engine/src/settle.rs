@@ -92,7 +92,7 @@ fn decide(
     results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
 ) -> Settled {
-    let now = shared.world.clock.wall();
+    let (options, now) = (shared.options(), shared.world.clock.wall());
     let chance = shared.world.random.next();
     let mut settled = Settled {
         updates: Vec::with_capacity(results.len()),
@@ -110,7 +110,7 @@ fn decide(
         let previous = known.and_then(|(_, record)| Attempt::decode(record).ok().flatten());
         let recipient = stored.recipients.get(number as usize);
         let case = Case {
-            schedule: &shared.options.schedule,
+            schedule: &options.schedule,
             arrival: stored.arrival,
             expire: stored.expire,
             attempts: job.attempts + 1,
@@ -155,7 +155,9 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
     let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
     let booked = match reports {
         Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
-        Ok(reports) => shared.insert(reports, vec![update(job, settled)]).await.map(drop),
+        Ok(reports) => {
+            shared.insert(&shared.options(), reports, vec![update(job, settled)]).await.map(drop)
+        }
         Err(error) => Err(error),
     };
     match booked {

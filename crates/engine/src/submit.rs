@@ -9,11 +9,12 @@ use spool::BodySink;
 
 use crate::admit::{Accepted, Admission, Refusal};
 use crate::passing::Passing;
-use crate::{Engine, Shared};
+use crate::{Engine, Options, Shared};
 
 /// A letter on its way into the spool. Dropped before [`finish`](Self::finish), it is forgotten.
 pub struct Inlet {
     shared: Arc<Shared>,
+    options: Arc<Options>,
     sink: Box<dyn BodySink>,
     passing: Passing,
 }
@@ -33,8 +34,9 @@ impl Inlet {
     /// # Errors
     /// [`Refusal`]; then nothing is kept.
     pub async fn finish(self, envelope: Envelope, origin: Origin) -> Result<Accepted, Refusal> {
-        let admission = Admission { envelope, origin, passing: self.passing, author: None };
-        self.shared.admit(admission, self.sink).await
+        let Self { shared, options, sink, passing } = self;
+        let admission = Admission { options, envelope, origin, passing, author: None };
+        shared.admit(admission, sink).await
     }
 }
 
@@ -47,6 +49,8 @@ impl Engine {
         let spool = &self.shared.world.spool;
         spool.healthy()?;
         let sink = spool.begin_body(None).await?;
-        Ok(Inlet { shared: self.shared.clone(), sink, passing: self.shared.passing() })
+        let options = self.shared.options();
+        let passing = Passing::new(options.masquerade.is_some());
+        Ok(Inlet { shared: self.shared.clone(), options, sink, passing })
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn requested(
     login: &str,
     domains: &[DomainName],
 ) -> (Reply, Vec<String>) {
-    let allowed = match shared.options.trust.turns(login, domains) {
+    let allowed = match shared.options().trust.turns(login, domains) {
         Ok(allowed) => allowed,
         Err(reply) => {
             info!(event = "turn.refused", %client, login, %reply);
@@ -106,7 +106,7 @@ async fn open(
     let session = Session::begun(shared.client_options(), opening, clock.now());
     let wish = TlsWish { server_name: None, check: TlsCheck::Nothing };
     let tls = Handshake { tls: shared.world.tls.clone(), wish, failure: Arc::default() };
-    let timeout = shared.options.timeouts.handshake;
+    let timeout = shared.options().timeouts.handshake;
     Connection::open(wire, session, tls, timeout, clock, remote).await
 }
 

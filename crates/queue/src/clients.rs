@@ -106,6 +106,11 @@ impl Clients {
         Self { limits, open: BTreeMap::new(), young: BTreeMap::new(), old: BTreeMap::new() }
     }
 
+    /// Measures by other bounds from now on. What is known stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether a connection that has just come is served. It counts as open in any case, until
     /// [`closed`](Self::closed).
     pub fn opened(&mut self, client: IpAddr, now: Instant) -> Verdict<()> {

@@ -144,6 +144,11 @@ impl Lockout {
         }
     }
 
+    /// Measures by other bounds from now on. What is remembered stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether a try of `login` from `client` is heard now. If so it is booked. None: the login is
     /// not known yet, only the address counts.
     pub fn hear(&mut self, client: IpAddr, login: Option<&str>, now: Instant) -> Hearing {

@@ -13,7 +13,7 @@ use super::conversation::Conversation;
 use super::known;
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
-use crate::{release, turned};
+use crate::{Options, release, turned};
 
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
@@ -41,7 +41,10 @@ impl Conversation<'_> {
                 };
                 self.logging = None;
                 let tls = self.peer.tls.clone();
-                self.peer = smtp::server::Peer { tls, ..known(self.shared, &self.gate, client) };
+                self.peer = smtp::server::Peer {
+                    tls,
+                    ..known(self.shared, &self.options, &self.gate, client)
+                };
                 return Input::Client(self.peer.clone());
             }
             Question::Turn { login, domains } => {
@@ -64,6 +67,8 @@ impl Conversation<'_> {
 
     fn sender(&mut self, path: &ReversePath) -> Reply {
         let shared = self.shared;
+        // A transaction begins: it sees this configuration to its end.
+        self.options = shared.options();
         if self.guarded {
             let now = shared.world.clock.now();
             let verdict = shared.clients.lock().message(self.client, now);
@@ -79,8 +84,8 @@ impl Conversation<'_> {
             return crowded.clone();
         }
         let verdict = match self.author() {
-            Some(author) => author.sender(shared, path),
-            None => access::sender(&shared.options.access, Some(self.client), path),
+            Some(author) => author.sender(shared, &self.options, path),
+            None => access::sender(&self.options.access, Some(self.client), path),
         };
         let sender_ok = || Reply::new(250, Topic(1, 0), "sender ok");
         self.told(verdict, sender_ok, || path.to_string())
@@ -89,8 +94,8 @@ impl Conversation<'_> {
     fn recipient(&mut self, path: &ForwardPath) -> Reply {
         let shared = self.shared;
         let verdict = match self.author() {
-            Some(author) => author.recipient(shared, path),
-            None => access::recipient(&shared.options.access, Some(self.client), path),
+            Some(author) => author.recipient(shared, &self.options, path),
+            None => access::recipient(&self.options.access, Some(self.client), path),
         };
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
             self.mistaken(1);
@@ -100,19 +105,21 @@ impl Conversation<'_> {
     }
 
     /// What those hear of mailboxes who are not told; none for the others.
-    fn silence(&self) -> Option<trust::Silence> {
-        let trusted = &self.shared.options.trust;
+    fn silence(&self, options: &Options) -> Option<trust::Silence> {
+        let trusted = &options.trust;
         let told = trust::within(&trusted.verify, self.client);
         (!told).then_some(trusted.silence)
     }
 
     async fn verify(&mut self, text: &str) -> Reply {
-        let found = lookup::verify(&self.shared.options.access, text, self.silence());
+        let options = self.shared.options();
+        let found = lookup::verify(&options.access, text, self.silence(&options));
         self.named(found).await
     }
 
     async fn expand(&mut self, text: &str) -> Reply {
-        let found = lookup::expand(&self.shared.options.access, text, self.silence());
+        let options = self.shared.options();
+        let found = lookup::expand(&options.access, text, self.silence(&options));
         self.named(found).await
     }
 
@@ -172,8 +179,13 @@ impl Conversation<'_> {
             ..Origin::default()
         };
         let author = self.author();
-        let admission =
-            Admission { envelope: transaction.envelope, origin, passing: incoming.passing, author };
+        let admission = Admission {
+            options: self.options.clone(),
+            envelope: transaction.envelope,
+            origin,
+            passing: incoming.passing,
+            author,
+        };
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
             Err(refusal) => refusal.reply(),

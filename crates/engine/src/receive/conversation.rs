@@ -20,7 +20,7 @@ use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
 use crate::login::Logging;
 use crate::passing::Passing;
-use crate::{Shared, turned};
+use crate::{Options, Shared, turned};
 
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
@@ -50,6 +50,8 @@ pub(super) struct Incoming {
 
 pub(super) struct Conversation<'a> {
     pub(super) shared: &'a Arc<Shared>,
+    /// The configuration that decides: that of the moment when the transaction began.
+    pub(super) options: Arc<Options>,
     wire: Box<dyn Wire>,
     session: Session,
     pub(super) gate: Arc<Gate>,
@@ -82,6 +84,7 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     pub(super) fn new(
         shared: &'a Arc<Shared>,
+        options: Arc<Options>,
         wire: Box<dyn Wire>,
         session: Session,
         gate: Arc<Gate>,
@@ -107,6 +110,7 @@ impl<'a> Conversation<'a> {
             gate,
             client,
             peer,
+            options,
             shared,
         }
     }
@@ -281,7 +285,7 @@ impl<'a> Conversation<'a> {
     /// What watches content pass: the header section of an author's letter is completed, and so is
     /// kept.
     fn passing(&self) -> Passing {
-        Passing::new(self.shared.options.masquerade.is_some() || self.author().is_some())
+        Passing::new(self.options.masquerade.is_some() || self.author().is_some())
     }
 
     /// Hands content on to the spool.

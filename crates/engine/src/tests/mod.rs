@@ -17,6 +17,7 @@ mod pages;
 mod policy;
 mod receive;
 mod relay;
+mod reload;
 mod report;
 mod reuse;
 mod script;

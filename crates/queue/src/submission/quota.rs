@@ -57,6 +57,11 @@ impl Quota {
         Self { rates, uses: BTreeMap::new() }
     }
 
+    /// Measures by other bounds from now on. What was used counts.
+    pub fn set_rates(&mut self, rates: Rates) {
+        self.rates = rates;
+    }
+
     /// A login has come about in one more session. Where it is accepted [`close`](Self::close) must
     /// follow.
     pub fn open(&mut self, login: &str, now: Instant) -> Verdict<()> {

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use mail::trace::{From, Received, Way};
-use mail::{Envelope, ForwardPath, Reply, Topic};
+use mail::{Envelope, ForwardPath, Recipient, Reply, Topic};
 use queue::access::{self, Verdict};
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
-use queue::route;
+use queue::route::{self, NextHop};
 use spool::{
     Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError, Txn,
 };
@@ -271,12 +271,21 @@ impl Shared {
     }
 }
 
+/// The queue of one recipient, by the routes of `options`.
+pub(crate) fn queue_of(options: &Options, stored: &Stored, recipient: &Recipient) -> String {
+    // Nothing goes anywhere any more.
+    if matches!(stored.class, Class::Expanded | Class::Listed) {
+        return NextHop::Local.queue_name();
+    }
+    let (routes, access) = (&options.routes, &options.access);
+    route::route_path(routes, access, &stored.reverse_path, &recipient.path).queue_name()
+}
+
 /// The recipients by next hop: those of one next hop share transactions.
 fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
     let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, recipient) in (0..).zip(&stored.recipients) {
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
-        queues.entry(routed.next_hop.queue_name()).or_default().push(number);
+        queues.entry(queue_of(options, stored, recipient)).or_default().push(number);
     }
     let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
     queues.into_iter().map(job).collect()

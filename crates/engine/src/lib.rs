@@ -14,6 +14,7 @@ mod authored;
 mod connection;
 mod content;
 mod deliver;
+mod depart;
 mod dispatch;
 pub mod doors;
 mod expand;
@@ -45,6 +46,7 @@ mod tally;
 mod tests;
 mod turned;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -54,6 +56,7 @@ use mail::DomainName;
 use queue::access::Access;
 use queue::clients::Clients;
 use queue::lockout::Lockout;
+use queue::program::Program;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 use queue::submission::Quota;
@@ -61,6 +64,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use depart::Source;
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State};
 pub use masquerade::Masquerade;
@@ -114,6 +118,8 @@ pub struct Options {
     pub chunking: bool,
     /// Who we are at the hosts that mail is handed to.
     pub smarthosts: Smarthosts,
+    /// What routes refer to by name.
+    pub transports: Transports,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
@@ -138,6 +144,17 @@ pub struct Options {
     pub zone: i32,
 }
 
+/// What routes refer to by name, and what holds for all that ends here.
+#[derive(Clone, Debug, Default)]
+pub struct Transports {
+    /// The programs (`[pipe.NAME]`).
+    pub programs: BTreeMap<Box<str>, Arc<Program>>,
+    /// The addresses to connect from (`[source.NAME]`).
+    pub sources: BTreeMap<Box<str>, Source>,
+    /// Mail for a mailbox that is over its quota goes back at once, and does not wait.
+    pub return_over_quota: bool,
+}
+
 /// What all tasks of one engine share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -160,6 +177,8 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    /// Programs that run.
+    pub(crate) runs: local::Runs,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -216,6 +235,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            runs: local::Runs::default(),
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             settings: Settings::new(options),

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::connection::{Connection, Transacted};
 use crate::content::Content;
+use crate::depart::Departure;
 use crate::dispatch::{Ending, Job};
 use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
@@ -201,7 +202,7 @@ impl<'a> Relay<'a> {
         }
         let opened = match dialer {
             Some(dialer) => dialer.open(self.shared, demand).await,
-            None => match Dialer::search(self.shared, hop, demand).await {
+            None => match Dialer::search(self.shared, hop, &self.depart(), demand).await {
                 Ok(found) => dialer.insert(found).open(self.shared, demand).await,
                 Err(ending) => Err(ending),
             },
@@ -225,6 +226,11 @@ impl<'a> Relay<'a> {
                 Err(NoSession::Failed(ending))
             }
         }
+    }
+
+    /// The way out, as it is configured now.
+    fn depart(&self) -> Arc<Departure> {
+        Departure::of_queue(self.shared, &self.shared.options(), &self.queue)
     }
 
     /// The next hop did not answer: one probe for each pause from here on.

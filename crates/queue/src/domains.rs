@@ -73,11 +73,6 @@ impl<T> DomainTable<T> {
         self.exact.is_empty() && self.below.is_empty()
     }
 
-    /// All values.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.exact.values().chain(self.below.values())
-    }
-
     /// The value for exactly this name.
     pub fn exact(&self, name: &DomainName) -> Option<&T> {
         self.exact.get(name)

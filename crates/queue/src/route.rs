@@ -13,7 +13,9 @@ mod transport;
 
 use mail::address::{Domain, DomainName, ForwardPath, Literal, Mailbox, ReversePath};
 
-use crate::access::Access;
+use mail::reply::{EnhancedStatus, Reply, Topic};
+
+use crate::access::{self, Accepted, Access};
 use crate::reason::Reason;
 
 pub use hop::{NextHop, Via};
@@ -120,6 +122,66 @@ fn route_from(
     }
     let (rule, text) = otherwise();
     by_rule(rule, name, text)
+}
+
+/// What a session says of a recipient, where the routes have a word in it: `verdict` is what
+/// [`access`](crate::access) says.
+///
+/// Mail that would only go back is refused at once, and nobody's inbox gets a report that he did not
+/// ask for. A name of ours that has no mailbox is taken all the same where a rule names exactly this
+/// recipient. A rule for senders is not asked: its mail is answered when it is delivered.
+pub fn at_session(
+    routes: &Routes,
+    access: &Access,
+    verdict: access::Verdict<Accepted>,
+    path: &ForwardPath,
+) -> access::Verdict<Accepted> {
+    if !routes.can_answer() {
+        return verdict;
+    }
+    match verdict {
+        access::Verdict::Accept { accepted, reason } => {
+            let routed = route_path(routes, access, &ReversePath::Null, path);
+            match routed.next_hop {
+                NextHop::Error(said) => {
+                    access::Verdict::Refuse { reply: said.reply(), reason: routed.reason }
+                }
+                _ => access::Verdict::Accept { accepted, reason },
+            }
+        }
+        access::Verdict::Refuse { reply, reason } => match named(routes, access, path) {
+            Some((mailbox, rule)) if is_unknown(&reply) => match &rule.transport {
+                Transport::Error(said) => access::Verdict::Refuse {
+                    reply: said.reply(),
+                    reason: rule.reason(format!("the route of the recipient {mailbox}")),
+                },
+                _ => access::Verdict::Accept {
+                    accepted: Accepted { mailbox: mailbox.clone(), user: None },
+                    reason: rule.reason(format!("the route of the recipient {mailbox}")),
+                },
+            },
+            _ => access::Verdict::Refuse { reply, reason },
+        },
+    }
+}
+
+/// The rule for exactly this recipient, where it is one of our domains.
+fn named<'a>(
+    routes: &'a Routes,
+    access: &Access,
+    path: &'a ForwardPath,
+) -> Option<(&'a Mailbox, &'a Rule)> {
+    let ForwardPath::Mailbox(mailbox) = path else { return None };
+    match routes.recipients.get(mailbox)? {
+        (AddressPattern::Address(_), rule) if access.is_local(&mailbox.domain) => {
+            Some((mailbox, rule))
+        }
+        _ => None,
+    }
+}
+
+fn is_unknown(reply: &Reply) -> bool {
+    reply.status() == Some(EnhancedStatus::permanent(Topic(1, 1)))
 }
 
 fn by_rule(rule: &Rule, domain: &DomainName, text: String) -> Routed {

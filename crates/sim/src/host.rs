@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, Random, World};
+use engine::doors::{Mailboxes, NoCommands, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
@@ -159,6 +159,7 @@ impl Host {
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            commands: Arc::new(NoCommands),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

@@ -5,6 +5,7 @@ use mail::{ForwardPath, Reply, ReversePath, Topic};
 use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
+use queue::route;
 use queue::trust;
 use smtp::server::{Input, Kind, Question, Transaction};
 use tracing::{info, warn};
@@ -97,6 +98,7 @@ impl Conversation<'_> {
             Some(author) => author.recipient(shared, &self.options, path),
             None => access::recipient(&self.options.access, Some(self.client), path),
         };
+        let verdict = route::at_session(&self.options.routes, &self.options.access, verdict, path);
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
             self.mistaken(1);
         }

@@ -20,6 +20,7 @@ mod relay;
 mod reload;
 mod report;
 mod reuse;
+mod routes;
 mod script;
 mod secured;
 mod security;

@@ -59,13 +59,11 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// Whether no rule can refuse a recipient.
-    pub fn refuse_nobody(&self) -> bool {
-        let errs = |rule: &Rule| matches!(rule.transport, Transport::Error(_));
-        !errs(&self.default)
-            && !self.table.values().any(errs)
-            && !self.recipients.values().any(errs)
-            && !self.senders.values().any(errs)
+    /// Whether a recipient can be told something by a rule before its mail is taken.
+    pub(super) fn can_answer(&self) -> bool {
+        !self.table.is_empty()
+            || !self.recipients.is_empty()
+            || matches!(self.default.transport, Transport::Error(_))
     }
 }
 
@@ -133,11 +131,6 @@ impl<T> AddressTable<T> {
     /// Whether no line is in it.
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty() && self.domains.is_empty()
-    }
-
-    /// All values.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.addresses.values().chain(self.domains.values())
     }
 
     /// The value that holds for this address, and the pattern that brought it.

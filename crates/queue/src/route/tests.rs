@@ -329,10 +329,49 @@ fn by_whom_and_for_whom() {
             (queue, reason)
         );
     }
-    assert!(!routes.refuse_nobody());
-    assert!(Routes::default().refuse_nobody());
     for text in ["ann", "@", "@a..b", "a b@c.example", ""] {
         assert!(text.parse::<AddressPattern>().is_err(), "{text}");
+    }
+}
+
+/// What a session says where routes have a word in it.
+#[test]
+fn sessions() {
+    let mut access = access();
+    access.users = crate::Users::listed(["ann"]);
+    access.relay_domains.insert("far.example".parse().unwrap(), None);
+    let mut routes = routes("mx", &[("shut.example", "error:4.2.1 Come again")]);
+    access.relay_domains.insert("shut.example".parse().unwrap(), None);
+    for (pattern, transport) in [
+        ("list@our.example", "pipe:list"),
+        ("ann@our.example", "error:5.1.6 She has moved"),
+        ("gone@our.example", "error:5.1.1 Never here"),
+        ("@our.example", "discard"),
+        ("x@else.example", "pipe:list"),
+    ] {
+        routes.recipients.insert(pattern.parse().unwrap(), rule(transport));
+    }
+    let rows = [
+        ("list@our.example", "250"),
+        ("ann@our.example", "550 5.1.6 She has moved"),
+        ("gone@our.example", "550 5.1.1 Never here"),
+        // A rule for all of a domain of ours makes no names in it.
+        ("bob@our.example", "550 5.1.1 There is no such mailbox here"),
+        // No rule opens the way to the domains of others.
+        ("x@else.example", "550 5.7.1 Relaying to that domain is denied"),
+        ("x@far.example", "250"),
+        ("x@shut.example", "450 4.2.1 Come again"),
+        ("postmaster", "250"),
+    ];
+    for (to, want) in rows {
+        let path: ForwardPath = format!("<{to}>").parse().unwrap();
+        let client = "203.0.113.9".parse().ok();
+        let said = access::recipient(&access, client, &path);
+        let got = match at_session(&routes, &access, said, &path) {
+            access::Verdict::Accept { .. } => "250".to_owned(),
+            access::Verdict::Refuse { reply, .. } => reply.to_string(),
+        };
+        assert_eq!(got, want, "{to}");
     }
 }
 

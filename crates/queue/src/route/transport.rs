@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use mail::address::{DomainName, Literal};
-use mail::reply::EnhancedStatus;
+use mail::reply::{EnhancedStatus, Reply};
 
 /// The port of SMTP between hosts (RFC 5321 §4.5.4.2).
 pub const SMTP_PORT: u16 = 25;
@@ -161,6 +161,14 @@ pub struct Verdict {
     pub status: EnhancedStatus,
     /// For people; one line, not empty.
     pub text: Box<str>,
+}
+
+impl Verdict {
+    /// As a reply to `RCPT`.
+    pub fn reply(&self) -> Reply {
+        let code = if self.status.class() == 4 { 450 } else { 550 };
+        Reply::new(code, self.status.topic(), &*self.text)
+    }
 }
 
 impl FromStr for Verdict {

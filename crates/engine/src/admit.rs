@@ -141,6 +141,7 @@ impl Shared {
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
+            targets: BTreeMap::new(),
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             tls_optional: passing.scanner.tls_optional(),
@@ -272,20 +273,26 @@ impl Shared {
 }
 
 /// The queue of one recipient, by the routes of `options`.
-pub(crate) fn queue_of(options: &Options, stored: &Stored, recipient: &Recipient) -> String {
+pub(crate) fn queue_of(
+    options: &Options,
+    stored: &Stored,
+    number: u32,
+    recipient: &Recipient,
+) -> String {
     // Nothing goes anywhere any more.
     if matches!(stored.class, Class::Expanded | Class::Listed) {
         return NextHop::Local.queue_name();
     }
-    let (routes, access) = (&options.routes, &options.access);
-    route::route_path(routes, access, &stored.reverse_path, &recipient.path).queue_name()
+    let (routes, access, target) = (&options.routes, &options.access, stored.targets.get(&number));
+    let (sender, path) = (&stored.reverse_path, &recipient.path);
+    route::route_recipient(routes, access, sender, path, target).queue_name()
 }
 
 /// The recipients by next hop: those of one next hop share transactions.
 fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
     let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, recipient) in (0..).zip(&stored.recipients) {
-        queues.entry(queue_of(options, stored, recipient)).or_default().push(number);
+        queues.entry(queue_of(options, stored, number, recipient)).or_default().push(number);
     }
     let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
     queues.into_iter().map(job).collect()

@@ -5,6 +5,7 @@
 //! tells the time, and must agree with the timers.
 
 mod commands;
+mod forwards;
 mod logins;
 mod secrets;
 mod shelf;
@@ -25,6 +26,7 @@ use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use commands::{CommandError, CommandRun, Commands, NoCommands, Ran};
+pub use forwards::{Forwards, NoForwards};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
@@ -202,6 +204,8 @@ pub struct MailboxDelivery<'a> {
     pub user: &'a str,
     /// Where it is.
     pub place: Place<'a>,
+    /// The virtual domain that the mailbox belongs to; none for the users of this host.
+    pub domain: Option<&'a DomainName>,
     /// What is written before the content: `Return-Path`, `Delivered-To`, our `Received`.
     pub head: Bytes,
     /// The content as it was received.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::reply::EnhancedStatus;
-use mail::{ForwardPath, Recipient, Topic, trace};
+use mail::{DomainName, ForwardPath, Recipient, Topic, trace};
 use queue::Reason;
 use queue::fate::Said;
-use queue::program::{Envelope, NULL_SENDER};
+use queue::program::{Envelope, NULL_SENDER, Program};
 use queue::record::Class;
 use queue::route::{self, NextHop};
+use queue::target::Target;
 use spool::{BodyReader, SpoolError};
 use tracing::{error, info};
 
@@ -59,6 +60,9 @@ impl Delivery<'_> {
             Class::Expanded => return Said::Expanded { is_list: false },
             Class::Listed => return Said::Expanded { is_list: true },
         }
+        if let Some(target) = self.job.stored.targets.get(&self.number) {
+            return self.to(target).await;
+        }
         match hop {
             NextHop::Discard => Said::Discarded(self.reason().to_string()),
             NextHop::Error(verdict) => {
@@ -68,16 +72,32 @@ impl Delivery<'_> {
             NextHop::Mailbox(template) => {
                 let envelope = self.envelope("");
                 let place = Place::Described { template, domain: &envelope.domain };
-                self.store(&envelope.user, place).await
+                self.store(&envelope.user, None, place).await
             }
             NextHop::Pipe(name) => match self.options.transports.programs.get(name) {
-                Some(program) => self.run(name, program).await,
+                Some(program) => self.run(&format!("the program {name}"), program).await,
                 None => Said::Ours(format!("no program is called {name}")),
             },
             _ => match self.options.access.user(&self.recipient.path) {
-                Some(user) => self.store(&user, Place::Home).await,
+                Some(user) => self.store(&user, None, Place::Home).await,
                 None => Said::MailboxUnknown { user: self.recipient.path.to_string() },
             },
+        }
+    }
+
+    /// To where an alias, a user or a virtual domain leads.
+    async fn to(&self, target: &Target) -> Said {
+        match target {
+            Target::Mailbox { user, domain } => {
+                self.store(user, domain.as_ref(), Place::Home).await
+            }
+            Target::File { path, user } => self.store(user, None, Place::File(path)).await,
+            Target::Command { argv, user } => {
+                // A sender never sees a command.
+                let program = Program::plain(argv, Some(user.clone()));
+                self.run(&format!("the program of {user}"), &program).await
+            }
+            Target::Nobody { why } => Said::LeadsNowhere { why: why.clone() },
         }
     }
 
@@ -120,7 +140,7 @@ impl Delivery<'_> {
         sender.map_or_else(|| NULL_SENDER.to_owned(), |mailbox| mailbox.to_string())
     }
 
-    async fn store(&self, user: &str, place: Place<'_>) -> Said {
+    async fn store(&self, user: &str, domain: Option<&DomainName>, place: Place<'_>) -> Said {
         let body = match self.content().await {
             Ok(body) => body,
             Err(said) => return said,
@@ -129,6 +149,7 @@ impl Delivery<'_> {
         head.extend_from_slice(&self.delivered_to());
         let delivery = MailboxDelivery {
             user,
+            domain,
             place,
             head: Bytes::from(head),
             body,

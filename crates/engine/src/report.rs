@@ -225,6 +225,7 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
         reverse_path: ReversePath::Null,
         parameters,
         recipients: expand::readers(&options.access, recipient),
+        targets: std::collections::BTreeMap::new(),
         arrival: now,
         expire: options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),

@@ -48,7 +48,7 @@ fn groups(options: &Options, job: &Job) -> BTreeMap<String, Vec<u32>> {
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, _) in &job.open {
         let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
-        let queue = admit::queue_of(options, &job.stored, recipient);
+        let queue = admit::queue_of(options, &job.stored, *number, recipient);
         groups.entry(queue).or_default().push(*number);
     }
     groups
@@ -80,7 +80,10 @@ async fn split(
         info!(event = "job.parted", job = %job.id, into = %id, queue, recipients = numbers.len());
         let known = |number: &u32| job.stored.recipients.get(*number as usize).cloned();
         let recipients = numbers.iter().filter_map(known).collect();
-        let stored = Stored { recipients, ..Stored::clone(&job.stored) };
+        let target =
+            |(new, number): (u32, &u32)| Some((new, job.stored.targets.get(number)?.clone()));
+        let targets = (0..).zip(&numbers).filter_map(target).collect();
+        let stored = Stored { recipients, targets, ..Stored::clone(&job.stored) };
         let head = (*job.head).clone();
         pending.push(Pending { id, stored, head, body: Body::Of(job.id.message) });
         updates.extend(numbers.into_iter().map(|recipient| RecipientUpdate {

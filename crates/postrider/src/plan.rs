@@ -32,7 +32,7 @@ use crate::config::{
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{
     DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
-    RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork,
+    RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork,
 };
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
@@ -277,6 +277,7 @@ pub fn world(
         names,
         web: Arc::new(web),
         shelf: Arc::new(FileShelf::new(&config.data_dir)),
+        commands: Arc::new(SystemCommands),
         mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
         spool,
     })

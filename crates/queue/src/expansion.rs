@@ -6,6 +6,7 @@
 //! Loops are cut where they close, and each address gets the message once.
 
 mod aliases;
+mod asking;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::access::Access;
 use crate::reason::Reason;
 
 pub use aliases::{Alias, AliasProblem, Aliases, TARGETS_MAX, Target};
+pub use asking::{Answer, Answers, ForwardFile, Question};
 
 /// Aliases that lead to aliases, at most.
 pub const DEPTH_MAX: usize = 20;

@@ -105,6 +105,11 @@ pub enum Said {
         /// The name looked for.
         user: String,
     },
+    /// Those who stand for the address lead to nobody.
+    LeadsNowhere {
+        /// Why, for the sender.
+        why: String,
+    },
     /// The mailbox has no room; its owner may make some (RFC 3463 §3.3).
     MailboxFull(String),
     /// The mailbox has as much as its owner may keep, and the operator wants the sender to know at

@@ -20,6 +20,7 @@ pub mod route;
 pub mod schedule;
 pub mod search;
 pub mod submission;
+pub mod target;
 pub mod trust;
 
 pub use access::{Access, Users, Verdict};
@@ -29,3 +30,4 @@ pub use record::{Attempt, HeadEdits, Stored};
 pub use route::{NextHop, Routed, Routes, Transport};
 pub use schedule::Schedule;
 pub use search::Search;
+pub use target::Target;

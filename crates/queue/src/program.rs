@@ -210,7 +210,7 @@ impl Program {
             user,
             directory: None,
             time_limit: TIME_LIMIT,
-            concurrency: CONCURRENCY,
+            concurrency: CONCURRENCY_PLAIN,
             output_max: OUTPUT_MAX,
             size_max: None,
             head: ProgramHead { from_line: true, return_path: true, delivered_to: true },
@@ -248,6 +248,8 @@ impl Program {
 pub const TIME_LIMIT: Duration = Duration::from_secs(1000);
 /// Runs of one program at once, where nothing is said.
 pub const CONCURRENCY: usize = 10;
+/// Runs of one user's programs at once.
+const CONCURRENCY_PLAIN: usize = 4;
 /// Octets a program may write, where nothing is said.
 pub const OUTPUT_MAX: u64 = 1024 * 1024;
 /// What `<>` is called where nothing else is said: programs take an empty name for a mistake.
@@ -287,13 +289,14 @@ pub struct Judged {
     pub alarm: bool,
 }
 
-/// What the end of the program `name` means, with the beginning of what it wrote.
+/// What the end of a program means, with the beginning of what it wrote. `program` is what people are
+/// told of it: "the program list".
 ///
 /// A status of 0 is delivery, whatever it wrote. Any other is explained by an enhanced status
 /// (RFC 3463) at the beginning of its first line, or else by `sysexits.h`. What is neither the
 /// sender's fault nor the recipient's waits for the operator: a status that the header does not know,
 /// a wrong call, a missing file, a program that cannot be run, crashes, hangs or floods.
-pub fn judge(name: &str, end: &End, output: &[u8]) -> Judged {
+pub fn judge(program: &str, end: &End, output: &[u8]) -> Judged {
     let line = first_line(output);
     let given = |status: EnhancedStatus, what: String, alarm| Judged {
         said: Said::Given { status, what },
@@ -306,39 +309,35 @@ pub fn judge(name: &str, end: &End, output: &[u8]) -> Judged {
     match end {
         End::Exit(0) => {
             let what = match line.is_empty() {
-                true => format!("the program {name} has taken the message"),
-                false => format!("the program {name} has taken the message: {line}"),
+                true => format!("{program} has taken the message"),
+                false => format!("{program} has taken the message: {line}"),
             };
             given(EnhancedStatus::success(Topic(0, 0)), what, false)
         }
         End::Exit(code) => match status_and_text(&line) {
-            Some((status, text)) => {
-                given(status, format!("the program {name} said: {text}"), false)
-            }
+            Some((status, text)) => given(status, format!("{program} said: {text}"), false),
             None => {
                 let (status, meaning, alarm) = sysexit(*code);
                 let what = match line.is_empty() {
-                    true => format!("the program {name} ended with {code} ({meaning})"),
-                    false => format!("the program {name} ended with {code} ({meaning}): {line}"),
+                    true => format!("{program} ended with {code} ({meaning})"),
+                    false => format!("{program} ended with {code} ({meaning}): {line}"),
                 };
                 given(status, what, alarm)
             }
         },
-        End::Signal(number) => ours(format!("the program {name} was killed by signal {number}")),
-        End::TimeLimit(limit) => {
-            ours(format!("the program {name} was ended after {} s", limit.as_secs()))
-        }
+        End::Signal(number) => ours(format!("{program} was killed by signal {number}")),
+        End::TimeLimit(limit) => ours(format!("{program} was ended after {} s", limit.as_secs())),
         End::Flood(limit) => {
-            ours(format!("the program {name} was ended since it wrote more than {limit} octets"))
+            ours(format!("{program} was ended since it wrote more than {limit} octets"))
         }
         End::Unfit(why) => given(
             EnhancedStatus::transient(Topic(3, 5)),
-            format!("the program {name} cannot be run: {why}"),
+            format!("{program} cannot be run: {why}"),
             true,
         ),
         End::NoRoom(why) => given(
             EnhancedStatus::transient(Topic(3, 0)),
-            format!("the program {name} cannot be run now: {why}"),
+            format!("{program} cannot be run now: {why}"),
             false,
         ),
     }

@@ -8,9 +8,11 @@
 
 mod codec;
 mod parameters;
+mod target;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +22,7 @@ use mail::reply::{EnhancedStatus, Reply, ReplyCode, Topic};
 use mail::report::Action;
 use mail::{ForwardPath, ReversePath, TlsFacts};
 
+use crate::target::Target;
 use codec::{Reader, Writer, number, read_as, text};
 
 /// Octets kept of a reply's text, its lines joined: what a report can sensibly show.
@@ -91,6 +94,8 @@ pub struct Stored {
     pub parameters: MailParameters,
     /// The spool numbers them by their place here.
     pub recipients: Vec<Recipient>,
+    /// Where they end, by number; who is not here goes where its address leads.
+    pub targets: BTreeMap<u32, Target>,
     /// When we took responsibility.
     pub arrival: SystemTime,
     /// When we give up.
@@ -124,6 +129,8 @@ mod stored {
     pub const TLS_OPTIONAL: u64 = 16;
     /// Inside a recipient.
     pub const PATH: u64 = 1;
+    // 2 to 4 are in `parameters`.
+    pub const TARGET: u64 = 5;
     // Inside TLS:
     pub const VERSION: u64 = 1;
     pub const CIPHER: u64 = 2;
@@ -137,10 +144,13 @@ impl Stored {
         let mut out = Writer::record(128 + 48 * self.recipients.len());
         out.text(stored::REVERSE_PATH, &self.reverse_path.to_string());
         parameters::write(&self.parameters, &mut out);
-        for recipient in &self.recipients {
+        for (number, recipient) in (0..).zip(&self.recipients) {
             let mut inner = Writer::nested();
             inner.text(stored::PATH, &recipient.path.to_string());
             parameters::write_recipient(&recipient.parameters, &mut inner);
+            if let Some(target) = self.targets.get(&number) {
+                target::write(stored::TARGET, target, &mut inner);
+            }
             out.octets(stored::RECIPIENT, &inner.finish());
         }
         out.number(stored::ARRIVAL, micros(self.arrival));
@@ -192,7 +202,7 @@ impl Stored {
         let mut reverse_path = None;
         let (mut arrival, mut expire) = (None, None);
         let mut parameters = MailParameters::default();
-        let mut recipients = Vec::new();
+        let (mut recipients, mut targets) = (Vec::new(), BTreeMap::new());
         let mut origin = Origin::default();
         let (mut eight_bit, mut tls_optional, mut class) = (false, false, Class::Ordinary);
         while let Some((tag, field)) = reader.field()? {
@@ -201,7 +211,14 @@ impl Stored {
                     let path = read_as(field, "reverse-path", ReversePath::parse_utf8);
                     reverse_path = Some(path?);
                 }
-                stored::RECIPIENT => recipients.push(recipient(field)?),
+                stored::RECIPIENT => {
+                    let (recipient, target) = recipient(field)?;
+                    let number = u32::try_from(recipients.len());
+                    if let (Ok(number), Some(target)) = (number, target) {
+                        targets.insert(number, target);
+                    }
+                    recipients.push(recipient);
+                }
                 stored::ARRIVAL => arrival = Some(time(field, "arrival")?),
                 stored::EXPIRE => expire = Some(time(field, "expiry")?),
                 stored::EIGHT_BIT => eight_bit = number(field, "eight-bit mark")? != 0,
@@ -231,6 +248,7 @@ impl Stored {
             reverse_path: reverse_path.ok_or(RecordError::Missing("reverse-path"))?,
             parameters,
             recipients,
+            targets,
             arrival: arrival.ok_or(RecordError::Missing("arrival"))?,
             expire: expire.ok_or(RecordError::Missing("expiry"))?,
             eight_bit,
@@ -241,8 +259,9 @@ impl Stored {
     }
 }
 
-fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
+fn recipient(octets: &[u8]) -> Result<(Recipient, Option<Target>), RecordError> {
     let mut reader = Reader::nested(octets);
+    let mut target = None;
     let mut path: Option<ForwardPath> = None;
     let mut parameters = RecipientParameters::default();
     while let Some((tag, field)) = reader.field()? {
@@ -250,11 +269,12 @@ fn recipient(octets: &[u8]) -> Result<Recipient, RecordError> {
             stored::PATH => {
                 path = Some(read_as(field, "forward-path", ForwardPath::parse_utf8)?);
             }
+            stored::TARGET => target = Some(target::read(field)?),
             _ => parameters::read_recipient(tag, field, &mut parameters)?,
         }
     }
     let path = path.ok_or(RecordError::Missing("forward-path"))?;
-    Ok(Recipient { path, parameters })
+    Ok((Recipient { path, parameters }, target))
 }
 
 fn write_tls(tag: u64, tls: &TlsFacts, out: &mut Writer) {

@@ -12,11 +12,11 @@ mod tests;
 mod transport;
 
 use mail::address::{Domain, DomainName, ForwardPath, Literal, Mailbox, ReversePath};
-
 use mail::reply::{EnhancedStatus, Reply, Topic};
 
 use crate::access::{self, Accepted, Access};
 use crate::reason::Reason;
+use crate::target::Target;
 
 pub use hop::{NextHop, Via};
 pub use rules::{AddressPattern, AddressTable, Routes, Rule};
@@ -182,6 +182,25 @@ fn named<'a>(
 
 fn is_unknown(reply: &Reply) -> bool {
     reply.status() == Some(EnhancedStatus::permanent(Topic(1, 1)))
+}
+
+/// As [`route_path`], for a recipient of which it is known where it ends: mailboxes and files are of
+/// this host, whatever the routes say of the domain.
+pub fn route_recipient(
+    routes: &Routes,
+    access: &Access,
+    sender: &ReversePath,
+    path: &ForwardPath,
+    target: Option<&Target>,
+) -> Routed {
+    let next_hop = match target {
+        None => return route_path(routes, access, sender, path),
+        // A program that hangs must not keep mailboxes waiting.
+        Some(Target::Command { .. }) => NextHop::Commands,
+        Some(_) => NextHop::Local,
+    };
+    let end = target.map(ToString::to_string).unwrap_or_default();
+    Routed::new(next_hop, Reason::new(format!("it ends in {end}")))
 }
 
 fn by_rule(rule: &Rule, domain: &DomainName, text: String) -> Routed {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mail::Topic;
@@ -10,18 +11,22 @@ use parking_lot::Mutex;
 use queue::fate::Said;
 use queue::program::{self, Envelope, Program};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tracing::{error, info};
 
 use super::{Delivery, unreadable};
 use crate::doors::{CommandError, CommandRun, Ran};
+
+/// How long a run waits for a place: a program that hangs must not keep the workers from others.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The places of programs that run, by the name of each.
 #[derive(Default)]
 pub(crate) struct Runs(Mutex<BTreeMap<String, (usize, Arc<Semaphore>)>>);
 
 impl Runs {
-    /// A place for a run of the program `name`, of which so many may run at once. When that was
-    /// changed, runs that began before do not count any more.
+    /// A place for a run of the program `name`, of which so many may run at once; none when there is
+    /// none in time. When the number was changed, runs that began before do not count any more.
     async fn place(&self, name: &str, concurrency: usize) -> Option<OwnedSemaphorePermit> {
         let places = {
             let mut runs = self.0.lock();
@@ -34,16 +39,16 @@ impl Runs {
                 }
             }
         };
-        places.acquire_owned().await.ok()
+        timeout(PATIENCE, places.acquire_owned()).await.ok()?.ok()
     }
 }
 
 impl Delivery<'_> {
-    /// Hands the message to the program that is called `name`.
+    /// Hands the message to a program, of which people are told by `name`: "the program list".
     pub(super) async fn run(&self, name: &str, program: &Program) -> Said {
         let size = self.job.body_len;
         if let Some(limit) = program.size_max.filter(|limit| size > *limit) {
-            let what = format!("the program {name} takes messages of at most {limit} octets");
+            let what = format!("{name} takes messages of at most {limit} octets");
             return Said::Given { status: EnhancedStatus::permanent(Topic(3, 4)), what };
         }
         let envelope = self.envelope(&program.null_sender);
@@ -52,7 +57,8 @@ impl Delivery<'_> {
             Err(said) => return said,
         };
         let Some(_place) = self.shared.runs.place(name, program.concurrency).await else {
-            return Said::Ours("the server is stopping".to_owned());
+            let what = format!("{name} runs {} times already", program.concurrency);
+            return Said::Given { status: EnhancedStatus::transient(Topic(4, 5)), what };
         };
         let body = match self.content().await {
             Ok(body) => body,

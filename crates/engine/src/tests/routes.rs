@@ -128,7 +128,7 @@ fn slow_programs() {
         options.transports.programs.insert("list".into(), Arc::new(slow));
         let scene = Scene::new(options);
         scene.engine.start();
-        scene.programs.set_pause(Duration::from_secs(100));
+        scene.programs.set_pause(Duration::from_secs(20));
         for number in 0..6 {
             let far = format!("x{number}@far.example");
             scene.letter("ada@here.example", &[&far], LETTER).await.unwrap();
@@ -139,6 +139,26 @@ fn slow_programs() {
         scene.pass(400).await;
         assert_eq!(scene.waiting().await, [""; 0]);
         assert_eq!((scene.programs.runs().len(), scene.programs.at_once()), (6, 2));
+    });
+}
+
+/// Who hangs long gets no more of the workers: his other mail waits in the spool.
+#[test]
+fn hanging_programs() {
+    play(async {
+        let mut options = with(rule("pipe:list"));
+        let hanging = Program { concurrency: 2, ..(*program("/bin/hang")).clone() };
+        options.transports.programs.insert("list".into(), Arc::new(hanging));
+        let scene = Scene::new(options);
+        scene.engine.start();
+        scene.programs.set_pause(Duration::from_secs(900));
+        for _ in 0..6 {
+            scene.letter("ada@here.example", &["x@far.example"], LETTER).await.unwrap();
+        }
+        scene.pass(60).await;
+        let waiting = scene.waiting().await;
+        let why = "x@far.example: The program list runs 2 times already.";
+        assert!(waiting.iter().filter(|line| *line == why).count() > 0, "{waiting:?}");
     });
 }
 

@@ -6,6 +6,7 @@
 
 mod chance;
 mod clock;
+pub mod commands;
 pub mod logins;
 pub mod mailbox;
 pub mod names;
@@ -19,6 +20,7 @@ mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
+pub use commands::SystemCommands;
 pub use logins::{DovecotLogins, FileLogins, Granted};
 pub use mailbox::{FileMailboxes, MailboxTemplate};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};

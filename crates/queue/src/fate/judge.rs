@@ -100,6 +100,9 @@ pub(super) fn judge(said: &Said) -> Verdict {
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
         }
+        Said::LeadsNowhere { why } => {
+            never(Topic(4, 6), format!("The address leads to nobody: {why}."))
+        }
         Said::MailboxFull(what) => later(Topic(2, 2), format!("The mailbox is full: {what}.")),
         Said::MailboxOver(what) => never(Topic(2, 2), format!("The mailbox is full: {what}.")),
         Said::MailboxUnavailable(what) => {

@@ -98,14 +98,14 @@ fn ends() {
         (End::NoRoom("no memory".into()), "", "4.3.0", "cannot be run now: no memory", false),
     ];
     for (end, output, status, words, alarm) in rows {
-        let judged = judge("p", end, output.as_bytes());
+        let judged = judge("the program p", end, output.as_bytes());
         let Said::Given { status: got, what } = &judged.said else { panic!("{judged:?}") };
         assert_eq!(got.to_string(), *status, "{end:?} {output:?}");
         assert!(what.contains(words), "{end:?} {output:?}: {what}");
         assert_eq!(judged.alarm, *alarm, "{end:?} {output:?}");
     }
     let long = "é".repeat(10_000);
-    let judged = judge("p", &End::Exit(75), long.as_bytes());
+    let judged = judge("the program p", &End::Exit(75), long.as_bytes());
     let Said::Given { what, .. } = judged.said else { panic!() };
     assert!(what.len() < LINE_MAX + 100, "{}", what.len());
 }

@@ -23,6 +23,7 @@ fn stored() -> Stored {
             ..MailParameters::default()
         },
         recipients: vec![recipient("<\"a b\"@x.example>"), recipient("<postmaster>")],
+        targets: BTreeMap::new(),
         arrival: at(1_751_364_000_000_001),
         expire: at(1_751_796_000_000_001),
         eight_bit: true,
@@ -238,10 +239,61 @@ prop_compose! {
     }
 }
 
+fn any_target() -> impl Strategy<Value = Target> {
+    let domain = prop::option::of(Just("virtual.example".parse().unwrap()));
+    let argv = prop::collection::vec(".{0,20}", 1..5);
+    prop_oneof![
+        ("[a-z]{1,8}", domain).prop_map(|(user, domain)| Target::Mailbox { user, domain }),
+        (argv, "[a-z]{1,8}").prop_map(|(argv, user)| Target::Command { argv, user }),
+        ("/.{0,20}", "[a-z]{1,8}").prop_map(|(path, user)| Target::File { path, user }),
+        ".{0,20}".prop_map(|why| Target::Nobody { why }),
+    ]
+}
+
+/// The octets of targets as the first version that had them wrote them: frozen.
+#[test]
+fn targets_are_read() {
+    let mailbox = |user: &str| Target::Mailbox { user: user.to_owned(), domain: None };
+    let virtual_one =
+        Target::Mailbox { user: "ann".to_owned(), domain: Some("v.example".parse().unwrap()) };
+    let command = Target::Command {
+        argv: vec!["/bin/x".to_owned(), "a b".to_owned()],
+        user: "nobody".to_owned(),
+    };
+    let file = Target::File { path: "/f".to_owned(), user: "ann".to_owned() };
+    let nobody = Target::Nobody { why: "a loop".to_owned() };
+    let rows: &[(Target, &str)] = &[
+        (mailbox("ann"), "050801010102 03616e6e"),
+        (virtual_one, "05130101010203616e6e0309762e6578616d706c65"),
+        (command, "051801010202066e6f626f6479 04062f62696e2f78 0403612062"),
+        (file, "050c01010302 03616e6e05022f66"),
+        (nobody, "050b0101040606 61206c6f6f70"),
+    ];
+    for (target, hex) in rows {
+        let inner = [octets("01073c6140622e633e"), octets(hex)].concat();
+        let read = recipient(&inner);
+        assert_eq!(read.map(|(_, target)| target), Ok(Some(target.clone())), "{target}");
+        let mut out = Writer::nested();
+        target::write(stored::TARGET, target, &mut out);
+        assert_eq!(out.finish(), octets(hex), "{target}");
+    }
+    let rows = [
+        ("0503010109", RecordError::Malformed("kind of target")),
+        ("0503010101", RecordError::Missing("user of a target")),
+        ("0503010102", RecordError::Missing("command")),
+        ("0503010103", RecordError::Missing("path of a file")),
+    ];
+    for (hex, error) in rows {
+        let inner = [octets("01073c6140622e633e"), octets(hex)].concat();
+        assert_eq!(recipient(&inner), Err(error), "{hex}");
+    }
+}
+
 prop_compose! {
     fn any_stored()(
         from in prop::option::of(any_path()),
         recipients in prop::collection::vec(any_recipient(), 0..20),
+        targets in prop::collection::btree_map(0..20_u32, any_target(), 0..5),
         parameters in any_parameters(),
         times in (0..1_u64 << 60, 0..1_u64 << 60),
         flags in any::<(bool, bool, bool)>(),
@@ -254,9 +306,11 @@ prop_compose! {
             Some(ForwardPath::Mailbox(mailbox)) => ReversePath::Mailbox(mailbox),
             _ => ReversePath::Null,
         };
+        let known = |(number, _): &(u32, Target)| (*number as usize) < recipients.len();
         Stored {
             reverse_path,
             parameters,
+            targets: targets.into_iter().filter(known).collect(),
             recipients,
             arrival: at(times.0),
             expire: at(times.1),

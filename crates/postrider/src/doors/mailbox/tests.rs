@@ -5,6 +5,8 @@ use std::path::Path;
 use spool::{BodyReader, BoxFut, SpoolError};
 use tempfile::TempDir;
 
+use engine::doors::Place;
+
 use super::*;
 
 /// Chunks, then the end or a failure.
@@ -25,6 +27,8 @@ impl BodyReader for Chunks {
 fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a> {
     let chunks: Vec<_> = content.chunks(60_000).map(Bytes::copy_from_slice).collect();
     MailboxDelivery {
+        domain: None,
+        place: Place::Home,
         user,
         head: Bytes::from_static(b"Return-Path: <a@x.example>\r\n"),
         body: Box::new(Chunks { chunks: chunks.into_iter(), fails: false }),

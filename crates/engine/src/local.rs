@@ -91,6 +91,10 @@ impl Delivery<'_> {
             Target::Mailbox { user, domain } => {
                 self.store(user, domain.as_ref(), Place::Home).await
             }
+            // By custom the name of nowhere.
+            Target::File { path, .. } if path == "/dev/null" => {
+                Said::Discarded("its alias is /dev/null".to_owned())
+            }
             Target::File { path, user } => self.store(user, None, Place::File(path)).await,
             Target::Command { argv, user } => {
                 // A sender never sees a command.

@@ -37,6 +37,11 @@ impl NameCache {
         answer
     }
 
+    /// Forgets all: other name servers may know other things.
+    pub(crate) fn forget(&self) {
+        self.answers.lock().clear();
+    }
+
     fn keep(&self, question: Question, answer: Answer, until: Instant, now: Instant) {
         let mut answers = self.answers.lock();
         if answers.len() >= ANSWERS {

@@ -99,6 +99,7 @@ impl Engine {
         told.client = client;
         told.gates.extend(gates);
         drop(told);
+        shared.names.forget();
         shared.reloaded.notify_waiters();
     }
 

@@ -5,6 +5,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use engine::{Engine, Listed, State};
@@ -16,6 +17,8 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::agent::control::{Answer, QueueRecipient, QueueRow, QueueState, ROWS, Request};
+use crate::config::Problem;
+use crate::reload::Running;
 
 /// Octets of a request.
 const REQUEST_MAX: u64 = 64 * 1024;
@@ -40,7 +43,7 @@ impl Drop for Control {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn listen(data_dir: &Path, engine: Engine) -> io::Result<Control> {
+pub fn listen(data_dir: &Path, engine: Engine, running: Arc<Running>) -> io::Result<Control> {
     let path = data_dir.join("control");
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -52,7 +55,9 @@ pub fn listen(data_dir: &Path, engine: Engine) -> io::Result<Control> {
     let accepting = tokio::spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(serve(stream, engine.clone()))),
+                Ok((stream, _)) => {
+                    drop(tokio::spawn(serve(stream, engine.clone(), running.clone())));
+                }
                 Err(error) => {
                     warn!(event = "control.accept", %error);
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -63,15 +68,15 @@ pub fn listen(data_dir: &Path, engine: Engine) -> io::Result<Control> {
     Ok(Control { path, accepting })
 }
 
-async fn serve(stream: UnixStream, engine: Engine) {
-    match tokio::time::timeout(PATIENCE, answer(stream, engine)).await {
+async fn serve(stream: UnixStream, engine: Engine, running: Arc<Running>) {
+    match tokio::time::timeout(PATIENCE, answer(stream, engine, &running)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(event = "control.broken", %error),
         Err(_) => debug!(event = "control.slow"),
     }
 }
 
-async fn answer(stream: UnixStream, engine: Engine) -> io::Result<()> {
+async fn answer(stream: UnixStream, engine: Engine, running: &Running) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(REQUEST_MAX)).read_line(&mut line).await?;
@@ -83,6 +88,13 @@ async fn answer(stream: UnixStream, engine: Engine) -> io::Result<()> {
             Ok(_) => vec![Answer::End { next: None }],
             Err(error) => vec![Answer::Error(error.to_string())],
         },
+        Ok(Request::Reload) => vec![match running.reload().await {
+            Ok(reloaded) => Answer::Reloaded(reloaded),
+            Err(problems) => Answer::Wrong(problems.iter().map(Problem::to_string).collect()),
+        }],
+        Ok(Request::Configuration) => {
+            vec![Answer::Configuration { file: running.file(), entries: running.entries() }]
+        }
         Err(error) => vec![Answer::Error(format!("not a request: {error}"))],
     };
     for answer in answers {

@@ -15,3 +15,4 @@ pub mod intake;
 pub mod mailbox;
 pub mod pages;
 pub mod plan;
+pub mod reload;

@@ -1,39 +1,37 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
-//! what only other rooms can judge (routes) is judged here, with its place in the file.
+//! what only the world can judge is judged here, with its place in the file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Logins, World};
+use engine::doors::Logins;
 use engine::{
-    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
+    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
+    TlsLevels, Transports,
 };
 use queue::access::{Access, Users};
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
 use queue::lockout;
+use queue::program::Program;
 use queue::reason::Source as RuleSource;
-use queue::route::{Routes, Rule, Transport};
+use queue::route::{Routes, Rule, Via};
 use queue::schedule::Schedule;
 use queue::submission::Rules;
 use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
 use smtp::grammar::Extensions;
 use smtp::server::{Authentication, Kind, SessionOptions};
-use spool::Spool;
 
 use crate::accounts::Store;
 use crate::config::{
     Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
-    Severity, Share, Source, Sourced, aliases,
+    Severity, Share, Source, Sourced, Way, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{
-    DovecotLogins, FileLogins, FileMailboxes, FileSecrets, FileShelf, Granted, HttpsWeb, Runtime,
-    RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork,
-};
+use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -49,12 +47,11 @@ const MEMORY: u64 = 128 * 1024 * 1024;
 pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
     let accounts = Accounts::read(config)?;
     let aliases = aliases::read(config)?;
-    let routes = routes(config)?;
     Ok(Options {
         hostname: config.hostname.clone(),
         node: 0,
         access: access(config, &accounts, aliases),
-        routes,
+        routes: routes(config),
         schedule: schedule(config),
         masquerade: masquerade(config),
         lockout: lockout(config),
@@ -69,6 +66,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         outbound_port: config.outbound.port,
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
+        transports: transports(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
@@ -123,25 +121,44 @@ fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
     access
 }
 
-fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut rule = |key: &str, target: &Sourced<String>| {
-        let transport = target.value.parse().unwrap_or_else(|error| {
-            let remedy =
-                "say \"mx\", \"local\", \"smtp:HOST\", \"smtp:[HOST]\" or \"smtp:[ADDRESS]:PORT\"";
-            let title = format!("{:?} is no transport: {error}", target.value);
-            problems.push(config.problem(Severity::Error, key, title, remedy));
-            Transport::Mx
-        });
-        Rule { transport, source: rule_source(&target.source) }
+fn routes(config: &Config) -> Routes {
+    let rule = |route: &Way| Rule {
+        transport: route.to.value.clone(),
+        via: Via {
+            from: route.source.as_ref().map(|name| name.value.as_str().into()),
+            login: route.login.as_ref().map(|name| name.value.as_str().into()),
+        },
+        source: rule_source(&route.to.source),
     };
-    let mut routes =
-        Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
-    for route in &config.routes {
-        let key = format!("route.\"{}\"", route.pattern);
-        routes.table.insert(route.pattern.clone(), rule(&key, &route.target));
+    let routes = &config.routes;
+    let mut made = Routes { default: rule(&routes.default), ..Routes::default() };
+    for (pattern, way) in &routes.domains {
+        made.table.insert(pattern.clone(), rule(way));
     }
-    if problems.is_empty() { Ok(routes) } else { Err(problems) }
+    for (pattern, way) in &routes.recipients {
+        made.recipients.insert(pattern.clone(), rule(way));
+    }
+    for (pattern, way) in &routes.senders {
+        made.senders.insert(pattern.clone(), rule(way));
+    }
+    made
+}
+
+/// What routes refer to by name.
+fn transports(config: &Config) -> Transports {
+    let programs = config.pipes.iter().map(|(name, pipe)| {
+        let program = Program { source: rule_source(&pipe.source), ..pipe.value.clone() };
+        (name.as_str().into(), Arc::new(program))
+    });
+    let sources = config.sources.iter().map(|source| {
+        let addresses = values(&source.addresses);
+        (source.name.as_str().into(), engine::Source { addresses, hello: source.hello.clone() })
+    });
+    Transports {
+        programs: programs.collect(),
+        sources: sources.collect(),
+        return_over_quota: config.local.return_over_quota,
+    }
 }
 
 fn smarthosts(config: &Config) -> Smarthosts {
@@ -158,7 +175,7 @@ fn smarthosts(config: &Config) -> Smarthosts {
             mechanisms: known.mechanisms.clone(),
             clear: known.allow_clear,
         };
-        (known.host.clone(), smarthost)
+        ((known.host.clone(), known.name.as_str().into()), smarthost)
     });
     known.collect()
 }
@@ -250,37 +267,6 @@ pub fn certificates(config: &Config) -> Result<Material, Vec<Problem>> {
         only_tls13: config.tls.only_tls13,
     };
     if problems.is_empty() { Ok(material) } else { Err(problems) }
-}
-
-/// All doors on the real world, as `config` says, over `spool`.
-///
-/// # Errors
-/// What keeps one of them shut.
-pub fn world(
-    config: &Config,
-    spool: Arc<dyn Spool>,
-    tls: Arc<RustlsTls>,
-    logins: Arc<dyn Logins>,
-) -> Result<World, Vec<Problem>> {
-    let proof = config.trust_anchor()?;
-    let mailbox = config.local.mailbox.value.clone();
-    let names = Arc::new(Stub::new(config.dns.name_servers().0, proof));
-    let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
-    Ok(World {
-        tasks: Arc::new(Runtime),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        network: Arc::new(TcpNetwork),
-        tls,
-        secrets: Arc::new(FileSecrets),
-        logins,
-        names,
-        web: Arc::new(web),
-        shelf: Arc::new(FileShelf::new(&config.data_dir)),
-        commands: Arc::new(SystemCommands),
-        mailboxes: Arc::new(FileMailboxes::new(mailbox, config.hostname.as_str())),
-        spool,
-    })
 }
 
 /// What the spool is told.

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::lookup::Record;
+use mail::{MailParameters, Recipient, RecipientParameters};
 use queue::program::{Argument, End, Program};
+use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route::{Routes, Rule, Via};
+use queue::target::Target;
+use spool::Body;
 
 use super::relay::{BYE, ONE, PIPELINED};
 use super::world::{Scene, options, play};
+use crate::admit::Pending;
 use crate::{Options, ProofSource, Smarthost, Smarthosts, Source, Transports};
 
 const LETTER: &str = "Return-Path: <forged@x.example>\r\nSubject: x\r\n\r\nhello\r\n";
@@ -406,5 +411,62 @@ fn logins_by_sender() {
         scene.pass(60).await;
         scene.check_scripts("logins");
         assert_eq!(scene.waiting().await, [""; 0]);
+    });
+}
+
+/// Where aliases and users lead: each end has its own fate, and a program that hangs keeps no mailbox
+/// waiting.
+#[test]
+fn targets() {
+    play(async {
+        let scene = Scene::new(options());
+        scene.engine.start();
+        scene.programs.set_pause(Duration::from_secs(500));
+        let user = || "bob".to_owned();
+        let ends = [
+            Target::Command { argv: vec!["/bin/x".to_owned(), "{user}".to_owned()], user: user() },
+            Target::File { path: "/home/bob/saved".to_owned(), user: user() },
+            Target::Mailbox { user: user(), domain: None },
+            Target::File { path: "/dev/null".to_owned(), user: user() },
+            Target::Nobody { why: "it goes in a circle".to_owned() },
+        ];
+        let recipient = Recipient {
+            path: "<staff@here.example>".parse().unwrap(),
+            parameters: RecipientParameters::default(),
+        };
+        let arrival = scene.engine.shared.world.clock.wall();
+        let stored = Stored {
+            reverse_path: "<ada@here.example>".parse().unwrap(),
+            parameters: MailParameters::default(),
+            recipients: vec![recipient; ends.len()],
+            targets: (0..).zip(ends).collect(),
+            arrival,
+            expire: arrival + Duration::from_secs(432_000),
+            eight_bit: false,
+            tls_optional: false,
+            origin: Origin::default(),
+            class: Class::Ordinary,
+        };
+        let pending = Pending {
+            id: scene.engine.shared.ids.next(arrival),
+            stored,
+            head: HeadEdits::default(),
+            body: Body::Inline(LETTER.into()),
+        };
+        let told = scene.engine.options();
+        let inserted = scene.engine.shared.insert(&told, vec![pending], Vec::new()).await;
+        assert!(inserted.is_ok());
+        scene.pass(10).await;
+        assert_eq!(scene.boxes.of("bob").len(), 1);
+        assert_eq!(scene.boxes.of("/home/bob/saved bob").len(), 1);
+        let reports = scene.boxes.of("ada");
+        assert!(reports.len() == 1 && reports[0].contains("circle"), "{reports:?}");
+        let queues: Vec<String> = scene.queue().await.into_iter().map(|job| job.queue).collect();
+        assert_eq!(queues, ["pipe"]);
+        scene.pass(600).await;
+        let runs = scene.programs.runs();
+        // Nothing in what a user wrote stands for anything else.
+        assert!(runs.len() == 1 && runs[0].starts_with("bob /bin/x|{user}\nFrom ada@"), "{runs:?}");
+        assert_eq!(scene.queue().await.len(), 0);
     });
 }

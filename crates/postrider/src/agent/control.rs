@@ -12,6 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Entry;
+use crate::reload::Reloaded;
+
 /// Octets of one line of an answer: a row with a thousand recipients and their replies.
 const LINE_MAX: u64 = 4 << 20;
 /// How long the service may be silent.
@@ -32,6 +35,10 @@ pub enum Request {
     },
     /// Try all that waits now.
     Flush,
+    /// Read the configuration anew.
+    Reload,
+    /// The configuration of now.
+    Configuration,
 }
 
 /// One line of an answer.
@@ -40,6 +47,17 @@ pub enum Request {
 pub enum Answer {
     /// A row of the queue.
     Row(QueueRow),
+    /// The configuration was read anew, and this is different.
+    Reloaded(Reloaded),
+    /// The configuration is not right; the old one is kept.
+    Wrong(Vec<String>),
+    /// The configuration of now.
+    Configuration {
+        /// The file it came from.
+        file: Option<String>,
+        /// Its keys.
+        entries: Vec<Entry>,
+    },
     /// The answer is complete.
     End {
         /// Where the next page begins, if there is one.
@@ -137,7 +155,22 @@ pub fn flush(data_dir: &Path) -> Result<(), ControlError> {
     ask(data_dir, &Request::Flush).map(|_| ())
 }
 
+/// Asks for something whose answer is one line.
+///
+/// # Errors
+/// [`ControlError`].
+pub fn ask_once(data_dir: &Path, request: &Request) -> Result<Answer, ControlError> {
+    match next_answer(&mut send(data_dir, request)?)? {
+        Answer::Error(text) => Err(ControlError::Refused(text)),
+        answer => Ok(answer),
+    }
+}
+
 fn ask(data_dir: &Path, request: &Request) -> Result<QueuePage, ControlError> {
+    read_answer(&mut send(data_dir, request)?)
+}
+
+fn send(data_dir: &Path, request: &Request) -> Result<impl BufRead, ControlError> {
     let path = data_dir.join("control");
     let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => ControlError::NotAllowed(path.clone()),
@@ -149,25 +182,32 @@ fn ask(data_dir: &Path, request: &Request) -> Result<QueuePage, ControlError> {
     let mut line = serde_json::to_vec(request).map_err(|error| lost(error.into()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(lost)?;
-    read_answer(&mut BufReader::new(stream))
+    Ok(BufReader::new(stream))
+}
+
+fn next_answer(reader: &mut impl BufRead) -> Result<Answer, ControlError> {
+    let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
+    let mut line = Vec::new();
+    let read = reader.take(LINE_MAX).read_until(b'\n', &mut line);
+    read.map_err(|error| nonsense(&error.to_string()))?;
+    if !line.ends_with(b"\n") {
+        return Err(nonsense("the answer is not complete"));
+    }
+    serde_json::from_slice(&line).map_err(|error| nonsense(&error.to_string()))
 }
 
 fn read_answer(reader: &mut impl BufRead) -> Result<QueuePage, ControlError> {
     let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
     let mut rows = Vec::new();
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let read = reader.take(LINE_MAX).read_until(b'\n', &mut line);
-        read.map_err(|error| nonsense(&error.to_string()))?;
-        if !line.ends_with(b"\n") {
-            return Err(nonsense("the answer is not complete"));
-        }
-        match serde_json::from_slice(&line).map_err(|error| nonsense(&error.to_string()))? {
+        match next_answer(reader)? {
             Answer::Row(_) if rows.len() == ROWS => return Err(nonsense("too many rows")),
             Answer::Row(row) => rows.push(row),
             Answer::End { next } => return Ok(QueuePage { rows, next }),
             Answer::Error(text) => return Err(ControlError::Refused(text)),
+            Answer::Reloaded(_) | Answer::Wrong(_) | Answer::Configuration { .. } => {
+                return Err(nonsense("an answer to something else"));
+            }
         }
     }
 }

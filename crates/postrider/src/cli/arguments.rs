@@ -13,6 +13,7 @@ Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.
 Examples:
   postrider serve                          a safe local profile, no configuration needed
   postrider check --config postrider.toml  what is wrong, and where
+  postrider reload                         go on with a changed configuration
   echo hello | postrider mail -s hi ann@localhost
   postrider mailq                          what waits, and why
 
@@ -45,6 +46,51 @@ Examples:
   postrider check --config postrider.toml
 
 Exit codes: 0 right (warnings may have been told), 78 not right.";
+
+const RELOAD: &str = "\
+The running server reads everything anew that it read at its start: the file, accounts, aliases,
+certificates. It goes on with all of that or, on any error, with none. Sessions and attempts under way
+end by the old configuration. SIGHUP does the same; then the log tells what came of it.
+
+Told is what is different now, and which keys count from the next start on: addresses of listeners,
+listeners that come or go, [spool]. data-dir cannot change under a running server.
+
+Examples:
+  postrider reload                         as the server's user or root
+  postrider reload --json                  for programs
+
+Exit codes: 0 done (perhaps nothing has changed), 69 the server is not running, 77 not allowed, 78 the
+configuration is not right and the old one is kept.";
+
+const CONFIG: &str = "\
+Examples:
+  postrider config show                    every key, and where its value stands
+  postrider config show --changed          only what is not the default
+  postrider config diff                    what a reload would change
+
+Exit codes: 0 done or no difference, 1 there is a difference, 69 the server is not running, 77 not
+allowed, 78 the configuration is not right.";
+
+const CONFIG_SHOW: &str = "\
+Secrets are in files of their own and are not shown.
+
+Examples:
+  postrider config show --config postrider.toml
+  postrider config show --changed
+  postrider config show --json             for programs
+
+Exit codes: 0 shown, 78 the configuration is not right.";
+
+const CONFIG_DIFF: &str = "\
+Left is what the running server goes by, right what the file says. Nothing is changed.
+
+Examples:
+  postrider config diff
+  postrider config diff --config new.toml
+  postrider config diff --json             for programs
+
+Exit codes: 0 no difference, 1 there is one, 69 the server is not running, 77 not allowed, 78 the
+configuration is not right.";
 
 const CONFORMANCE: &str = "\
 Each row of the register is one demand of an RFC, named by RFC, section and letter. Asked is what a
@@ -166,6 +212,18 @@ pub(crate) enum Command {
     /// Check the configuration, and tell what is wrong and what to do
     #[command(after_help = CHECK)]
     Check(ConfigArgument),
+    /// Let the running server read its configuration anew
+    #[command(after_help = RELOAD)]
+    Reload {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the configuration key by key
+    #[command(subcommand, after_help = CONFIG)]
+    Config(ConfigCommand),
     /// Compose and send a letter (also as `mail`, `mailx`)
     #[command(disable_help_flag = true)]
     Mail(Passed),
@@ -193,6 +251,40 @@ pub(crate) enum Command {
         /// Where to: pages go to DIR/man, completions to DIR/completions
         #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// What each key is, and where that stands
+    #[command(after_help = CONFIG_SHOW)]
+    Show {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Only what the file says differently from the default
+        #[arg(long)]
+        changed: bool,
+        /// One JSON list instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the file says against what the running server goes by
+    #[command(after_help = CONFIG_DIFF)]
+    Diff {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// One JSON list instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// The same as `postrider reload`
+    #[command(after_help = RELOAD)]
+    Reload {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 pub mod arguments;
+mod configuration;
 mod conformance;
 mod privilege;
 mod serve;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::arguments::{Cli, Command, ConfigArgument, Passed, SpoolCommand};
+use self::arguments::{Cli, Command, ConfigArgument, ConfigCommand, Passed, SpoolCommand};
 use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
 use crate::agent::{self, Person, Site, may_colour};
 use crate::config::{self, Config, Severity};
@@ -60,9 +61,20 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve { config, quarantine } => {
-            with_config(&config, |config| serve::run(config, quarantine))
+            let file = config_file(&config);
+            with_config(&config, |config| serve::run(file, config, quarantine))
         }
         Command::Check(config) => check(&config),
+        Command::Reload { config, json }
+        | Command::Config(ConfigCommand::Reload { config, json }) => {
+            with_config(&config, |config| configuration::reload(&config, json))
+        }
+        Command::Config(ConfigCommand::Show { config, changed, json }) => {
+            with_config(&config, |config| configuration::show(&config, changed, json))
+        }
+        Command::Config(ConfigCommand::Diff { config, json }) => {
+            with_config(&config, |config| configuration::diff(&config, json))
+        }
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),

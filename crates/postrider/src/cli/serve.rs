@@ -2,7 +2,7 @@
 
 use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use engine::Engine;
 use engine::doors::Listener;
 use spool_log::{Log, OpenError, OsDisk, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 use crate::agent::may_colour;
@@ -19,7 +19,7 @@ use crate::agent::sysexits::{
     EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_TEMPFAIL, EX_UNAVAILABLE, Exit,
 };
 use crate::config::{self, Accounts, Config};
-use crate::doors::RustlsTls;
+use crate::reload::{Doors, Running};
 use crate::{admin, doors, intake, plan};
 
 /// How long a graceful stop may take before what is open is left to the spool.
@@ -35,8 +35,8 @@ const LOG_BUFFER: usize = 64 * 1024;
 /// A reason not to serve: what to tell the operator, and the exit code.
 struct Stop(String, Exit);
 
-/// Serves until SIGTERM or SIGINT. `quarantine`: starts even if the spool is damaged.
-pub fn run(config: Config, quarantine: bool) -> ExitCode {
+/// Serves until SIGTERM or SIGINT. `file`: where the configuration came from. `quarantine`: starts even if the spool is damaged.
+pub fn run(file: Option<PathBuf>, config: Config, quarantine: bool) -> ExitCode {
     // Lives until the end: what is still in its buffer is written when it goes.
     let _log = start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -47,7 +47,7 @@ pub fn run(config: Config, quarantine: bool) -> ExitCode {
             return EX_OSERR.into();
         }
     };
-    match runtime.block_on(serve(config, quarantine)) {
+    match runtime.block_on(serve(file, config, quarantine)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop(why, code)) => {
             eprintln!("postrider: {}", why.trim_end());
@@ -81,18 +81,15 @@ fn start_log() -> WorkerGuard {
     guard
 }
 
-async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
+async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Result<(), Stop> {
     let wrong = |problems: Vec<config::Problem>| {
         Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     };
     let options = plan::options(&config).map_err(wrong)?;
-    let tls = RustlsTls::new(plan::certificates(&config).map_err(wrong)?);
-    let tls = tls.map_err(|why| Stop(format!("TLS does not start: {why}"), EX_CONFIG))?;
-    let tls = Arc::new(tls);
+    let doors = Doors::open(&config).await.map_err(wrong)?;
     private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
-    let logins = plan::logins(&config).await.map_err(wrong)?;
-    let world = plan::world(&config, spool.clone(), tls.clone(), logins).map_err(wrong)?;
+    let world = doors.world(&config, spool.clone());
     let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
@@ -101,13 +98,14 @@ async fn serve(config: Config, quarantine: bool) -> Result<(), Stop> {
         places.push((name.clone(), listener.local().map_err(|error| os_error(&name, error))?));
         engine.listen(&name, listener, session);
     }
-    let control = admin::listen(&config.data_dir, engine.clone());
+    let running = Arc::new(Running::new(file, config.clone(), engine.clone(), doors));
+    let control = admin::listen(&config.data_dir, engine.clone(), running.clone());
     let no_control =
         |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
     let control = control.map_err(no_control)?;
     let intake = intake::start(&config.data_dir, engine.clone());
     greet(&config, &places);
-    wait_for_signal(|| read_certificates(&config, &tls)).await?;
+    wait_for_signal(&running).await?;
     stop(&engine).await;
     intake.abort();
     drop(control);
@@ -213,19 +211,8 @@ fn greet(config: &Config, places: &[(String, SocketAddr)]) {
     println!("ready");
 }
 
-/// Reads the certificates again. What does not serve is told, and the old ones stay.
-fn read_certificates(config: &Config, tls: &RustlsTls) {
-    let read = plan::certificates(config)
-        .map_err(|problems| config::render(&problems, false))
-        .and_then(|material| tls.replace(material));
-    match read {
-        Ok(()) => info!(event = "certificates.read"),
-        Err(why) => error!(event = "certificates.kept", %why, "the old ones are still shown"),
-    }
-}
-
-/// Until it is time to stop; SIGHUP runs `hang_up` and goes on.
-async fn wait_for_signal(hang_up: impl Fn()) -> Result<(), Stop> {
+/// Until it is time to stop; at SIGHUP the configuration is read again.
+async fn wait_for_signal(running: &Running) -> Result<(), Stop> {
     let no_signal = |error: std::io::Error| Stop(format!("signals: {error}"), EX_OSERR);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
@@ -240,7 +227,8 @@ async fn wait_for_signal(hang_up: impl Fn()) -> Result<(), Stop> {
                 info!(event = "server.stopping", signal = "SIGINT");
                 return Ok(());
             }
-            _ = hangup.recv() => hang_up(),
+            // The log tells what came of it.
+            _ = hangup.recv() => drop(running.reload().await),
         }
     }
 }

@@ -11,6 +11,7 @@ mod accounts;
 pub mod aliases;
 mod check;
 mod dns;
+mod entries;
 mod host;
 mod limits;
 mod listen;
@@ -19,12 +20,14 @@ mod logins;
 mod masquerade;
 mod options;
 mod outbound;
+mod pipe;
 mod problem;
 mod queue;
 mod reader;
 mod relay;
 mod route;
 mod smarthost;
+mod source;
 mod spool;
 mod submission;
 mod surroundings;
@@ -43,6 +46,7 @@ use toml::de::DeTable;
 pub use access::Access;
 pub use accounts::Accounts;
 pub use dns::{Dns, Dnssec};
+pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{Local, Users};
@@ -50,10 +54,11 @@ pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
 pub use outbound::Outbound;
+pub use pipe::Pipe;
 pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
-pub use route::{Route, RoutePattern};
+pub use route::{RoutePattern, Routes, Way};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
@@ -87,7 +92,11 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &access::DOC,
     &access::ATRN,
     &route::DOC,
+    &route::RECIPIENT,
+    &route::SENDER,
     &smarthost::DOC,
+    &source::DOC,
+    &pipe::DOC,
     &outbound::DOC,
     &tls_policy::DOC,
     &dns::DOC,
@@ -119,10 +128,12 @@ pub struct Config {
     pub relay: Relay,
     /// Who may ask for what is no mail.
     pub access: Access,
-    /// How mail goes on, the default apart.
-    pub routes: Vec<Route>,
-    /// How mail goes on where no route fits.
-    pub default_route: Sourced<String>,
+    /// How mail goes on.
+    pub routes: Routes,
+    /// Programs that it may be handed to.
+    pub pipes: Vec<(String, Sourced<Pipe>)>,
+    /// Addresses that it may go out from.
+    pub sources: Vec<source::Source>,
     /// Who we are at hosts that mail is handed to.
     pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
@@ -185,6 +196,21 @@ impl Config {
     /// Where the value of `key` (`queue.expire`, `route."example.org"`) came from.
     pub fn source_of(&self, key: &str) -> Source {
         self.spans.get(key).map_or(Source::Default, |span| self.text.source_at(span))
+    }
+
+    /// The same for a server that runs with `running`: what it has bound and opened stays.
+    #[must_use]
+    pub fn kept(mut self, running: &Self) -> Self {
+        let mut said = std::mem::take(&mut self.listeners);
+        self.listeners = running.listeners.clone();
+        for listener in &mut self.listeners {
+            if let Some(at) = said.iter().position(|one| one.name == listener.name) {
+                let addresses = std::mem::take(&mut listener.addresses);
+                *listener = Listen { addresses, ..said.swap_remove(at) };
+            }
+        }
+        self.spool = running.spool.clone();
+        self
     }
 
     /// A problem with the value of `key` that only shows later, with its place in the file.
@@ -250,6 +276,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "access",
         "route",
         "smarthost",
+        "source",
+        "pipe",
         "outbound",
         "tls-policy",
         "dns",
@@ -260,7 +288,11 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
-    let (routes, default_route) = route::read(&top.table("route"));
+    let smarthosts = smarthost::read(&top.table("smarthost"));
+    let pipes = pipe::read(&top.table("pipe"));
+    let sources = source::read(&top.table("source"));
+    let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
+    let routes = route::read(&top.table("route"), &named);
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
@@ -271,8 +303,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,
-        default_route,
-        smarthosts: smarthost::read(&top.table("smarthost")),
+        pipes,
+        sources,
+        smarthosts,
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

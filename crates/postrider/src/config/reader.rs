@@ -71,7 +71,7 @@ impl Reader {
     }
 }
 
-fn join(section: &str, key: &str) -> String {
+pub(super) fn join(section: &str, key: &str) -> String {
     let bare = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
     let key =
         if !key.is_empty() && key.bytes().all(bare) { key.into() } else { format!("\"{key}\"") };

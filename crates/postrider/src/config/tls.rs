@@ -8,7 +8,7 @@ use super::reader::Section;
 
 pub(super) const DOC: SectionDoc = SectionDoc {
     name: "tls",
-    text: "Certificates and keys, in PEM files. They are read at the start and again on SIGHUP; sessions\n\
+    text: "Certificates and keys, in PEM files. They are read at the start and at each reload; sessions\n\
            that are open go on. Versions 1.2 and 1.3 are spoken, with forward secrecy only.",
     options: &[
         OptionDoc {

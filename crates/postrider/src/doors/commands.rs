@@ -116,8 +116,17 @@ impl Drop for Group {
 }
 
 async fn run_one(run: CommandRun<'_>) -> Result<Ran, CommandError> {
-    let CommandRun { command, user, directory, environment, from, head, body, time_limit, output_max } =
-        run;
+    let CommandRun {
+        command,
+        user,
+        directory,
+        environment,
+        from,
+        head,
+        body,
+        time_limit,
+        output_max,
+    } = run;
     let failed = |end| Ok(Ran { end, output: Vec::new() });
     let (rights, becomes) = match Rights::of(user) {
         Ok(rights) => rights,
@@ -143,16 +152,15 @@ async fn run_one(run: CommandRun<'_>) -> Result<Ran, CommandError> {
     if let Some(rights) = &rights {
         process.env("USER", &rights.name).env("LOGNAME", &rights.name);
         process.env("HOME", &rights.home).env("SHELL", &rights.shell);
-        if becomes {
-            become_user(&mut process, rights);
-        }
     }
+    begin_as(&mut process, rights.as_ref().filter(|_| becomes));
     let mut child = match process.spawn() {
         Ok(child) => child,
         Err(error) => return failed(not_started(program, &error)),
     };
     let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
-    let mut start = from.map_or_else(Vec::new, |(sender, time)| from_line(&sender, time).into_bytes());
+    let mut start =
+        from.map_or_else(Vec::new, |(sender, time)| from_line(&sender, time).into_bytes());
     let mut text = LocalText::plain();
     text.push(&head, &mut start);
     let feeding = feed(child.stdin.take(), start, text, body);
@@ -173,21 +181,44 @@ fn printable(value: String) -> String {
     }
 }
 
-/// Gives the process the ids of the account, all groups included, before the program begins.
-#[expect(unsafe_code, reason = "the groups of a user can be set only between fork and exec")]
-fn become_user(process: &mut Command, rights: &Rights) {
-    let (uid, gid, groups) = (rights.uid, rights.gid, rights.groups.clone());
-    // SAFETY: between fork and exec only system calls are made, and nothing is allocated: the groups
-    // were looked up before.
+/// What is done between fork and exec: descriptors that somebody left open to us are closed, and the
+/// process gets the ids of the account, all groups included.
+#[expect(unsafe_code, reason = "groups and descriptors can be set only between fork and exec")]
+fn begin_as(process: &mut Command, rights: Option<&Rights>) {
+    let ids = rights.map(|rights| (rights.uid, rights.gid, rights.groups.clone()));
+    // SAFETY: only system calls are made there, and nothing is allocated: the groups were looked up
+    // before.
     unsafe {
         process.pre_exec(move || {
-            nix::unistd::setgroups(&groups)?;
-            nix::unistd::setresgid(gid, gid, gid)?;
-            nix::unistd::setresuid(uid, uid, uid)?;
+            close_others();
+            if let Some((uid, gid, groups)) = &ids {
+                nix::unistd::setgroups(groups)?;
+                nix::unistd::setresgid(*gid, *gid, *gid)?;
+                nix::unistd::setresuid(*uid, *uid, *uid)?;
+            }
             Ok(())
         });
     }
 }
+
+/// Marks all descriptors but the three to be closed by exec. Ours are marked already; on systems that
+/// lack the call those of our parent stay.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "there is no safe form of this call")]
+fn close_others() {
+    // SAFETY: it takes three numbers, and touches no memory.
+    unsafe {
+        nix::libc::syscall(
+            nix::libc::SYS_close_range,
+            3_u32,
+            u32::MAX,
+            nix::libc::CLOSE_RANGE_CLOEXEC,
+        );
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn close_others() {}
 
 /// What a failed start means.
 fn not_started(program: &str, error: &std::io::Error) -> End {
@@ -196,7 +227,11 @@ fn not_started(program: &str, error: &std::io::Error) -> End {
             End::Unfit(format!("{program}: {error}"))
         }
         // Too many processes, no memory, no descriptors.
-        _ if matches!(error.raw_os_error(), Some(nix::libc::EAGAIN | nix::libc::ENOMEM | nix::libc::EMFILE | nix::libc::ENFILE)) => {
+        _ if matches!(
+            error.raw_os_error(),
+            Some(nix::libc::EAGAIN | nix::libc::ENOMEM | nix::libc::EMFILE | nix::libc::ENFILE)
+        ) =>
+        {
             End::NoRoom(error.to_string())
         }
         _ => End::Unfit(format!("{program}: {error}")),

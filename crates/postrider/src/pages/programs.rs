@@ -35,12 +35,14 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "when set: no colours, not even on a terminal"),
 ];
 
-const SEE_ALSO: [&str; 9] = [
+const SEE_ALSO: &[&str] = &[
     "postrider(1)",
     "postrider-serve(1)",
     "postrider-check(1)",
+    "postrider-config(1)",
     "postrider-conformance(1)",
     "postrider-account(1)",
+    "postrider-reload(1)",
     "postrider-spool-verify(1)",
     "mail(1)",
     "sendmail(1)",
@@ -59,6 +61,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("postrider.1", overview(&command)),
         ("postrider-serve.1", page("postrider-serve", &below(&["serve"]))),
         ("postrider-check.1", page("postrider-check", &below(&["check"]))),
+        ("postrider-reload.1", page("postrider-reload", &below(&["reload"]))),
+        ("postrider-config.1", group("postrider-config", &below(&["config"]))),
         ("postrider-conformance.1", page("postrider-conformance", &below(&["conformance"]))),
         ("postrider-account.1", group("postrider-account", &below(&["account"]))),
         ("postrider-spool-verify.1", page("postrider-spool-verify", &below(&["spool", "verify"]))),

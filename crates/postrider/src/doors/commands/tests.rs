@@ -66,7 +66,11 @@ async fn programs() {
         // Who does not read may end well.
         (&["/bin/true"], End::Exit(0), ""),
         (&[SHELL, "-c", "exec <&-; exit 0"], End::Exit(0), ""),
-        (&[SHELL, "-c", "pwd; echo $PATH; echo \"$SENDER\""], End::Exit(0), "/\n/usr/local/bin:/usr/bin:/bin\na@b.example?; rm\n"),
+        (
+            &[SHELL, "-c", "pwd; echo $PATH; echo \"$SENDER\""],
+            End::Exit(0),
+            "/\n/usr/local/bin:/usr/bin:/bin\na@b.example?; rm\n",
+        ),
         // What it leaves behind does not keep us.
         (&[SHELL, "-c", "sleep 20 & echo done"], End::Exit(0), "done\n"),
     ];

@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
-use super::Letter;
 use super::disk::{self, Owner};
+use super::{Belongs, Letter, quota};
 use crate::mailbox::text::LocalText;
 
 /// The three directories of a Maildir.
@@ -21,17 +21,16 @@ struct Maildir {
     new: OwnedFd,
 }
 
-/// Delivers `letter`.
-pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
-    let owner = Owner::of(&letter.user)?;
-    let maildir = open(&letter.path, root, owner)?;
+/// Delivers `letter`; gives the octets written.
+pub(super) fn deliver(mut letter: Letter) -> Result<u64, MailboxError> {
+    let (maildir, owner) = open(&letter)?;
     let path = letter.path.clone();
     let name = name_of(&letter);
     let fail = |errno| disk::failure(&path, errno);
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let mut file = disk::open_file(Some(&maildir.tmp), Path::new(&name), flags).map_err(fail)?;
+    let mut file = disk::open_file(&maildir.tmp, Path::new(&name), flags).map_err(fail)?;
     let stored = store(&mut file, &mut letter, owner)
-        .and_then(|size| publish(&maildir, &name, size).map_err(fail));
+        .and_then(|size| publish(&maildir, &name, size).map_err(fail).map(|()| size));
     if stored.is_err() {
         // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
         let _ = unlinkat(&maildir.tmp, name.as_str(), UnlinkatFlags::NoRemoveDir);
@@ -39,15 +38,36 @@ pub(super) fn deliver(mut letter: Letter, root: &Path) -> Result<(), MailboxErro
     stored
 }
 
-fn open(path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
+/// The directories, and whose what is written there is to be.
+fn open(letter: &Letter) -> Result<(Maildir, Owner), MailboxError> {
+    let path = &letter.path;
     let fail = |errno| disk::failure(path, errno);
-    let parent = disk::open_parent(path, root)?;
-    let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
-    let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
+    let name = Path::new(path.file_name().ok_or_else(|| fail(Errno::EISDIR))?);
+    let owner = letter.owner()?;
+    let (top, owner) = match letter.belongs {
+        Belongs::Found => {
+            let parent = letter.way().open_parent(owner).map_err(|error| letter.unknown(error))?;
+            let top = match disk::step(&parent, name) {
+                Err(Errno::ENOENT) => return Err(MailboxError::Unknown(letter.user.clone())),
+                top => top.map_err(fail)?,
+            };
+            let owner = Owner::as_of(&top).map_err(fail)?;
+            (top, owner)
+        }
+        Belongs::User | Belongs::Writer => {
+            let parent = letter.way().open_parent(owner)?;
+            let top = disk::directory(parent, name, owner).map_err(fail)?;
+            owner.check(&top, path)?;
+            (top, owner)
+        }
+    };
+    if let Some(quota) = &letter.quota {
+        quota.check(path, || quota::of_maildir(&top).map_err(fail))?;
+    }
     let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
     // `cur` is for readers, but a Maildir without it is none.
     inner("cur")?;
-    Ok(Maildir { tmp: inner("tmp")?, new: inner("new")? })
+    Ok((Maildir { tmp: inner("tmp")?, new: inner("new")? }, owner))
 }
 
 fn store(file: &mut File, letter: &mut Letter, owner: Owner) -> Result<u64, MailboxError> {

@@ -6,25 +6,34 @@
 //! end with LF here, as programs that read local mail expect; the wire's CR LF comes back by turning
 //! each LF into CR LF (RFC 5321 §4.5.2: what is changed in storage can be changed back).
 //!
+//! Users may write below the directories of the operator, and we may be root: what lies there is opened
+//! step by step and never through a link of a user, only plain files with one name are written, and
+//! what belongs to another is left alone. A file that a user or an alias names is opened with the rights
+//! of that user.
+//!
 //! Which user an address belongs to is left to the engine, as is every retry.
 
 mod disk;
 mod feed;
 mod maildir;
 mod mbox;
+mod quota;
 mod template;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes, Place};
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use disk::{AsUser, Owner, Way};
 use feed::Feed;
+use quota::{Counts, Quota};
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
@@ -34,24 +43,78 @@ const ROWS: usize = 64;
 
 /// Delivers into files below a [`MailboxTemplate`].
 pub struct FileMailboxes {
-    template: MailboxTemplate,
-    host: String,
+    layout: RwLock<Layout>,
     /// How long to wait for an mbox that another program has locked.
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
+    counts: Arc<Counts>,
+}
+
+/// Where the mailboxes of users are, how much they may hold, and our name in the names of their files.
+#[derive(Clone)]
+struct Layout {
+    template: Arc<MailboxTemplate>,
+    quota: Option<u64>,
+    host: Arc<str>,
+}
+
+/// Whose a mailbox is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Belongs {
+    /// The user's, if the system knows him; it is made where it is missing.
+    User,
+    /// Whose it is found to be; it is not made.
+    Found,
+    /// That of the account with whose rights it is written; it is made where it is missing.
+    Writer,
 }
 
 /// What a writer needs, free of the engine's lifetimes.
 struct Letter {
     user: String,
     path: PathBuf,
+    form: Form,
+    belongs: Belongs,
+    /// See [`Way`].
+    fixed: PathBuf,
+    root: PathBuf,
+    quota: Option<Quota>,
     from: String,
     time: SystemTime,
     unique: String,
     host: String,
     head: Bytes,
     feed: Feed,
+}
+
+impl Letter {
+    fn way(&self) -> Way<'_> {
+        Way { path: &self.path, fixed: &self.fixed, root: &self.root }
+    }
+
+    fn owner(&self) -> Result<Owner, MailboxError> {
+        match self.belongs {
+            Belongs::User => Owner::of(&self.user),
+            Belongs::Found | Belongs::Writer => Ok(Owner::nobody()),
+        }
+    }
+
+    /// A directory that is missing on the way to a mailbox that is not made: there is none. Where the
+    /// operator's own directories are missing, something is not mounted.
+    fn unknown(&self, error: MailboxError) -> MailboxError {
+        let missing = matches!(error, MailboxError::Unavailable(_)) && self.fixed.is_dir();
+        if missing { MailboxError::Unknown(self.user.clone()) } else { error }
+    }
+}
+
+/// Where one delivery goes.
+struct Aim {
+    path: PathBuf,
+    form: Form,
+    belongs: Belongs,
+    fixed: PathBuf,
+    root: PathBuf,
 }
 
 impl FileMailboxes {
@@ -63,12 +126,23 @@ impl FileMailboxes {
     /// The same with another bound on the wait for a locked mbox (default 5 s).
     pub fn with_lock_wait(template: MailboxTemplate, host: &str, lock_wait: Duration) -> Self {
         Self {
-            template,
-            host: host.into(),
+            layout: RwLock::new(Layout {
+                template: Arc::new(template),
+                quota: None,
+                host: host.into(),
+            }),
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
+            counts: Arc::default(),
         }
+    }
+
+    /// The same with a bound on what a mailbox of a user may hold (octets).
+    #[must_use]
+    pub fn with_quota(self, quota: Option<u64>) -> Self {
+        self.layout.write().quota = quota;
+        self
     }
 
     /// Where the mailbox of `user` is.
@@ -76,7 +150,16 @@ impl FileMailboxes {
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.layout().template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+    }
+
+    /// Delivers elsewhere from now on.
+    pub fn move_to(&self, template: MailboxTemplate, quota: Option<u64>, host: &str) {
+        *self.layout.write() = Layout { template: Arc::new(template), quota, host: host.into() };
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout.read().clone()
     }
 
     fn row_of(&self, user: &str) -> Option<Arc<Mutex<()>>> {
@@ -87,36 +170,99 @@ impl FileMailboxes {
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
-        let path = self.path_of(delivery.user)?;
-        let form = self.template.form();
-        let row = match (form, self.row_of(delivery.user)) {
+        let layout = self.layout();
+        let aim = aim(&delivery, &layout.template)?;
+        let row = match (aim.form, self.row_of(&aim.path.to_string_lossy())) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
         };
         let closed = |_| MailboxError::Unavailable("the server is stopping".into());
         let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
+        let quota = layout.quota.filter(|_| aim.belongs == Belongs::User);
         let (feed, pump) = feed::open(delivery.body).await?;
         let letter = Letter {
             user: delivery.user.into(),
-            path,
+            path: aim.path,
+            form: aim.form,
+            belongs: aim.belongs,
+            fixed: aim.fixed,
+            root: aim.root,
+            quota: quota.map(|octets| Quota { octets, counts: self.counts.clone() }),
             from: delivery.from,
             time: delivery.time,
             unique: delivery.unique,
-            host: self.host.clone(),
+            host: layout.host.as_ref().into(),
             head: delivery.head,
             feed,
         };
-        let (root, lock_wait) = (self.template.root().to_path_buf(), self.lock_wait);
+        let lock_wait = self.lock_wait;
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
-            match form {
-                Form::Maildir => maildir::deliver(letter, &root),
-                Form::Mbox => mbox::deliver(letter, &root, lock_wait),
-            }
+            deliver(letter, lock_wait)
         });
         pump.run().await;
         writer.await.unwrap_or_else(|_| Err(MailboxError::Broken("the writer panicked".into())))
+    }
+}
+
+/// Writes `letter`, on a thread of its own.
+fn deliver(letter: Letter, lock_wait: Duration) -> Result<(), MailboxError> {
+    let _rights = match letter.belongs {
+        Belongs::Writer => Some(AsUser::begin(&letter.user)?),
+        Belongs::User | Belongs::Found => None,
+    };
+    let (path, quota) = (letter.path.clone(), letter.quota.clone());
+    let written = match letter.form {
+        Form::Maildir => maildir::deliver(letter)?,
+        Form::Mbox => mbox::deliver(letter, lock_wait)?,
+    };
+    if let Some(quota) = quota {
+        quota.add(&path, written);
+    }
+    Ok(())
+}
+
+/// Where `delivery` goes.
+fn aim(delivery: &MailboxDelivery<'_>, home: &MailboxTemplate) -> Result<Aim, MailboxError> {
+    let user = delivery.user;
+    let unknown = || MailboxError::Unknown(user.into());
+    let described = |template: &MailboxTemplate, path: Option<PathBuf>, belongs| {
+        Ok(Aim {
+            path: path.ok_or_else(unknown)?,
+            form: template.form(),
+            belongs,
+            fixed: template.fixed(),
+            root: template.root().to_path_buf(),
+        })
+    };
+    match delivery.place {
+        Place::Home => match delivery.domain {
+            None => described(home, home.path_of(user), Belongs::User),
+            Some(domain) => {
+                let template = home.of_domains();
+                described(&template, template.path_in(user, domain.ascii()), Belongs::User)
+            }
+        },
+        Place::Described { template, domain } => {
+            let broken = |error| MailboxError::Broken(format!("{template}: {error}"));
+            // Nothing is made for it, wherever it is.
+            let parsed = MailboxTemplate::parse(template, Path::new("/nonexistent"));
+            let parsed = parsed.map_err(broken)?;
+            described(&parsed, parsed.path_in(user, domain), Belongs::Found)
+        }
+        Place::File(path) => {
+            let form = if path.ends_with('/') { Form::Maildir } else { Form::Mbox };
+            let path = PathBuf::from(path);
+            let safe = path.is_absolute()
+                && !path.components().any(|part| part == std::path::Component::ParentDir);
+            let Some(parent) = path.parent().filter(|_| safe).map(Path::to_path_buf) else {
+                let text = format!("{}: not an absolute path without ..", path.display());
+                return Err(MailboxError::Broken(text));
+            };
+            let root = PathBuf::from("/nonexistent");
+            Ok(Aim { fixed: parent, path, form, belongs: Belongs::Writer, root })
+        }
     }
 }
 

@@ -1,0 +1,159 @@
+//! A running server gets another configuration, as processes do it: by command and by SIGHUP, whole
+//! or not at all.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a condition may take on a busy machine before the test has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Site {
+    folder: TempDir,
+    port: u16,
+}
+
+struct Server {
+    child: Child,
+    _said: BufReader<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // A port that was free a moment ago; the listener gives it up when it is dropped.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { folder, port }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("postrider.toml")
+    }
+
+    fn configure(&self, local: &str, more: &str) {
+        let text = format!(
+            "hostname = \"mx.example.net\"\ndata-dir = \"data\"\n\
+             [relay]\nnetworks = []\n[listen.all]\naddress = \"127.0.0.1:{}\"\n[local]\n{local}\n{more}",
+            self.port
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+        command.args(words).arg("--config").arg(self.config()).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The exit code, and what was said on both outputs.
+    fn run(&self, words: &[&str]) -> (Option<i32>, String) {
+        let Output { status, stdout, stderr } = self.command(words).output().unwrap();
+        (status.code(), [stdout, stderr].map(|it| String::from_utf8(it).unwrap()).concat())
+    }
+
+    fn serve(&self) -> Server {
+        let mut child = self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line.trim() != "ready" {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
+        }
+        Server { child, _said: said }
+    }
+
+    /// What a new session says to that recipient.
+    fn takes(&self, recipient: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let commands = format!("HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<{recipient}>\r\nQUIT\r\n");
+        stream.write_all(commands.as_bytes()).unwrap();
+        let lines: Vec<String> = BufReader::new(stream).lines().map_while(Result::ok).collect();
+        lines.get(3).and_then(|line| line.get(..3)).unwrap_or_default().to_owned()
+    }
+}
+
+const OLD: &str = "domains = [\"example.net\"]\nusers = [\"ann\"]";
+const NEW: &str = "domains = [\"example.net\", \"example.org\"]\nusers = [\"ann\", \"bob\"]";
+
+#[test]
+fn a_changed_configuration_comes_into_effect() {
+    let site = Site::new();
+    site.configure(OLD, "");
+    assert_eq!(site.run(&["reload"]).0, Some(69), "nothing runs");
+    assert_eq!(site.run(&["config", "diff"]).0, Some(69), "nothing runs");
+    let _server = site.serve();
+    assert_eq!(site.takes("bob@example.org"), "550");
+    let (code, said) = site.run(&["config", "diff"]);
+    assert_eq!(code, Some(0), "{said}");
+    site.configure(NEW, "[queue]\nexpire = \"3d\"\n[spool]\nmessages = 7\n");
+    let (code, said) = site.run(&["config", "diff"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("\"5d\" -> \"3d\"") && said.contains("postrider.toml:11"), "{said}");
+    assert_eq!(site.takes("bob@example.org"), "550", "a comparison changes nothing");
+    let (code, said) = site.run(&["reload"]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in ["4 keys are different", "queue.expire", "local.users", "from the next start on"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    assert_eq!(site.takes("bob@example.org"), "250");
+    // What waits for the next start is all that is left.
+    let (code, said) = site.run(&["config", "diff", "--json"]);
+    let left: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, left.as_array().unwrap().len()), (Some(1), 1), "{said}");
+    assert_eq!((&left[0]["key"], &left[0]["restart"]), (&"spool.messages".into(), &true.into()));
+    let (_, said) = site.run(&["config", "show", "--changed"]);
+    assert!(said.contains("queue.expire") && !said.contains("queue.paused"), "{said}");
+}
+
+/// Each row: what is wrong, and what is said of it. The old configuration stays whole.
+#[test]
+fn errors_keep_the_old_configuration() {
+    let site = Site::new();
+    site.configure(OLD, "");
+    let _server = site.serve();
+    let rows = [
+        (format!("{NEW}\naliases = \"missing\""), "", "missing"),
+        (format!("{NEW}\nalaises = \"a\""), "", "alaises"),
+        (NEW.to_owned(), "[tls]\ncertificate = \"none.pem\"\nkey = \"none.pem\"\n", "none.pem"),
+        (NEW.to_owned(), "[route]\n\"x.example\" = \"smtp:[192.0.2.300]\"\n", "192.0.2.300"),
+        (NEW.to_owned(), "[dns]\ntrust-anchor = \"no.key\"\n", "no.key"),
+    ];
+    for (local, more, said) in rows {
+        site.configure(&local, more);
+        let (code, text) = site.run(&["reload"]);
+        assert_eq!(code, Some(78), "{text}");
+        assert!(text.contains(said) && text.contains("postrider.toml:"), "{text}");
+        assert_eq!(site.takes("bob@example.org"), "550", "after {said}");
+        assert_eq!(site.takes("ann@example.net"), "250", "after {said}");
+    }
+}
+
+#[test]
+fn sighup_reloads_as_well() {
+    let site = Site::new();
+    site.configure(OLD, "");
+    let server = site.serve();
+    site.configure(NEW, "");
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    let end = Instant::now() + PATIENCE;
+    while site.takes("bob@example.org") != "250" {
+        assert!(Instant::now() < end, "the new configuration does not come into effect");
+    }
+}

@@ -21,12 +21,21 @@ impl Client {
     /// # Errors
     /// Nobody there, silence, or another greeting than `220`.
     pub fn connect(server: SocketAddr) -> io::Result<Self> {
+        Self::greeted_within(server, SILENCE)
+    }
+
+    /// Connects and takes the greeting, which must come within `patience`.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn greeted_within(server: SocketAddr, patience: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&server, SILENCE)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(SILENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(SILENCE))?;
         let mut client = Self { stream: BufReader::new(stream), dialogue: Vec::new() };
         client.reply(b'2')?;
+        client.stream.get_ref().set_read_timeout(Some(SILENCE))?;
         Ok(client)
     }
 
@@ -71,6 +80,22 @@ impl Client {
         }
         self.command("DATA", b'3')?;
         Ok(())
+    }
+
+    /// An envelope in one group (RFC 2920 §3.1), for many recipients.
+    ///
+    /// # Errors
+    /// As [`Client::command`].
+    pub fn envelope_at_once(&mut self, sender: &str, recipients: &[String]) -> io::Result<()> {
+        let mut group = format!("MAIL FROM:<{sender}>\r\n");
+        recipients.iter().for_each(|path| group.push_str(&format!("RCPT TO:<{path}>\r\n")));
+        group.push_str("DATA\r\n");
+        self.dialogue.push(format!(">>> MAIL, {} RCPT, DATA", recipients.len()));
+        self.stream.get_mut().write_all(group.as_bytes())?;
+        for _ in 0..=recipients.len() {
+            self.reply(b'2')?;
+        }
+        self.reply(b'3').map(drop)
     }
 
     /// The content, with CR LF line ends, and its end; the dots are stuffed here. Returns the reply.

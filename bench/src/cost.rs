@@ -14,6 +14,8 @@ pub struct Cost {
     pub resident_kib: u64,
     /// The most that each was resident, summed, in KiB.
     pub peak_kib: u64,
+    /// Its share of the memory now, pages that processes have in common counted once, in KiB.
+    pub share_kib: u64,
 }
 
 /// Costs of the process `pid` and its descendants; zero for what is gone, and for `pid` 0.
@@ -31,6 +33,8 @@ pub fn of_tree(pid: u32) -> Cost {
         let status = status.unwrap_or_default();
         cost.resident_kib += field(&status, "VmRSS:");
         cost.peak_kib += field(&status, "VmHWM:");
+        let shares = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        cost.share_kib += field(&shares, "Pss:");
         open.extend(parents.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| child));
     }
     cost

@@ -59,8 +59,8 @@ pub struct Load {
     pub mode: Mode,
     /// Reverse-path, without angle brackets.
     pub sender: String,
-    /// Forward-path, without angle brackets.
-    pub recipient: String,
+    /// Forward-paths, without angle brackets: each letter has one, in turn.
+    pub recipients: Vec<String>,
 }
 
 /// What came of it; the letters themselves are in the ledger.
@@ -84,11 +84,13 @@ pub struct Sent {
 /// The server cannot be reached at all, or `epoll` fails.
 pub fn run(load: &Load, ledger: &Arc<Ledger>) -> io::Result<Sent> {
     let begin = (Instant::now(), thread_cpu());
+    let first = load.recipients.first().map(String::as_str).unwrap_or_default();
+    let command = |recipient: &String| format!("RCPT TO:<{recipient}>\r\n").into_bytes();
     let mut generator = Generator {
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-        template: Template::new(&load.sender, &load.recipient, load.size),
+        template: Template::new(&load.sender, first, load.size),
         mail: format!("MAIL FROM:<{}>\r\n", load.sender).into_bytes(),
-        rcpt: format!("RCPT TO:<{}>\r\n", load.recipient).into_bytes(),
+        rcpt: load.recipients.iter().map(command).collect(),
         mode: load.mode,
         left: load.letters.clone(),
         ledger,
@@ -144,7 +146,7 @@ struct Generator<'a> {
     epoll: Epoll,
     template: Template,
     mail: Vec<u8>,
-    rcpt: Vec<u8>,
+    rcpt: Vec<Vec<u8>>,
     mode: Mode,
     left: Range<u32>,
     ledger: &'a Arc<Ledger>,
@@ -242,7 +244,8 @@ impl Generator<'_> {
             }
             Expected::Ehlo | Expected::Reset => self.envelope(session),
             Expected::Mail if self.mode == Mode::LockStep => {
-                session.wire.out.extend_from_slice(&self.rcpt);
+                let recipient = self.recipient(session.letter);
+                session.wire.out.extend_from_slice(recipient);
                 session.expected.push_back(Expected::Rcpt);
             }
             Expected::Rcpt if self.mode == Mode::LockStep => {
@@ -271,6 +274,7 @@ impl Generator<'_> {
     fn envelope(&mut self, session: &mut Session) {
         session.letter = self.left.next();
         session.spoiled = false;
+        let recipient = self.recipient(session.letter);
         let out = &mut session.wire.out;
         if session.letter.is_none() {
             out.extend_from_slice(b"QUIT\r\n");
@@ -280,10 +284,16 @@ impl Generator<'_> {
         out.extend_from_slice(&self.mail);
         session.expected.push_back(Expected::Mail);
         if self.mode == Mode::Pipelined {
-            out.extend_from_slice(&self.rcpt);
+            out.extend_from_slice(recipient);
             out.extend_from_slice(b"DATA\r\n");
             session.expected.extend([Expected::Rcpt, Expected::Data]);
         }
+    }
+
+    /// The command that names the recipient of `letter`.
+    fn recipient(&self, letter: Option<u32>) -> &[u8] {
+        let turn = letter.unwrap_or_default() as usize % self.rcpt.len().max(1);
+        self.rcpt.get(turn).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn content(&mut self, session: &mut Session) {

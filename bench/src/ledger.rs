@@ -23,6 +23,8 @@ pub struct Ledger {
     again: Mutex<Vec<(u32, Duration)>>,
     arrived: AtomicU64,
     strays: AtomicU64,
+    reached: AtomicU64,
+    last_reached: AtomicU64,
 }
 
 /// What the ledger says at the end.
@@ -54,6 +56,8 @@ impl Ledger {
             again: Mutex::default(),
             arrived: AtomicU64::new(0),
             strays: AtomicU64::new(0),
+            reached: AtomicU64::new(0),
+            last_reached: AtomicU64::new(0),
         }
     }
 
@@ -103,6 +107,28 @@ impl Ledger {
         } else if let Ok(mut again) = self.again.lock() {
             again.push((number.sequence, self.elapsed()));
         }
+    }
+
+    /// So many recipients got something now.
+    pub fn reach(&self, recipients: u64) {
+        self.reached.fetch_add(recipients, Ordering::Relaxed);
+        self.last_reached.store(self.start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Recipients that got something, and when the last of them did.
+    #[must_use]
+    pub fn reached(&self) -> (u64, Duration) {
+        let last = Duration::from_nanos(self.last_reached.load(Ordering::Relaxed));
+        (self.reached.load(Ordering::Relaxed), last)
+    }
+
+    /// When each letter was accepted, in the order of time.
+    #[must_use]
+    pub fn acceptances(&self) -> Vec<Duration> {
+        let mut times: Vec<_> =
+            self.entries.iter().filter_map(|entry| moment(&entry.accepted)).collect();
+        times.sort_unstable();
+        times
     }
 
     /// True: it was the first time.

@@ -5,11 +5,14 @@
 //! both are single threads over `epoll` that neither allocate nor wake anyone per letter; what they
 //! cost is printed beside what the server costs.
 
+pub mod bare;
 pub mod client;
+pub mod compare;
 pub mod cost;
 pub mod generator;
 pub mod ledger;
 pub mod letter;
+pub mod mailboxes;
 pub mod postfix;
 pub mod report;
 pub mod scenario;

@@ -3,22 +3,88 @@
 //!     cargo run --release -p bench -- --scenario accept --sessions 100
 //!     cargo run --release -p bench -- --peer postfix --scenario relay
 //!     cargo run --release -p bench -- --server 127.0.0.1:2525 --pid 1234 --sink 127.0.0.1:2600
+//!     cargo run --release -p bench -- compare
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bench::compare::{self, Contender, Contest, Match};
 use bench::generator::Mode;
 use bench::postfix::Postfix;
 use bench::report::{self, Row};
 use bench::scenario::{Bench, Drive};
 use bench::server::{Postrider, Starter, can_trace};
 use bench::sink::Sink;
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Parser)]
 #[command(about = "Measures a mail server over loopback", version)]
+struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures several servers side by side, and prints how they compare.
+    Compare(Compare),
+    /// Serves as the least that a mail server can do.
+    Bare {
+        /// Where it listens.
+        #[arg(long, value_name = "HOST:PORT")]
+        listen: SocketAddr,
+        /// What it keeps.
+        #[arg(long)]
+        log: PathBuf,
+        /// To where letters go on; without it they are kept.
+        #[arg(long, value_name = "HOST:PORT")]
+        next_hop: Option<SocketAddr>,
+    },
+}
+
+#[derive(Args)]
+struct Compare {
+    /// What to measure; default: all.
+    #[arg(long, value_enum)]
+    contest: Vec<Contest>,
+    /// Against whom; default: all.
+    #[arg(long, value_enum)]
+    against: Vec<Against>,
+    /// Each so often for each; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Letters in the deep queue.
+    #[arg(long, default_value_t = 100_000)]
+    deep: u32,
+    /// Our own program.
+    #[arg(long, default_value = "target/release/postrider")]
+    program: PathBuf,
+    /// Where Postfix is unpacked, or will be.
+    #[arg(long, default_value = "target/interop/peers")]
+    peers: PathBuf,
+    /// Folder of the servers' data, on a real disk.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Against {
+    /// Debian's Postfix with the values it comes with.
+    Postfix,
+    /// The same as its documentation advises for much mail.
+    PostfixTuned,
+    /// The least that a server can do.
+    Bare,
+}
+
+#[derive(Args)]
 struct Options {
     /// What to measure; default: all.
     #[arg(long, value_enum)]
@@ -93,13 +159,24 @@ enum Peer {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let program = Program::parse();
+    let options = match program.command {
+        None => program.options,
+        Some(Command::Bare { listen, log, next_hop }) => {
+            return ended(bench::bare::serve(listen, &log, next_hop));
+        }
+        Some(Command::Compare(wanted)) => return ended(side_by_side(&wanted)),
+    };
     let mut rows = Vec::new();
     let outcome = run(&options, &mut rows);
     match options.json {
         true => println!("{}", report::json(&rows)),
         false => print!("{}", report::table(&rows)),
     }
+    ended(outcome)
+}
+
+fn ended(outcome: io::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -107,6 +184,58 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// All contenders in one run.
+fn side_by_side(options: &Compare) -> io::Result<()> {
+    std::fs::create_dir_all(&options.folder)?;
+    let against = match options.against.as_slice() {
+        [] => &[Against::Postfix, Against::PostfixTuned, Against::Bare],
+        some => some,
+    };
+    let mut contenders = vec![Contender::Postrider { program: options.program.canonicalize()? }];
+    for other in against {
+        contenders.push(match other {
+            Against::Bare => Contender::Bare { program: std::env::current_exe()? },
+            Against::Postfix => {
+                Contender::Postfix { root: unpacked(&options.peers)?, tuned: false }
+            }
+            Against::PostfixTuned => {
+                Contender::Postfix { root: unpacked(&options.peers)?, tuned: true }
+            }
+        });
+    }
+    let contests = match options.contest.as_slice() {
+        [] => Contest::ALL.to_vec(),
+        some => some.to_vec(),
+    };
+    let folder = options.folder.canonicalize()?.join("compare");
+    let wanted = Match { contests, contenders, rounds: options.rounds, folder, deep: options.deep };
+    let mut failed = Vec::new();
+    let outcomes = compare::hold(&wanted, &mut failed)?;
+    match options.json {
+        true => println!("{}", compare::json(&wanted, &outcomes, &failed)),
+        false => print!("{}", compare::table(&outcomes, &failed)),
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!("{} contests failed", failed.len()))),
+    }
+}
+
+/// Where Postfix is; unpacks it where there is none yet.
+fn unpacked(peers: &Path) -> io::Result<PathBuf> {
+    if Postfix::find(peers).is_none() {
+        eprintln!("unpacking Postfix into {}", peers.display());
+        let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/install.sh");
+        let mut install = std::process::Command::new(install);
+        install.arg(peers).arg("postfix").stdout(std::process::Stdio::null());
+        if !install.status()?.success() {
+            return Err(io::Error::other("Postfix cannot be unpacked"));
+        }
+    }
+    let root = Postfix::find(peers).ok_or_else(|| io::Error::other("there is no Postfix"))?;
+    root.canonicalize()
 }
 
 fn run(options: &Options, rows: &mut Vec<Row>) -> io::Result<()> {

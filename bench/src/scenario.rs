@@ -186,7 +186,7 @@ impl Drive<'_> {
             size,
             mode,
             sender: SENDER.into(),
-            recipient: RECIPIENT.into(),
+            recipients: vec![RECIPIENT.into()],
         };
         let sent = generator::run(&load, &ledger)?;
         if relayed {

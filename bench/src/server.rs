@@ -17,6 +17,9 @@ use crate::cost;
 
 /// How long a server may take to greet, or to stop when asked.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one connection waits for the greeting: some servers leave a client alone that came
+/// while they were starting.
+const GREETING: Duration = Duration::from_secs(5);
 /// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -123,7 +126,7 @@ impl Running {
 
     fn await_greeting(&mut self, listen: SocketAddr, end: Instant) -> io::Result<()> {
         loop {
-            match Client::connect(listen) {
+            match Client::greeted_within(listen, GREETING) {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= end => return Err(error),
                 Err(_) => std::thread::sleep(LOOK),

@@ -92,6 +92,8 @@ struct Session {
     /// Octets of the unread content that hold no end.
     scanned: usize,
     number: Option<Number>,
+    /// Of the open transaction.
+    recipients: u64,
 }
 
 struct Server {
@@ -144,7 +146,8 @@ impl Server {
             wire.out.extend_from_slice(b"220 sink.example ESMTP\r\n");
             // A peer that is gone already is told by the next event.
             let _ = wire.flush(&self.epoll);
-            let session = Some(Session { wire, content: false, scanned: 0, number: None });
+            let session =
+                Some(Session { wire, content: false, scanned: 0, number: None, recipients: 0 });
             match self.sessions.get_mut(token) {
                 Some(place) => *place = session,
                 None => self.sessions.push(session),
@@ -213,6 +216,7 @@ impl Session {
             return false;
         };
         ledger.arrive(self.number.take());
+        ledger.reach(std::mem::take(&mut self.recipients));
         self.wire.consume(end);
         (self.content, self.scanned) = (false, 0);
         self.wire.out.extend_from_slice(b"250 2.0.0 taken\r\n");
@@ -232,8 +236,15 @@ impl Session {
             }
             b"HELO" => b"250 sink.example\r\n",
             b"MAIL" => b"250 2.1.0 ok\r\n",
-            b"RCPT" => b"250 2.1.5 ok\r\n",
-            b"RSET" | b"NOOP" => b"250 2.0.0 ok\r\n",
+            b"RCPT" => {
+                self.recipients += 1;
+                b"250 2.1.5 ok\r\n"
+            }
+            b"RSET" => {
+                self.recipients = 0;
+                b"250 2.0.0 ok\r\n"
+            }
+            b"NOOP" => b"250 2.0.0 ok\r\n",
             b"DATA" => {
                 self.content = true;
                 b"354 go on\r\n"

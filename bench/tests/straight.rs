@@ -29,7 +29,7 @@ fn every_letter_arrives_once() {
             size,
             mode,
             sender: "a@one.example".into(),
-            recipient: "b@two.example".into(),
+            recipients: vec!["b@two.example".into()],
         };
         let sent = generator::run(&load, &ledger).expect("run");
         let (balance, all) = (ledger.balance(), letters as usize);

@@ -92,7 +92,7 @@ pub fn play(
             size: 2048,
             mode,
             sender: "writer@bench.example".into(),
-            recipient: "reader@sink.example".into(),
+            recipients: vec!["reader@sink.example".into()],
         };
         live_and_die(starter, &plan, load, life, &ledger)?;
         // What lies in the Maildir now was delivered before this crash.

@@ -71,7 +71,7 @@ fn once(
         size: 2048,
         mode,
         sender: "writer@client.example".into(),
-        recipient: FAR.into(),
+        recipients: vec![FAR.into()],
     };
     let notes = Arc::clone(&ledger);
     let writer = std::thread::spawn(move || generator::run(&load, &notes));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use mail::trace::{From, Received, Way};
-use mail::{Envelope, ForwardPath, Recipient, Reply, Topic};
+use mail::trace::{self, From, Received, Way};
+use mail::{Envelope, ForwardPath, Mailbox, Recipient, Reply, Topic};
 use queue::access::{self, Verdict};
+use queue::expansion::Expanded;
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route::{self, NextHop};
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
+use crate::expand::Outcome;
 use crate::passing::Passing;
 use crate::{Options, Shared, expand};
 
@@ -129,10 +131,10 @@ impl Shared {
                 .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
-        let has_aliases = !options.access.aliases.is_empty();
-        let sender = has_aliases.then(|| expand::sender(&envelope));
-        let expansion = expand::expand(&options.access, id, envelope)?;
-        let stored = |envelope: Envelope, class| Stored {
+        let marks = passing.scanner.delivered_to();
+        let Outcome { envelopes, told } =
+            expand::expand(self, &options, id, envelope, marks).await?;
+        let stored = |envelope: Envelope, targets, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
@@ -141,7 +143,7 @@ impl Shared {
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
-            targets: BTreeMap::new(),
+            targets,
             arrival: now,
             eight_bit: passing.scanner.eight_bit(),
             tls_optional: passing.scanner.tls_optional(),
@@ -150,17 +152,17 @@ impl Shared {
         };
         let mut body = Some(sink.finish().await?);
         // The first holds the content, those of other senders share it.
-        let pending = expansion.envelopes.into_iter().map(|envelope| Pending {
+        let pending = envelopes.into_iter().map(|Expanded { envelope, targets, via }| Pending {
             id: if body.is_some() { id } else { self.ids.next(now) },
-            stored: stored(envelope, Class::Ordinary),
-            head: head.clone(),
+            stored: stored(envelope, targets, Class::Ordinary),
+            head: marked(&head, via.as_ref()),
             body: body.take().unwrap_or(Body::Of(id)),
         });
         let mut pending: Vec<_> = pending.collect();
-        let told = sender.map(|sender| expand::told(sender, expansion.finished));
+        let told = told.map(|(sender, finished)| expand::told(sender, finished));
         pending.extend(told.into_iter().flatten().map(|(envelope, class)| Pending {
             id: self.ids.next(now),
-            stored: stored(envelope, class),
+            stored: stored(envelope, BTreeMap::new(), class),
             head: head.clone(),
             body: Body::Of(id),
         }));
@@ -235,6 +237,7 @@ impl Shared {
                 head: head.clone(),
                 body_len: claimed.body_len,
                 hot: hot.clone(),
+                forced: false,
                 open: claimed.open,
             };
             self.dispatcher.push(job);
@@ -286,6 +289,16 @@ pub(crate) fn queue_of(
     let (routes, access, target) = (&options.routes, &options.access, stored.targets.get(&number));
     let (sender, path) = (&stored.reverse_path, &recipient.path);
     route::route_recipient(routes, access, sender, path, target).queue_name()
+}
+
+/// The header of a copy that leaves this host by an address of ours: it says so, and when it comes
+/// back to that address it is not sent out again.
+pub(crate) fn marked(head: &HeadEdits, via: Option<&Mailbox>) -> HeadEdits {
+    let mut head = head.clone();
+    if let Some(via) = via {
+        head.prepend = [&trace::delivered_to(via)[..], &head.prepend].concat().into();
+    }
+    head
 }
 
 /// The recipients by next hop: those of one next hop share transactions.

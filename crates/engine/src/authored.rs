@@ -12,7 +12,7 @@ use spool::MessageId;
 use tracing::{debug, info};
 
 use crate::passing::Passing;
-use crate::{Options, Shared};
+use crate::{Options, Shared, expand};
 
 /// Who hands a letter in.
 #[derive(Clone, Debug)]
@@ -68,14 +68,15 @@ impl Author {
     }
 
     /// Whether it may go to `path`.
-    pub(crate) fn recipient(
+    pub(crate) async fn recipient(
         &self,
         shared: &Shared,
         options: &Options,
         path: &ForwardPath,
     ) -> Verdict<Accepted> {
         let identity = self.identity.as_ref();
-        let verdict = submission::recipient(&options.access, identity, path);
+        let decide = |answers: &_| submission::recipient(&options.access, identity, path, answers);
+        let verdict = expand::knowing(&shared.world, decide).await;
         if let (Verdict::Accept { .. }, Some(identity)) = (&verdict, identity)
             && let Verdict::Refuse { reply, reason } =
                 shared.quota.lock().recipient(&identity.login, shared.world.clock.now())

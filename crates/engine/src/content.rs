@@ -44,6 +44,11 @@ impl Content {
         Ok(Self::new(body, &job.head, job.body_len))
     }
 
+    /// The content in `body`, which has `len` octets as stored.
+    pub(crate) fn stored(body: Box<dyn BodyReader>, head: &HeadEdits, len: u64) -> Self {
+        Self::new(Body::Stored(body), head, len)
+    }
+
     fn new(body: Body, head: &HeadEdits, body_len: u64) -> Self {
         let edits = edits(head, body_len).cloned().collect();
         let prepend = head.prepend.clone();

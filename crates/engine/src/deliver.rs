@@ -15,7 +15,7 @@ use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
 use crate::relay::{Attempted, Relay};
-use crate::{RELAXED, Shared, local, reroute, settle};
+use crate::{RELAXED, Shared, local, operator, reroute, settle};
 
 /// How long a connection waits for another job before it says QUIT.
 const KEEP_OPEN: Duration = Duration::from_secs(5);
@@ -32,6 +32,8 @@ const MAINTAIN: Duration = Duration::from_millis(100);
 
 /// Starts workers where they are wanted, until the host goes down.
 pub(crate) async fn hire(shared: Arc<Shared>) {
+    // Nothing is tried before it is known what must not be.
+    shared.suspensions.read(&*shared.world.shelf).await;
     let mut stop = pin!(shared.stopping());
     loop {
         for queue in shared.dispatcher.hire() {
@@ -138,7 +140,8 @@ pub(crate) fn ready(claimed: Claimed) -> Result<Job, (JobId, String)> {
     Ok(Job {
         id: claimed.job,
         fence: claimed.fence,
-        queue: claimed.queue.into(),
+        forced: reroute::is_forced(&claimed.queue),
+        queue: reroute::bare(&claimed.queue).into(),
         attempts: claimed.attempts,
         stored: Arc::new(stored),
         head: Arc::new(head),
@@ -199,8 +202,9 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     true => (*number, Ending::here(Said::Settled)),
                     false => (*number, (*ending).clone()),
                 };
-                let results = job.open.iter().map(result).collect();
+                let (id, results) = (job.id, job.open.iter().map(result).collect());
                 settle::settle(&shared, job, results, Some(until)).await;
+                operator::after_attempt(&shared, id).await;
             }
             Work::Idle(wake) => {
                 let woken = tokio::select! {
@@ -228,6 +232,20 @@ pub(crate) async fn attempt(
     shared: &Arc<Shared>,
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,
+    job: Job,
+) -> Option<Job> {
+    let id = job.id;
+    let untried = try_job(shared, relay, hop, job).await;
+    if untried.is_none() {
+        operator::after_attempt(shared, id).await;
+    }
+    untried
+}
+
+async fn try_job(
+    shared: &Arc<Shared>,
+    relay: &mut Relay<'_>,
+    hop: Option<&NextHop>,
     mut job: Job,
 ) -> Option<Job> {
     let (owed, open) = job.open.into_iter().partition(|(_, record)| is_owed(record));
@@ -235,6 +253,7 @@ pub(crate) async fn attempt(
     if !job.open.is_empty() && reroute::moved(shared, &job).await {
         return None;
     }
+    let (suspended, why) = shared.suspensions.set_apart(&mut job);
     let now = shared.world.clock.wall();
     let mut results = match hop {
         _ if job.open.is_empty() => Vec::new(),
@@ -248,6 +267,7 @@ pub(crate) async fn attempt(
             Attempted::Ended(results) => results,
             Attempted::Crowded => {
                 job.open.extend(owed);
+                job.open.extend(suspended);
                 return Some(job);
             }
         },
@@ -258,6 +278,8 @@ pub(crate) async fn attempt(
     };
     results.extend(owed.iter().map(|(number, _)| (*number, Ending::here(Said::Settled))));
     job.open.extend(owed);
+    results.extend(why);
+    job.open.extend(suspended);
     settle::settle(shared, job, results, None).await;
     None
 }

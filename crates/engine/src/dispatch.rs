@@ -76,6 +76,8 @@ pub(crate) struct Job {
     pub(crate) head: Arc<HeadEdits>,
     pub(crate) body_len: u64,
     pub(crate) hot: Option<Arc<HotBody>>,
+    /// An operator has chosen its next hop: no rule is asked again.
+    pub(crate) forced: bool,
     /// Recipients not finished yet, each with the record of its last attempt.
     pub(crate) open: Vec<(u32, Bytes)>,
 }
@@ -239,8 +241,20 @@ impl Dispatcher {
         self.connections.store(connections.max(1), Ordering::Relaxed);
     }
 
-    /// How many more jobs of `queue` may be taken in hand.
+    /// Takes `job` out of the line at `queue`, where it waits there: nobody tries it then.
+    pub(crate) fn take_out(&self, job: JobId, queue: &str) -> Option<Job> {
+        let mut destinations = self.destinations.lock();
+        let waiting = &mut destinations.get_mut(queue)?.waiting;
+        let place = waiting.iter().position(|waiting| waiting.job.id == job)?;
+        let taken = waiting.remove(place)?;
+        self.jobs.fetch_sub(1, Ordering::Relaxed);
+        self.room.notify_one();
+        Some(taken.job)
+    }
+
+    /// How many more jobs of `queue`, a name in the spool, may be taken in hand.
     pub(crate) fn quota(&self, queue: &str) -> usize {
+        let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
         }

@@ -9,6 +9,7 @@ mod forwards;
 mod logins;
 mod secrets;
 mod shelf;
+mod tables;
 mod web;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ pub use forwards::{Forwards, NoForwards};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
+pub use tables::{FixedTables, NoTables, Tables};
 pub use web::{NoWeb, Web, WebFailure};
 
 /// A future of a door.
@@ -280,10 +282,14 @@ pub struct World {
     pub web: Arc<dyn Web>,
     /// What outlives the process and is no mail.
     pub shelf: Arc<dyn Shelf>,
+    /// The operator's tables.
+    pub tables: Arc<dyn Tables>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
     /// Programs that mail is handed to.
     pub commands: Arc<dyn Commands>,
+    /// Where users say that their mail is to go elsewhere.
+    pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.
     pub spool: Arc<dyn Spool>,
 }

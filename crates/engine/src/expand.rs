@@ -1,24 +1,55 @@
-//! Between reception and the spool: aliases and lists among the recipients become those who stand
-//! for them. What is wrong with an alias is said in the session, so that the whole message is taken
-//! or none of it (RFC 5321 §4.1.1.4).
+//! Between reception and the spool: aliases, lists and `.forward` files among the recipients become
+//! those who stand for them. What is wrong with an alias is said in the session, so that the whole
+//! message is taken or none of it (RFC 5321 §4.1.1.4).
+//!
+//! What is decided is decided by `queue`; here its questions are asked through the doors.
 
-use mail::{Envelope, MailParameters, Recipient, Reply, ReversePath, Topic};
-use queue::access::Access;
-use queue::expansion::{self, Expansion, Finished, Kind, Node};
+use std::collections::BTreeMap;
+
+use mail::{Envelope, MailParameters, Mailbox, Recipient, Reply, ReversePath, Topic};
+use queue::expansion::{
+    self, Answer, Answers, Expanded, Expansion, Finished, Kind, Node, Progress, Question,
+};
 use queue::record::Class;
-use spool::MessageId;
+use queue::target::Target;
+use spool::{MessageId, SpoolError};
 use tracing::{info, warn};
 
 use crate::admit::Refusal;
+use crate::doors::World;
+use crate::{Options, Shared};
 
-/// The envelopes that `envelope` comes to, at least one, with what else there is to do.
-pub(crate) fn expand(
-    access: &Access,
+/// What an envelope came to.
+pub(crate) struct Outcome {
+    /// At least one.
+    pub(crate) envelopes: Vec<Expanded>,
+    /// Whose sender hears now that they were expanded, and the envelope of who sent it.
+    pub(crate) told: Option<(Envelope, Vec<Finished>)>,
+}
+
+/// The envelopes that `envelope` comes to. `marks`: the `Delivered-To` fields of the message.
+pub(crate) async fn expand(
+    shared: &Shared,
+    options: &Options,
     id: MessageId,
     envelope: Envelope,
-) -> Result<Expansion, Refusal> {
-    let Some(expansion) = expansion::expand(access, &envelope) else {
-        return Ok(Expansion { envelopes: vec![envelope], ..Expansion::default() });
+    marks: &[Box<str>],
+) -> Result<Outcome, Refusal> {
+    let mut answers = Answers::new();
+    let expansion = loop {
+        match expansion::expand(&options.access, &envelope, marks, &answers) {
+            Progress::Plain => {
+                let plain = Expanded { envelope, targets: BTreeMap::new(), via: None };
+                return Ok(Outcome { envelopes: vec![plain], told: None });
+            }
+            Progress::Ask(questions) => ask_all(&shared.world, questions, &mut answers).await,
+            Progress::NotNow(reason) => {
+                warn!(event = "recipient.not-now", %id, %reason);
+                let text = "An address among the recipients cannot be looked up now";
+                return Err(Refusal::Refused(Reply::new(451, Topic(4, 3), text)));
+            }
+            Progress::Done(expansion) => break expansion,
+        }
     };
     expansion.trees.iter().for_each(|tree| tell(id, tree));
     if !expansion.failed.is_empty() {
@@ -26,16 +57,49 @@ pub(crate) fn expand(
         let text = "An alias among the recipients cannot be expanded: it leads to too many";
         return Err(Refusal::Refused(Reply::new(554, Topic(2, 4), text)));
     }
-    if expansion.envelopes.is_empty() {
+    if !expansion.trees.iter().any(Node::leads_somewhere) {
         warn!(event = "alias.looping", %id);
         let text = "An alias among the recipients leads to nobody but itself";
         return Err(Refusal::Refused(Reply::new(554, Topic(4, 6), text)));
     }
-    Ok(expansion)
+    let Expansion { envelopes, finished, .. } = expansion;
+    let told = (!finished.is_empty()).then(|| (sender(&envelope), finished));
+    Ok(Outcome { envelopes, told })
+}
+
+/// Asks until `decide` has all that it needs.
+pub(crate) async fn knowing<T>(
+    world: &World,
+    mut decide: impl FnMut(&Answers) -> Result<T, Question>,
+) -> T {
+    let mut answers = Answers::new();
+    loop {
+        match decide(&answers) {
+            Ok(decided) => return decided,
+            Err(question) => ask_all(world, vec![question], &mut answers).await,
+        }
+    }
+}
+
+async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers) {
+    for question in questions {
+        let answer = ask(world, &question).await;
+        answers.add(question, answer);
+    }
+}
+
+/// Asks the door that knows.
+pub(crate) async fn ask(world: &World, question: &Question) -> Answer {
+    match question {
+        Question::Forward { user } => world.forwards.read(user).await,
+        Question::Table { table, .. } => {
+            Answer::NotNow { why: format!("there is no table {table}") }
+        }
+    }
 }
 
 /// An envelope like `envelope`, to nobody. Its time is not in it: that is with those who get the mail.
-pub(crate) fn sender(envelope: &Envelope) -> Envelope {
+fn sender(envelope: &Envelope) -> Envelope {
     let parameters = MailParameters { deliver_by: None, hold: None, ..envelope.parameters.clone() };
     Envelope { reverse_path: envelope.reverse_path.clone(), parameters, recipients: Vec::new() }
 }
@@ -57,28 +121,64 @@ pub(crate) fn told(
     })
 }
 
-/// Who gets a report to `recipient`: those who stand for it, where it is an alias here.
-pub(crate) fn readers(access: &Access, recipient: Recipient) -> Vec<Recipient> {
+/// Who gets a report.
+pub(crate) struct Readers {
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) targets: BTreeMap<u32, Target>,
+    /// The address by which it leaves this host again.
+    pub(crate) via: Option<Mailbox>,
+}
+
+/// Who gets a report to `recipient`: those who stand for it here.
+///
+/// # Errors
+/// That is not known now. The report finds its place later, as when there is no room for it.
+pub(crate) async fn readers(
+    shared: &Shared,
+    options: &Options,
+    recipient: Recipient,
+) -> Result<Readers, SpoolError> {
     let envelope = Envelope {
         reverse_path: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: vec![recipient],
     };
-    let expansion = expansion::expand(access, &envelope);
-    let expanded = expansion.and_then(|expansion| expansion.envelopes.into_iter().next());
-    // An alias that leads nowhere: the report fails at its mailbox, and nobody is told of that.
-    expanded.unwrap_or(envelope).recipients
+    let mut answers = Answers::new();
+    let envelopes = loop {
+        match expansion::expand::<&str>(&options.access, &envelope, &[], &answers) {
+            Progress::Plain => break Vec::new(),
+            Progress::Ask(questions) => ask_all(&shared.world, questions, &mut answers).await,
+            Progress::NotNow(reason) => {
+                return Err(SpoolError::Full(format!("its reader is not known now: {reason}")));
+            }
+            Progress::Done(expansion) => break expansion.envelopes,
+        }
+    };
+    let mut readers = Readers { recipients: Vec::new(), targets: BTreeMap::new(), via: None };
+    for Expanded { envelope, targets, via } in envelopes {
+        let first = u32::try_from(readers.recipients.len()).unwrap_or(u32::MAX);
+        readers.targets.extend(targets.into_iter().map(|(number, to)| (first + number, to)));
+        readers.recipients.extend(envelope.recipients);
+        readers.via = readers.via.or(via);
+    }
+    if readers.recipients.is_empty() {
+        // An alias that leads nowhere: the report fails at its mailbox, and nobody is told of that.
+        readers.recipients = envelope.recipients;
+    }
+    Ok(readers)
 }
 
 /// One line for each name that stands for others.
 fn tell(id: MessageId, node: &Node) {
     let Node { path, kind, reason, members } = node;
     match kind {
-        Kind::Alias | Kind::List(_) => {
+        Kind::Alias | Kind::List(_) | Kind::Forward => {
             info!(event = "recipient.expanded", %id, %path, %reason, members = members.len());
         }
+        Kind::End => info!(event = "recipient.ends", %id, %path, %reason),
+        Kind::Unfollowed => warn!(event = "forward.not-followed", %id, %path, %reason),
         Kind::Loop | Kind::TooMany => warn!(event = "recipient.left-out", %id, %path, %reason),
-        Kind::Here | Kind::Elsewhere | Kind::Again => {}
+        Kind::Here | Kind::Elsewhere | Kind::Again | Kind::Asked => {}
     }
     members.iter().for_each(|member| tell(id, member));
 }

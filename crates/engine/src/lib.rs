@@ -22,12 +22,14 @@ mod fit;
 mod ids;
 mod listing;
 mod local;
+mod look;
 // The session machine asks for it as soon as it has AUTH.
 #[allow(dead_code)]
 mod login;
 mod masquerade;
 mod names;
 mod open;
+mod operator;
 mod passing;
 mod place;
 mod receive;
@@ -41,10 +43,15 @@ mod settle;
 mod smarthost;
 mod sts;
 mod submit;
+// What expansion asks goes through it.
+mod suspension;
+#[allow(dead_code)]
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod turned;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -66,13 +73,18 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use depart::Source;
 pub use fit::EightBit;
-pub use listing::{Listed, ListedRecipient, State};
+pub use listing::{Listed, ListedRecipient, State, list_spool};
+pub use look::{
+    AGES, Ages, Counted, Shown, Stock, content_of, count_spool, show_spool, stock_spool,
+};
 pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
+pub use operator::{Action, Came, Deed, Operator};
 pub use receive::{EarlyTalkers, ListenOptions};
 pub use security::TlsLevels;
 pub use smarthost::{ProofSource, Smarthost, Smarthosts};
 pub use submit::Inlet;
+pub use suspension::{Suspended, Suspension, kept_on};
 
 use dispatch::Dispatcher;
 use doors::{Listener, World};
@@ -166,6 +178,10 @@ pub(crate) struct Shared {
     pub(crate) policies: Policies,
     pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
+    /// What must not be tried.
+    pub(crate) suspensions: suspension::Suspensions,
+    /// What is to be done to jobs when their attempts end.
+    pub(crate) orders: operator::Orders,
     pub(crate) memory: Arc<AtomicU64>,
     /// Who has failed to log in.
     pub(crate) lockout: parking_lot::Mutex<Lockout>,
@@ -228,6 +244,8 @@ impl Engine {
             policies: Policies::default(),
             tally: Tally::default(),
             dispatcher: Dispatcher::new(options.destination_connections),
+            suspensions: suspension::Suspensions::default(),
+            orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),
             lockout: parking_lot::Mutex::new(Lockout::new(options.lockout.clone())),
             clients: parking_lot::Mutex::new(Clients::new(options.clients.clone())),

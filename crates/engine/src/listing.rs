@@ -3,28 +3,20 @@
 use std::time::SystemTime;
 
 use queue::notify;
-use queue::record::{Attempt, Stored};
-use spool::{Filter, JobId, JobInfo, SpoolError};
+pub use queue::selector::State;
+use queue::selector::{Selector, bare};
+use spool::{JobId, Spool, SpoolError};
 
-use crate::Engine;
-
-/// Where a listed job stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
-    /// It is in hand: being tried, or in line for it.
-    Active,
-    /// It waits for its next attempt.
-    Deferred,
-    /// It waits for an administrator.
-    Held,
-}
+use crate::suspension::Suspension;
+use crate::walk::{Bounds, Seen, walk};
+use crate::{Engine, reroute};
 
 /// One recipient that is not finished yet.
 #[derive(Clone, Debug)]
 pub struct ListedRecipient {
     /// Without brackets.
     pub address: String,
-    /// What came of the last attempt.
+    /// What came of the last attempt, or why there is none now.
     pub reason: Option<String>,
     /// The transport policy that its connection was held to, and why.
     pub policy: Option<String>,
@@ -47,57 +39,86 @@ pub struct Listed {
     pub state: State,
     /// The next attempt.
     pub due: SystemTime,
+    /// When it is given up; none where its record does not read.
+    pub expire: Option<SystemTime>,
     /// Its author wants it held until then (RFC 4865); none once that has passed.
     pub held_until: Option<SystemTime>,
     /// The attempts so far.
     pub attempts: u32,
-    /// Its queue.
+    /// Its queue, named for the next hop.
     pub queue: String,
-}
-
-fn bare(path: &dyn std::fmt::Display) -> String {
-    let path = path.to_string();
-    path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(&path).to_owned()
+    /// An operator has sent it there, whatever the configuration says.
+    pub forced: bool,
 }
 
 /// `zone`: minutes east of Greenwich, for dates in words.
-fn listed(row: JobInfo, zone: i32) -> Listed {
-    let stored = Stored::decode(&row.envelope).ok();
+pub(crate) fn listed(seen: &Seen, suspended: &[Suspension], zone: i32) -> Listed {
+    let (row, stored) = (&seen.row, seen.stored.as_ref());
+    let queue = reroute::bare(&row.queue);
     let held_until = stored
-        .as_ref()
         .and_then(|stored| notify::release(&stored.parameters, stored.arrival))
         .filter(|_| row.attempts == 0);
     let waits = held_until.map(|moment| {
         format!("held at its author's wish until {}", mail::date::rfc5322(moment, zone))
     });
-    let recipient = |(number, record): &(u32, bytes::Bytes)| {
-        let known = stored.as_ref().and_then(|stored| stored.recipients.get(*number as usize));
-        let attempt = Attempt::decode(record).ok().flatten();
-        let (reason, policy) =
-            attempt.map_or((None, None), |attempt| (Some(attempt.explanation), attempt.policy));
+    let recipient = |(number, attempt): &(u32, Option<queue::Attempt>)| {
+        let known = stored.and_then(|stored| stored.recipients.get(*number as usize));
+        let suspension = known.and_then(|known| {
+            suspended.iter().find(|suspension| suspension.is_about(queue, &known.path))
+        });
+        let reason = attempt.as_ref().map(|attempt| attempt.explanation.clone());
+        let reason = match suspension {
+            Some(suspension) => Some(put_off(suspension, zone)),
+            None => reason.or_else(|| waits.clone()),
+        };
         ListedRecipient {
             address: known.map_or_else(|| format!("recipient {number}"), |known| bare(&known.path)),
-            reason: reason.or_else(|| waits.clone()),
-            policy,
+            reason,
+            policy: attempt.as_ref().and_then(|attempt| attempt.policy.clone()),
         }
-    };
-    let state = match (row.held, row.claimed) {
-        (true, _) => State::Held,
-        (false, true) => State::Active,
-        (false, false) => State::Deferred,
     };
     Listed {
         job: row.job,
         size: row.body_len,
-        arrival: stored.as_ref().map_or(row.job.message.time(), |stored| stored.arrival),
-        sender: stored.as_ref().map_or_else(String::new, |stored| bare(&stored.reverse_path)),
-        recipients: row.open.iter().map(recipient).collect(),
-        state,
+        arrival: stored.map_or(row.job.message.time(), |stored| stored.arrival),
+        sender: stored.map_or_else(String::new, |stored| bare(&stored.reverse_path)),
+        recipients: seen.open.iter().map(recipient).collect(),
+        state: seen.state(),
         due: row.due,
+        expire: stored.map(|stored| stored.expire),
         held_until,
         attempts: row.attempts,
-        queue: row.queue,
+        queue: queue.to_owned(),
+        forced: reroute::is_forced(&row.queue),
     }
+}
+
+/// Why nothing is tried, for people.
+fn put_off(suspension: &Suspension, zone: i32) -> String {
+    let Suspension { what, since, operator } = suspension;
+    let since = mail::date::rfc5322(*since, zone);
+    let why = if operator.why.is_empty() { String::new() } else { format!(": {}", operator.why) };
+    format!("mail for {what} is suspended by {} since {since}{why}", operator.by)
+}
+
+/// A page of what `selector` means in `spool`: at most `limit` jobs after `after`, and where the next
+/// page starts. `suspended` is what is not tried, `zone` the minutes east of Greenwich of dates.
+///
+/// # Errors
+/// What the spool says.
+pub async fn list_spool(
+    spool: &dyn Spool,
+    selector: &Selector,
+    after: Option<JobId>,
+    limit: usize,
+    suspended: &[Suspension],
+    zone: i32,
+) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
+    let mut rows = Vec::new();
+    let bounds = Bounds { rows: limit, attempts: true };
+    let visit = |seen: Seen| rows.push(listed(&seen, suspended, zone));
+    let next = walk(spool, selector, after, bounds, visit).await?;
+    Ok((rows, next))
 }
 
 impl Engine {
@@ -110,9 +131,20 @@ impl Engine {
         after: Option<JobId>,
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
-        let world = &self.shared.world;
-        let page = world.spool.list(&Filter::default(), after, limit).await?;
-        let zone = self.shared.options().zone;
-        Ok((page.rows.into_iter().map(|row| listed(row, zone)).collect(), page.next))
+        self.select(&Selector::default(), after, limit).await
+    }
+
+    /// The same of what `selector` means. A page may be empty and have another behind it.
+    ///
+    /// # Errors
+    /// What the spool says.
+    pub async fn select(
+        &self,
+        selector: &Selector,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<JobId>), SpoolError> {
+        let (spool, zone) = (&*self.shared.world.spool, self.shared.options().zone);
+        list_spool(spool, selector, after, limit, &self.suspensions(), zone).await
     }
 }

@@ -60,8 +60,11 @@ impl Delivery<'_> {
             Class::Expanded => return Said::Expanded { is_list: false },
             Class::Listed => return Said::Expanded { is_list: true },
         }
-        if let Some(target) = self.job.stored.targets.get(&self.number) {
-            return self.to(target).await;
+        match self.job.stored.targets.get(&self.number) {
+            // Mailboxes may be kept elsewhere: then the route counts.
+            Some(Target::Mailbox { .. }) if *hop != NextHop::Local => {}
+            Some(target) => return self.to(target).await,
+            None => {}
         }
         match hop {
             NextHop::Discard => Said::Discarded(self.reason().to_string()),

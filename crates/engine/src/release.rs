@@ -15,7 +15,7 @@ use spool::{Filter, JobInfo, Op, Page, SpoolError, Txn};
 use smtp::grammar::Release;
 use tracing::{info, warn};
 
-use crate::{RELAXED, Shared};
+use crate::{RELAXED, Shared, reroute};
 
 /// Jobs looked at together.
 const PAGE: usize = 500;
@@ -27,10 +27,17 @@ const SOON: Duration = Duration::from_secs(5);
 /// What is due within [`SOON`] goes by itself. To make it due now would take the claim away from a
 /// worker that has got it meanwhile, and the letter would go twice.
 pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64, SpoolError> {
-    let spool = &shared.world.spool;
-    let filter = Filter { queue: queue.map(str::to_owned), held: Some(false), ..Filter::default() };
     // Otherwise they would take the failure that is known of their destination as their own.
     shared.dispatcher.wake(queue, shared.world.clock.wall());
+    let Some(queue) = queue else { return release_in(shared, None).await };
+    let forced = release_in(shared, Some(reroute::forced(queue))).await?;
+    Ok(forced + release_in(shared, Some(queue.to_owned())).await?)
+}
+
+/// The same for the queue that the spool calls so.
+async fn release_in(shared: &Shared, queue: Option<String>) -> Result<u64, SpoolError> {
+    let spool = &shared.world.spool;
+    let filter = Filter { queue, held: Some(false), ..Filter::default() };
     let (mut after, mut released) = (None, 0);
     while !shared.is_stopping() {
         let page = spool.list(&filter, after, PAGE).await?;

@@ -18,10 +18,11 @@ use queue::record::{Class, HeadEdits, Origin, Stored};
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::admit::Pending;
+use crate::Shared;
+use crate::admit::{Pending, marked};
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
-use crate::{Shared, expand};
+use crate::expand::{self, Readers};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
 /// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
@@ -118,8 +119,9 @@ async fn report(
         }
     };
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
-    let stored = envelope(shared, &report, job, now);
-    Ok(Pending { id, stored, head: HeadEdits::default(), body })
+    let (stored, via) = envelope(shared, &report, job, now).await?;
+    let head = marked(&HeadEdits::default(), via.as_ref());
+    Ok(Pending { id, stored, head, body })
 }
 
 /// What of the message comes back. One with octets beyond ASCII in its header section that no
@@ -209,7 +211,15 @@ fn postmaster(host: mail::DomainName) -> Mailbox {
 
 /// The envelope of a report: from nobody, and nobody is to be told what becomes of it
 /// (RFC 3461 §6.1). What must be kept from listeners is kept so in the report, too (RFC 8689 §5).
-fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Stored {
+///
+/// # Errors
+/// Who reads it is not known now.
+async fn envelope(
+    shared: &Shared,
+    report: &Report,
+    job: &Job,
+    now: SystemTime,
+) -> Result<(Stored, Option<Mailbox>), SpoolError> {
     let options = shared.options();
     let recipient = Recipient {
         path: ForwardPath::Mailbox(report.to.clone()),
@@ -221,16 +231,18 @@ fn envelope(shared: &Shared, report: &Report, job: &Job, now: SystemTime) -> Sto
         require_tls: job.stored.parameters.require_tls,
         ..MailParameters::default()
     };
-    Stored {
+    let Readers { recipients, targets, via } = expand::readers(shared, &options, recipient).await?;
+    let stored = Stored {
         reverse_path: ReversePath::Null,
         parameters,
-        recipients: expand::readers(&options.access, recipient),
-        targets: std::collections::BTreeMap::new(),
+        recipients,
+        targets,
         arrival: now,
         expire: options.schedule.expiry(now, true),
         eight_bit: report.is_eight_bit(),
         tls_optional: false,
         origin: Origin::default(),
         class: Class::Report,
-    }
+    };
+    Ok((stored, via))
 }

@@ -12,10 +12,30 @@ use crate::admit::{self, Pending};
 use crate::dispatch::Job;
 use crate::{Options, RELAXED, Shared, settle};
 
+/// What stands before the name of a queue in the spool whose jobs an operator sends there: their
+/// routes are not computed again. A version that does not know the mark finds no such next hop,
+/// computes the route, and moves the job where the configuration says.
+const FORCED: &str = "forced:";
+
+/// The name in the spool of the queue `name` for jobs that are sent there by an operator.
+pub(crate) fn forced(name: &str) -> String {
+    format!("{FORCED}{name}")
+}
+
+/// Whether the queue of this name in the spool is one of those.
+pub(crate) fn is_forced(name: &str) -> bool {
+    name.starts_with(FORCED)
+}
+
+/// The name of the next hop alone, as everybody but the spool calls the queue.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix(FORCED).unwrap_or(name)
+}
+
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
     // A letter still in memory was accepted moments ago: its route is today's.
-    if job.hot.is_some() {
+    if job.hot.is_some() || job.forced {
         return false;
     }
     let options = shared.options();

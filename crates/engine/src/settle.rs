@@ -23,11 +23,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What an attempt has changed.
-struct Settled {
-    updates: Vec<RecipientUpdate>,
+pub(crate) struct Settled {
+    pub(crate) updates: Vec<RecipientUpdate>,
     /// The earliest next try; none: the job is done.
     again: Option<SystemTime>,
-    told: Due,
+    pub(crate) told: Due,
     /// Who is told of a failure: they stay open as long as the report is not written.
     failed: Vec<u32>,
     /// Who is told of success, and of what: they are done with, but the report is owed.
@@ -86,7 +86,8 @@ pub(crate) async fn give_back(shared: &Shared, job: &Job) {
     }
 }
 
-fn decide(
+/// What `results` make of the recipients of `job`.
+pub(crate) fn decide(
     shared: &Shared,
     job: &Job,
     results: Vec<(u32, Ending)>,

@@ -1,6 +1,8 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
 //! what only the world can judge is judged here, with its place in the file.
 
+mod tables;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,8 @@ use crate::config::{
 };
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
+
+pub use self::tables::{Tables, tables};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);

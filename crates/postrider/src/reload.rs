@@ -18,8 +18,8 @@ use tracing::{error, info};
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, Replaceable, Runtime,
-    RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork,
+    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork,
 };
 use crate::plan;
 
@@ -29,6 +29,7 @@ pub struct Doors {
     logins: Arc<Replaceable<dyn Logins>>,
     names: Arc<Replaceable<dyn Names>>,
     web: Arc<Replaceable<dyn Web>>,
+    tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
 }
 
@@ -38,6 +39,7 @@ struct Prepared {
     logins: Arc<dyn Logins>,
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
+    tables: plan::Tables,
     template: MailboxTemplate,
 }
 
@@ -51,6 +53,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         logins: plan::logins(config).await?,
         names,
         web: Arc::new(web),
+        tables: plan::tables(config)?,
         template: config.local.mailbox.value.clone(),
     })
 }
@@ -79,6 +82,7 @@ impl Doors {
             logins: Replaceable::new(prepared.logins),
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
+            tables: Arc::new(NamedTables::new(prepared.tables)),
             mailboxes: Arc::new(
                 FileMailboxes::new(prepared.template, config.hostname.as_str())
                     .with_quota(config.local.quota),
@@ -101,7 +105,9 @@ impl Doors {
             web: self.web.clone(),
             shelf: Arc::new(FileShelf::new(&config.data_dir)),
             commands: Arc::new(SystemCommands),
+            tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
+            forwards: Arc::new(engine::doors::NoForwards),
             spool,
         }
     }
@@ -112,6 +118,7 @@ impl Doors {
         self.logins.replace(prepared.logins);
         self.names.replace(prepared.names);
         self.web.replace(prepared.web);
+        self.tables.replace(prepared.tables);
         let host = config.hostname.as_str();
         self.mailboxes.move_to(prepared.template, config.local.quota, host);
         Ok(())

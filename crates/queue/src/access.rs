@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,15 +17,16 @@ use mail::address::{
 };
 use mail::reply::{Reply, Topic};
 
+use crate::directory::{self, Entry, Virtual, Wait};
 use crate::domains::DomainTable;
-use crate::expansion::Aliases;
+use crate::expansion::{Aliases, Answers, Question};
 use crate::reason::{Reason, Source};
 
 /// Received fields a message may have before it is taken for a loop (RFC 5321 §6.3 asks for 100).
 pub const MAX_HOPS: usize = 100;
 
 /// The local-part every host must take mail for (RFC 5321 §4.5.1).
-const POSTMASTER: &str = "postmaster";
+pub(crate) const POSTMASTER: &str = "postmaster";
 
 /// Who has a mailbox here.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +36,9 @@ pub enum Users {
     Any,
     /// These. Compared without regard to case, letters beyond ASCII composed.
     Listed(BTreeSet<String>),
+    /// Those that the table of this name has a row of: by their name, or in a virtual domain by their
+    /// address. Their names are safe, as of [`Any`](Self::Any).
+    Table(Arc<str>),
 }
 
 impl Users {
@@ -44,22 +48,50 @@ impl Users {
     }
 
     /// The user whose mailbox `local` names: in lower case, never octets that could leave the
-    /// directory of the mailboxes. A user that is listed has every address with a tag, too:
-    /// `ann+lists` is `ann` where nobody is called so.
-    fn find(&self, local: &LocalPart) -> Option<String> {
+    /// directory of the mailboxes. None where only a table knows.
+    pub(crate) fn find(&self, local: &LocalPart) -> Option<String> {
         let name = local.folded();
         match self {
             Self::Any => is_safe(&name).then_some(name),
-            Self::Listed(names) if names.contains(&name) => Some(name),
-            Self::Listed(names) => {
-                let (untagged, _) = name.split_once('+')?;
-                names.contains(untagged).then(|| untagged.to_owned())
-            }
+            Self::Listed(names) => names.contains(&name).then_some(name),
+            Self::Table(_) => None,
         }
     }
 }
 
-fn is_safe(name: &str) -> bool {
+/// Who may have something.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Allowed {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// These users.
+    Users(BTreeSet<String>),
+    /// All users.
+    Everyone,
+}
+
+impl Allowed {
+    /// Whether `user` may.
+    pub fn has(&self, user: &str) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Users(users) => users.contains(user),
+            Self::Everyone => true,
+        }
+    }
+}
+
+/// What a `.forward` may say.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Forwarding {
+    /// Whose commands are followed.
+    pub commands: Allowed,
+    /// Whose files.
+    pub files: Allowed,
+}
+
+pub(crate) fn is_safe(name: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+=".contains(&byte);
     name.bytes().all(safe) && !name.starts_with(['.', '-']) && !name.is_empty()
 }
@@ -75,6 +107,16 @@ pub struct Access {
     pub users: Users,
     /// Names in these domains that stand for others.
     pub aliases: Arc<Aliases>,
+    /// Tables that have more of them, by their name.
+    pub alias_tables: Vec<Arc<str>>,
+    /// Domains with addresses and mailboxes of their own.
+    pub virtuals: BTreeMap<DomainName, Virtual>,
+    /// What begins a tag: `ann+lists` is `ann` where nobody is called so.
+    pub tag: Option<char>,
+    /// Names that every domain has, as it has a postmaster, who reads their mail; in lower case.
+    pub roles: BTreeSet<String>,
+    /// What a `.forward` may say; none: nobody's is read.
+    pub forwarding: Option<Forwarding>,
     /// The user who reads the postmaster's mail. Taken as it is, in `users` or not.
     pub postmaster: String,
     /// Clients that may send anywhere.
@@ -95,6 +137,11 @@ impl Access {
             hostname,
             users: Users::Any,
             aliases: Arc::default(),
+            alias_tables: Vec::new(),
+            virtuals: BTreeMap::new(),
+            tag: Some('+'),
+            roles: BTreeSet::new(),
+            forwarding: None,
             postmaster: POSTMASTER.to_owned(),
             relay_networks: Vec::new(),
             relay_domains: DomainTable::default(),
@@ -103,7 +150,7 @@ impl Access {
         }
     }
 
-    /// Whether mail for `domain` ends here.
+    /// Whether `domain` is one of those that share the users of this host.
     pub fn is_local(&self, domain: &Domain) -> bool {
         match domain {
             Domain::Name(name) => self.local_domains.contains(name),
@@ -115,7 +162,31 @@ impl Access {
         }
     }
 
-    /// Whether this is the postmaster of a domain of ours or of the host itself.
+    /// Whether mail for `domain` ends here: it is local or virtual.
+    pub fn ends_here(&self, domain: &Domain) -> bool {
+        let is_virtual = || matches!(domain, Domain::Name(name) if self.virtual_of(name).is_some());
+        self.is_local(domain) || is_virtual()
+    }
+
+    /// The virtual domain of this name.
+    pub fn virtual_of(&self, name: &DomainName) -> Option<(&DomainName, &Virtual)> {
+        self.virtuals.get_key_value(name)
+    }
+
+    /// The domain of names without one.
+    pub fn home(&self) -> &DomainName {
+        match self.local_domains.contains(&self.hostname) {
+            true => &self.hostname,
+            false => self.local_domains.first().unwrap_or(&self.hostname),
+        }
+    }
+
+    /// Whether every domain here has this name.
+    pub fn is_role(&self, local: &LocalPart) -> bool {
+        !self.roles.is_empty() && self.roles.contains(&local.folded())
+    }
+
+    /// Whether this is the postmaster of a local domain or of the host itself.
     pub fn is_our_postmaster(&self, mailbox: &Mailbox) -> bool {
         let host = matches!(&mailbox.domain, Domain::Name(name) if *name == self.hostname);
         mailbox.local.as_str().eq_ignore_ascii_case(POSTMASTER)
@@ -130,10 +201,19 @@ impl Access {
                 Some(self.postmaster.clone())
             }
             ForwardPath::Mailbox(mailbox) if self.is_local(&mailbox.domain) => {
-                self.users.find(&mailbox.local)
+                self.user_named(&mailbox.local)
             }
             ForwardPath::Mailbox(_) => None,
         }
+    }
+
+    /// The user that `local` names in the local domains, with or without a tag; none where only a
+    /// table knows.
+    fn user_named(&self, local: &LocalPart) -> Option<String> {
+        self.users.find(local).or_else(|| {
+            let (untagged, _) = local.as_str().split_once(self.tag?)?;
+            self.users.find(&LocalPart::from_unquoted_utf8(untagged).ok()?)
+        })
     }
 
     /// Whether `client` may send anywhere. None is a submitter on this host.
@@ -219,34 +299,77 @@ pub struct Accepted {
     pub user: Option<String>,
 }
 
+/// Whether mail to `path` is taken from `client` (none: a submitter on this host), as far as can be
+/// said without asking: what only a table knows is taken for right.
+pub fn recipient(access: &Access, client: Option<IpAddr>, path: &ForwardPath) -> Verdict<Accepted> {
+    recipient_knowing(access, client, path, &Answers::new()).unwrap_or_else(|_| match path {
+        ForwardPath::Mailbox(mailbox) => {
+            let accepted = Accepted { mailbox: mailbox.clone(), user: None };
+            Verdict::accept(accepted, "a table would know")
+        }
+        ForwardPath::Postmaster => here_postmaster(access),
+    })
+}
+
 /// Whether mail to `path` is taken from `client` (none: a submitter on this host).
 ///
 /// The source route is gone already, and what `%` or `!` mean in a local-part is left to the host
 /// that is responsible (RFC 1123 §5.2.16); from strangers such a local-part is not passed on at all,
 /// since that host may trust us and route it further.
-pub fn recipient(access: &Access, client: Option<IpAddr>, path: &ForwardPath) -> Verdict<Accepted> {
+///
+/// # Errors
+/// What must be known first.
+pub fn recipient_knowing(
+    access: &Access,
+    client: Option<IpAddr>,
+    path: &ForwardPath,
+    answers: &Answers,
+) -> Result<Verdict<Accepted>, Question> {
     let mailbox = match path {
         ForwardPath::Mailbox(mailbox) => mailbox.clone(),
-        ForwardPath::Postmaster => return here_postmaster(access),
+        ForwardPath::Postmaster => return Ok(here_postmaster(access)),
     };
+    let ours = access.is_our_postmaster(&mailbox);
+    // What is known without a table is not asked of one.
     if let Some(user) = access.user(path) {
-        let reason = if access.is_our_postmaster(&mailbox) {
-            "the postmaster is always accepted"
-        } else {
-            "a mailbox of this host"
+        let reason = match ours {
+            true => "the postmaster is always accepted",
+            false => "a mailbox of this host",
         };
-        return Verdict::accept(Accepted { mailbox, user: Some(user) }, reason);
+        return Ok(Verdict::accept(Accepted { mailbox, user: Some(user) }, reason));
     }
-    let alias = access.aliases.find(&mailbox.local);
-    if let Some(alias) = alias.filter(|_| access.is_local(&mailbox.domain)) {
-        let reason = Reason::new("an alias of this host").from_rule(Some(alias.source.clone()));
-        return Verdict::accept(Accepted { mailbox, user: None }, reason);
-    }
-    if access.is_local(&mailbox.domain) {
-        let reason = format!("{} is local and has no mailbox {}", mailbox.domain, mailbox.local);
-        return Verdict::refuse(550, Topic(1, 1), "There is no such mailbox here", reason);
-    }
-    elsewhere(access, client, mailbox)
+    Ok(match directory::find(access, &mailbox, answers) {
+        Err(Wait::Ask(question)) => return Err(question),
+        Err(Wait::NotNow(reason)) => {
+            Verdict::refuse(451, Topic(4, 3), "That address cannot be looked up now", reason)
+        }
+        Ok(Entry::Elsewhere) => elsewhere(access, client, mailbox),
+        Ok(Entry::Nobody) => {
+            let reason = match access.is_local(&mailbox.domain) {
+                true => format!("{} is local and has no mailbox {}", mailbox.domain, mailbox.local),
+                false => format!("{} is virtual and has no {}", mailbox.domain, mailbox.local),
+            };
+            Verdict::refuse(550, Topic(1, 1), "There is no such mailbox here", reason)
+        }
+        Ok(Entry::User { user, domain, .. }) => {
+            let reason = match &domain {
+                Some(domain) => format!("a mailbox of {domain}"),
+                None => "a mailbox of this host, by a table".to_owned(),
+            };
+            let rule = domain.and_then(|domain| access.virtuals.get(&domain)?.source.clone());
+            let reason = Reason::new(reason).from_rule(rule);
+            Verdict::accept(Accepted { mailbox, user: Some(user) }, reason)
+        }
+        Ok(Entry::Members(group)) => {
+            let text = match group.reason.text.is_empty() {
+                true if access.is_local(&mailbox.domain) => "an alias of this host".into(),
+                true => format!("an address of {}", mailbox.domain).into(),
+                false => group.reason.text,
+            };
+            let reason = Reason { text, source: group.reason.source };
+            Verdict::accept(Accepted { mailbox, user: None }, reason)
+        }
+    })
 }
 
 fn here_postmaster(access: &Access) -> Verdict<Accepted> {

@@ -100,6 +100,13 @@ pub enum Said {
     },
     /// The operator wants such mail thrown away: why, in words.
     Discarded(String),
+    /// The operator lets nothing be tried for this domain or queue; nothing was.
+    Suspended {
+        /// Which.
+        what: String,
+    },
+    /// The operator gives it up before its time; nothing was tried.
+    GivenUp,
     /// There is no such mailbox here.
     MailboxUnknown {
         /// The name looked for.
@@ -286,7 +293,13 @@ pub fn decide(said: &Said, case: &Case<'_>) -> Decision {
             reason: Reason::new("done with before; the report of it was still owed"),
         };
     }
-    let verdict = judge(said);
+    let mut verdict = judge(said);
+    if let (Said::GivenUp, Some(previous)) = (said, case.previous) {
+        let last = &previous.explanation;
+        verdict.explanation = format!("{} The last attempt: {last}", verdict.explanation);
+        verdict.reply.clone_from(&previous.reply);
+        verdict.step.clone_from(&previous.step);
+    }
     let before = |told: fn(&Attempt) -> bool| case.previous.is_some_and(told);
     let mut decision = Decision {
         fate: Fate::Delivered,

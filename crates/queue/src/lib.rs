@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod clients;
+pub mod directory;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
@@ -19,7 +20,9 @@ pub mod record;
 pub mod route;
 pub mod schedule;
 pub mod search;
+pub mod selector;
 pub mod submission;
+pub mod table;
 pub mod target;
 pub mod trust;
 

@@ -10,7 +10,8 @@ use mail::address::{Domain, ForwardPath, LocalPart, Mailbox};
 use mail::{Reply, Topic};
 
 use crate::access::Access;
-use crate::expansion;
+use crate::directory::{self, Entry, Wait};
+use crate::expansion::{self, Answers, Question};
 use crate::trust::Silence;
 
 /// An answer.
@@ -58,51 +59,74 @@ fn phrase(name: &str) -> String {
 }
 
 /// What `VRFY text` is answered; `silence`: the client is not told.
-pub fn verify(access: &Access, text: &str, silence: Option<Silence>) -> Found {
+///
+/// # Errors
+/// What must be known first.
+pub fn verify(
+    access: &Access,
+    text: &str,
+    silence: Option<Silence>,
+    answers: &Answers,
+) -> Result<Found, Question> {
     let Some(path) = read(access, text) else {
-        return said(553, Topic(1, 3), "That is not a mailbox or a user name");
+        return Ok(said(553, Topic(1, 3), "That is not a mailbox or a user name"));
     };
     if let Some(silence) = silence {
-        return Found::Said(silence.reply());
+        return Ok(Found::Said(silence.reply()));
     }
     let mailbox = match &path {
         ForwardPath::Postmaster => postmaster(access),
         ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
     };
-    let Some(mailbox) = mailbox else { return Found::Said(Silence::Unverified.reply()) };
+    let Some(mailbox) = mailbox else { return Ok(Found::Said(Silence::Unverified.reply())) };
     if let Some(user) = access.user(&path) {
-        return Found::Mailboxes(vec![(mailbox, Some(user))]);
+        return Ok(Found::Mailboxes(vec![(mailbox, Some(user))]));
     }
-    if !access.is_local(&mailbox.domain) {
-        // Only its own host knows (RFC 5321 §3.5.3).
-        return Found::Said(Silence::Unverified.reply());
-    }
-    match access.aliases.find(&mailbox.local) {
-        Some(_) => Found::Mailboxes(vec![(mailbox, None)]),
-        None => said(550, Topic(1, 1), "There is no such mailbox here"),
+    match directory::find(access, &mailbox, answers) {
+        Err(Wait::Ask(question)) => Err(question),
+        // Only its own host knows (RFC 5321 §3.5.3), or a table that does not answer.
+        Err(Wait::NotNow(_)) | Ok(Entry::Elsewhere) => Ok(Found::Said(Silence::Unverified.reply())),
+        // Who has a mailbox in a virtual domain is no account whose name could be shown.
+        Ok(Entry::User { user, domain, .. }) => {
+            Ok(Found::Mailboxes(vec![(mailbox, Some(user).filter(|_| domain.is_none()))]))
+        }
+        Ok(Entry::Members(_)) => Ok(Found::Mailboxes(vec![(mailbox, None)])),
+        Ok(Entry::Nobody) => Ok(said(550, Topic(1, 1), "There is no such mailbox here")),
     }
 }
 
 /// What `EXPN text` is answered.
-pub fn expand(access: &Access, text: &str, silence: Option<Silence>) -> Found {
+///
+/// # Errors
+/// What must be known first.
+pub fn expand(
+    access: &Access,
+    text: &str,
+    silence: Option<Silence>,
+    answers: &Answers,
+) -> Result<Found, Question> {
     if let Some(silence) = silence {
-        return Found::Said(silence.reply());
+        return Ok(Found::Said(silence.reply()));
     }
     let mailbox = match read(access, text) {
         Some(ForwardPath::Mailbox(mailbox)) => Some(mailbox),
         Some(ForwardPath::Postmaster) => postmaster(access),
-        None => return said(553, Topic(1, 3), "That is not the name of a list"),
+        None => return Ok(said(553, Topic(1, 3), "That is not the name of a list")),
     };
-    let Some(mailbox) = mailbox else { return Found::Said(Silence::Unverified.reply()) };
-    let members = expansion::members(access, &mailbox.local, &mailbox.domain);
+    let Some(mailbox) = mailbox else { return Ok(Found::Said(Silence::Unverified.reply())) };
+    let members = match expansion::shown(access, &mailbox.local, &mailbox.domain, answers) {
+        Err(Wait::Ask(question)) => return Err(question),
+        Err(Wait::NotNow(_)) => return Ok(Found::Said(Silence::Unverified.reply())),
+        Ok(members) => members,
+    };
     if members.is_empty() {
-        return said(550, Topic(1, 1), "There is no such list here");
+        return Ok(said(550, Topic(1, 1), "There is no such list here"));
     }
     let user = |member: Mailbox| {
         let user = access.user(&ForwardPath::Mailbox(member.clone()));
         (member, user)
     };
-    Found::Mailboxes(members.into_iter().map(user).collect())
+    Ok(Found::Mailboxes(members.into_iter().map(user).collect()))
 }
 
 fn said(code: u16, topic: Topic, text: &'static str) -> Found {
@@ -123,6 +147,6 @@ fn read(access: &Access, text: &str) -> Option<ForwardPath> {
     }
     let text = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text);
     let local = LocalPart::parse_utf8(text).ok()?;
-    let domain = access.local_domains.first().unwrap_or(&access.hostname);
-    Some(ForwardPath::Mailbox(Mailbox { local, domain: Domain::Name(domain.clone()) }))
+    let domain = Domain::Name(access.home().clone());
+    Some(ForwardPath::Mailbox(Mailbox { local, domain }))
 }

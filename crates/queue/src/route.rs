@@ -114,8 +114,10 @@ fn route_from(
     if let Some(rule) = routes.table.exact(name) {
         return by_rule(rule, name, format!("the route of {name}"));
     }
-    if access.is_local(domain) {
-        return Routed::new(NextHop::Local, Reason::new(format!("{name} is a local domain")));
+    if access.ends_here(domain) {
+        let kind = if access.is_local(domain) { "local" } else { "virtual" };
+        let reason = Reason::new(format!("{name} is a {kind} domain"));
+        return Routed::new(NextHop::Local, reason);
     }
     if let Some((suffix, rule)) = routes.table.below(name) {
         return by_rule(rule, name, format!("the route of .{suffix}"));
@@ -173,7 +175,7 @@ fn named<'a>(
 ) -> Option<(&'a Mailbox, &'a Rule)> {
     let ForwardPath::Mailbox(mailbox) = path else { return None };
     match routes.recipients.get(mailbox)? {
-        (AddressPattern::Address(_), rule) if access.is_local(&mailbox.domain) => {
+        (AddressPattern::Address(_), rule) if access.ends_here(&mailbox.domain) => {
             Some((mailbox, rule))
         }
         _ => None,
@@ -184,8 +186,8 @@ fn is_unknown(reply: &Reply) -> bool {
     reply.status() == Some(EnhancedStatus::permanent(Topic(1, 1)))
 }
 
-/// As [`route_path`], for a recipient of which it is known where it ends: mailboxes and files are of
-/// this host, whatever the routes say of the domain.
+/// As [`route_path`], for a recipient of which it is known where it ends: files and commands are of
+/// this host, whatever the routes say of the domain. Mailboxes may be kept by a store elsewhere.
 pub fn route_recipient(
     routes: &Routes,
     access: &Access,
@@ -194,7 +196,7 @@ pub fn route_recipient(
     target: Option<&Target>,
 ) -> Routed {
     let next_hop = match target {
-        None => return route_path(routes, access, sender, path),
+        None | Some(Target::Mailbox { .. }) => return route_path(routes, access, sender, path),
         // A program that hangs must not keep mailboxes waiting.
         Some(Target::Command { .. }) => NextHop::Commands,
         Some(_) => NextHop::Local,

@@ -14,6 +14,7 @@ use mail::address::{AddressError, Domain, DomainName, ForwardPath, Mailbox, Reve
 use mail::reply::Topic;
 
 use crate::access::{self, Accepted, Access, Verdict};
+use crate::expansion::{Answers, Question};
 use crate::reason::Reason;
 
 pub use completion::{Completed, Facts, complete};
@@ -142,17 +143,22 @@ fn is_reachable(access: &Access, mailbox: &Mailbox) -> bool {
 
 /// Whether an author may send to `path` (RFC 6409 §4.2). The caller knows that it may send
 /// anywhere: it has logged in, or its address says so.
+///
+/// # Errors
+/// What must be known first.
 pub fn recipient(
     access: &Access,
     identity: Option<&Identity>,
     path: &ForwardPath,
-) -> Verdict<Accepted> {
+    answers: &Answers,
+) -> Result<Verdict<Accepted>, Question> {
     if let ForwardPath::Mailbox(mailbox) = path
         && !is_qualified(access, &mailbox.domain)
     {
-        return unqualified(&mailbox.domain, Topic(1, 2));
+        return Ok(unqualified(&mailbox.domain, Topic(1, 2)));
     }
-    match (access::recipient(access, None, path), identity) {
+    let verdict = access::recipient_knowing(access, None, path, answers)?;
+    Ok(match (verdict, identity) {
         (Verdict::Accept { accepted, .. }, Some(identity)) if accepted.user.is_none() => {
             Verdict::Accept {
                 accepted,
@@ -160,5 +166,5 @@ pub fn recipient(
             }
         }
         (verdict, _) => verdict,
-    }
+    })
 }

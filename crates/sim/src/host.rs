@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, NoCommands, Random, World};
+use engine::doors::{Mailboxes, NoCommands, NoTables, Random, World};
 use engine::{Engine, Options};
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
@@ -158,8 +158,10 @@ impl Host {
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             commands: Arc::new(NoCommands),
+            forwards: Arc::new(engine::doors::NoForwards),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

@@ -132,6 +132,10 @@ impl Spool for Watched {
         self.log.claim_due(request)
     }
 
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>> {
+        self.log.claim(job)
+    }
+
     fn next_due(&self) -> Option<SystemTime> {
         self.log.next_due()
     }

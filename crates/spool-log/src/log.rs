@@ -32,7 +32,7 @@ use crate::transaction::{Step, moment, nanos, prepare, root_of};
 
 /// Octets that the compaction may copy in a second.
 const COMPACTION_RATE: u64 = 32 << 20;
-/// Messages looked at while the index is locked once.
+/// Messages looked at for one page, while the index is locked.
 const LOOKED_AT: usize = 4096;
 
 /// The spool on one machine.
@@ -83,61 +83,49 @@ impl Log {
         poll_fn(|context| enqueue(&self.shared, &mut request, context)).await?;
         Waiting { log: self, receipt, polled: false, done: false }.await
     }
+}
 
-    fn job_info(&self, row: Row) -> Result<JobInfo, SpoolError> {
-        let (job, base) = row.read()?;
-        Ok(JobInfo {
-            job: row.id,
-            queue: job.state.queue,
-            due: moment(job.state.due),
-            held: row.held,
-            claimed: row.claim != 0,
-            attempts: job.state.attempts,
-            envelope: base.envelope,
-            body_len: row.body_len,
-            open: job.open,
-        })
-    }
-
-    /// The jobs that fit and come after `after`, at most `limit`, and whether there are more.
-    fn rows(&self, filter: &Filter, after: Option<JobId>, limit: usize) -> (Vec<Row>, bool) {
-        let mut rows = Vec::new();
-        let mut from = after.map_or(MessageId(0), |after| after.message);
-        loop {
-            let index = self.shared.index.lock();
-            let queue = match &filter.queue {
-                None => None,
-                Some(name) => match index.queues.find(name) {
-                    None => return (rows, false),
-                    queue => queue,
-                },
-            };
-            let mut last = None;
-            for slot in index.from(from).take(LOOKED_AT) {
-                let Some(message) = index.message(slot) else { continue };
-                last = Some(message.id);
-                if filter.older_than.is_some_and(|time| message.id.time() >= time) {
-                    continue;
-                }
-                for (job_slot, job) in index.jobs_of(slot).filter(|(_, job)| !job.ended) {
-                    let id = JobId { message: message.id, n: job.n };
-                    let fits = after.is_none_or(|after| id > after)
-                        && queue.is_none_or(|queue| index.is_in_queue(job, queue))
-                        && filter.held.is_none_or(|held| held == job.held);
-                    if fits && rows.len() == limit {
-                        return (rows, true);
-                    }
-                    if fits {
-                        rows.extend(Row::of(&index, job_slot));
-                    }
-                }
+/// The jobs that fit and come after `after`, at most `limit`, and where those begin that were not
+/// looked at.
+pub(crate) fn rows(
+    index: &Mutex<Index>,
+    filter: &Filter,
+    after: Option<JobId>,
+    limit: usize,
+) -> (Vec<Row>, Option<JobId>) {
+    let mut rows: Vec<Row> = Vec::new();
+    let index = index.lock();
+    let queue = match &filter.queue {
+        None => None,
+        Some(name) => match index.queues.find(name) {
+            None => return (rows, None),
+            queue => queue,
+        },
+    };
+    let from = after.map_or(MessageId(0), |after| after.message);
+    let mut messages = index.from(from).filter_map(|slot| Some((slot, index.message(slot)?)));
+    let mut last = None;
+    for (slot, message) in messages.by_ref().take(LOOKED_AT) {
+        last = Some(JobId { message: message.id, n: u32::MAX });
+        if filter.older_than.is_some_and(|time| message.id.time() >= time) {
+            continue;
+        }
+        for (job_slot, job) in index.jobs_of(slot).filter(|(_, job)| !job.ended) {
+            let id = JobId { message: message.id, n: job.n };
+            let fits = after.is_none_or(|after| id > after)
+                && queue.is_none_or(|queue| index.is_in_queue(job, queue))
+                && filter.held.is_none_or(|held| held == job.held);
+            if fits && rows.len() == limit {
+                let next = rows.last().map(|row| row.id);
+                return (rows, next);
             }
-            match last.and_then(|last| last.0.checked_add(1)) {
-                Some(next) => from = MessageId(next),
-                None => return (rows, false),
+            if fits {
+                rows.extend(Row::of(&index, job_slot));
             }
         }
     }
+    let more = messages.next().is_some();
+    (rows, last.filter(|_| more))
 }
 
 impl Drop for Log {
@@ -150,7 +138,7 @@ impl Drop for Log {
 }
 
 /// What the index says of a job, and where the rest is.
-struct Row {
+pub(crate) struct Row {
     id: JobId,
     state: crate::meta::JobState,
     held: bool,
@@ -189,6 +177,23 @@ impl Row {
             }
         };
         Ok((JobMeta { state: self.state.clone(), ..job }, base))
+    }
+
+    /// What a listing shows of it.
+    pub(crate) fn info(self) -> Result<JobInfo, SpoolError> {
+        let (job, base) = self.read()?;
+        Ok(JobInfo {
+            job: self.id,
+            queue: job.state.queue,
+            due: moment(job.state.due),
+            held: self.held,
+            claimed: self.claim != 0,
+            attempts: job.state.attempts,
+            envelope: base.envelope,
+            head_edits: base.head_edits,
+            body_len: self.body_len,
+            open: job.open,
+        })
     }
 
     fn claimed(self, fence: Fence) -> Result<Claimed, SpoolError> {
@@ -396,6 +401,29 @@ impl Spool for Log {
         })
     }
 
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>> {
+        Box::pin(async move {
+            if let Some(reason) = self.shared.down() {
+                return Err(SpoolError::Unavailable(reason));
+            }
+            let mut index = self.shared.index.lock();
+            let slot = index.find_job(job.message, job.n).ok_or(SpoolError::NotFound)?;
+            if index.job(slot).is_none_or(|found| found.claim != 0) {
+                return Ok(None);
+            }
+            let claim = index.claim(slot);
+            let row = Row::of(&index, slot);
+            drop(index);
+            let fence = Fence { node: self.shared.options.node, epoch: self.shared.epoch, claim };
+            let lost = || SpoolError::Corrupt(format!("the job {job} is lost"));
+            let claimed = row.ok_or_else(lost).and_then(|row| row.claimed(fence));
+            if claimed.is_err() {
+                self.shared.index.lock().unclaim_all(&[claim]);
+            }
+            claimed.map(Some)
+        })
+    }
+
     fn next_due(&self) -> Option<SystemTime> {
         self.shared.index.lock().queues.next_due().map(moment)
     }
@@ -423,7 +451,7 @@ impl Spool for Log {
             let index = self.shared.index.lock();
             let row = index.find_job(job.message, job.n).and_then(|slot| Row::of(&index, slot));
             drop(index);
-            row.map(|row| self.job_info(row)).transpose()
+            row.map(Row::info).transpose()
         })
     }
 
@@ -434,11 +462,9 @@ impl Spool for Log {
         limit: usize,
     ) -> BoxFut<'a, Page> {
         Box::pin(async move {
-            let (rows, more) = self.rows(filter, after, limit);
-            let rows: Result<Vec<_>, _> = rows.into_iter().map(|row| self.job_info(row)).collect();
-            let rows = rows?;
-            let next = rows.last().map(|row| row.job).filter(|_| more);
-            Ok(Page { rows, next })
+            let (rows, next) = rows(&self.shared.index, filter, after, limit);
+            let rows: Result<Vec<_>, _> = rows.into_iter().map(Row::info).collect();
+            Ok(Page { rows: rows?, next })
         })
     }
 

@@ -125,6 +125,8 @@ pub struct JobInfo {
     pub attempts: u32,
     /// The envelope as inserted.
     pub envelope: Bytes,
+    /// The edits of the header section as inserted.
+    pub head_edits: Bytes,
     /// Octets of the body as stored, head edits not counted.
     pub body_len: u64,
     /// The recipients not finished yet, each with the record of its last attempt (may be empty).
@@ -136,7 +138,8 @@ pub struct JobInfo {
 pub struct Page {
     /// The jobs, oldest message first.
     pub rows: Vec<JobInfo>,
-    /// Where the next page starts; `None` when this was the last one.
+    /// Where the next page starts; `None` when this was the last one. A page that was hard to fill
+    /// may have fewer rows than asked for, or none, and lead on all the same.
     pub next: Option<JobId>,
 }
 
@@ -168,6 +171,12 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Jobs that are due, each claimed for the caller.
     fn claim_due<'a>(&'a self, request: ClaimRequest<'a>) -> BoxFut<'a, Vec<Claimed>>;
+
+    /// This one job, claimed for the caller, due or not, held or not: whoever changes it then knows
+    /// that nobody tries it. `None` while another has it.
+    ///
+    /// Errors with [`SpoolError::NotFound`] when it is finished or was never there.
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>>;
 
     /// The moment the earliest job that is neither claimed nor held is due, `None` without one.
     fn next_due(&self) -> Option<SystemTime>;

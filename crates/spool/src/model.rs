@@ -312,6 +312,7 @@ impl State {
             claimed: job.claim.is_some(),
             attempts: job.attempts,
             envelope: message.envelope.clone(),
+            head_edits: message.head_edits.clone(),
             body_len: message.body.len() as u64,
             open: job.open.clone(),
         })
@@ -411,6 +412,16 @@ impl Spool for Model {
 
     fn claim_due<'a>(&'a self, request: ClaimRequest<'a>) -> BoxFut<'a, Vec<Claimed>> {
         Box::pin(async move { Ok(self.lock().claim_due(&request)) })
+    }
+
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>> {
+        let mut state = self.lock();
+        let Some(found) = state.messages.get(&job.message).and_then(|held| held.jobs.get(&job.n))
+        else {
+            return now(Err(SpoolError::NotFound));
+        };
+        let claimed = if found.claim.is_some() { None } else { state.claim(job) };
+        now(Ok(claimed))
     }
 
     fn next_due(&self) -> Option<SystemTime> {

@@ -14,9 +14,12 @@ pub enum Drawer {
     Policies,
     /// What TLSRPT counts, by day.
     Tallies,
+    /// What operators have ordered.
+    Orders,
 }
 
-/// Small records that outlive the process and are no mail: to lose one costs another fetch.
+/// Small records that outlive the process and are no mail: to lose one costs another fetch, or
+/// another word of the operator.
 pub trait Shelf: Send + Sync {
     /// Keeps `octets` under `name`, in the place of what was there.
     fn put<'a>(

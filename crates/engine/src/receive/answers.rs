@@ -14,13 +14,13 @@ use super::conversation::Conversation;
 use super::known;
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
-use crate::{Options, release, turned};
+use crate::{Options, expand, release, turned};
 
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
         let reply = match question {
             Question::Sender { path, .. } => self.sender(&path),
-            Question::Recipient { path, .. } => self.recipient(&path),
+            Question::Recipient { path, .. } => self.recipient(&path).await,
             Question::Message(transaction) => self.message(*transaction).await,
             Question::Verify(lookup) => self.verify(&lookup.text).await,
             Question::Expand(lookup) => self.expand(&lookup.text).await,
@@ -92,11 +92,15 @@ impl Conversation<'_> {
         self.told(verdict, sender_ok, || path.to_string())
     }
 
-    fn recipient(&mut self, path: &ForwardPath) -> Reply {
+    async fn recipient(&mut self, path: &ForwardPath) -> Reply {
         let shared = self.shared;
         let verdict = match self.author() {
-            Some(author) => author.recipient(shared, &self.options, path),
-            None => access::recipient(&self.options.access, Some(self.client), path),
+            Some(author) => author.recipient(shared, &self.options, path).await,
+            None => {
+                let (access, client) = (&self.options.access, Some(self.client));
+                let decide = |answers: &_| access::recipient_knowing(access, client, path, answers);
+                expand::knowing(&shared.world, decide).await
+            }
         };
         let verdict = route::at_session(&self.options.routes, &self.options.access, verdict, path);
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
@@ -115,13 +119,17 @@ impl Conversation<'_> {
 
     async fn verify(&mut self, text: &str) -> Reply {
         let options = self.shared.options();
-        let found = lookup::verify(&options.access, text, self.silence(&options));
+        let (access, silence) = (&options.access, self.silence(&options));
+        let decide = |answers: &_| lookup::verify(access, text, silence, answers);
+        let found = expand::knowing(&self.shared.world, decide).await;
         self.named(found).await
     }
 
     async fn expand(&mut self, text: &str) -> Reply {
         let options = self.shared.options();
-        let found = lookup::expand(&options.access, text, self.silence(&options));
+        let (access, silence) = (&options.access, self.silence(&options));
+        let decide = |answers: &_| lookup::expand(access, text, silence, answers);
+        let found = expand::knowing(&self.shared.world, decide).await;
         self.named(found).await
     }
 

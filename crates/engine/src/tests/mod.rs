@@ -13,6 +13,7 @@ mod lmtp;
 mod local;
 mod masquerade;
 mod notify;
+mod operator;
 mod pages;
 mod policy;
 mod receive;

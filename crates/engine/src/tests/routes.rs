@@ -226,15 +226,23 @@ fn each_recipient_its_own_way() {
         recipients.insert("list@far.example".parse().unwrap(), rule("pipe:list"));
         recipients.insert("later@far.example".parse().unwrap(), rule("error:4.2.1 Later"));
         recipients.insert("bob@here.example".parse().unwrap(), rule("pipe:list"));
-        let to = ["list@far.example", "later@far.example", "x@far.example", "bob@here.example"];
+        // There is no such user.
+        recipients.insert("list@here.example".parse().unwrap(), rule("pipe:list"));
+        let to = [
+            "list@far.example",
+            "later@far.example",
+            "x@far.example",
+            "bob@here.example",
+            "list@here.example",
+        ];
         let scene = sent(options.clone(), &to).await;
-        assert_eq!(scene.programs.runs().len(), 2);
+        assert_eq!(scene.programs.runs().len(), 3);
         assert_eq!(scene.waiting().await, ["later@far.example: Later."]);
         assert_eq!(scene.boxes.of("bob"), [""; 0]);
         options.routes.recipients.insert("later@far.example".parse().unwrap(), rule("pipe:list"));
         scene.engine.reload(options, []);
         scene.pass(1200).await;
-        assert_eq!(scene.programs.runs().len(), 3);
+        assert_eq!(scene.programs.runs().len(), 4);
         assert_eq!(scene.waiting().await, [""; 0]);
     });
 }

@@ -75,6 +75,10 @@ impl Spool for TestSpool {
         self.model.claim_due(request)
     }
 
+    fn claim(&self, job: JobId) -> BoxFut<'_, Option<Claimed>> {
+        self.model.claim(job)
+    }
+
     fn next_due(&self) -> Option<SystemTime> {
         self.model.next_due()
     }

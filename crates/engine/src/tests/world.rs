@@ -24,7 +24,7 @@ use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
     Clock, CommandError, CommandRun, Commands, Doing, MailboxDelivery, MailboxError, Mailboxes,
-    MemoryShelf, Names, Place, Ran, Random, Secrets, Tasks, Tls, World,
+    MemoryShelf, Names, NoTables, Place, Ran, Random, Secrets, Tasks, Tls, World,
 };
 use crate::{
     Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels, Transports,
@@ -389,8 +389,10 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
             commands: Arc::new(programs.clone()),
+            forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         let engine = Engine::new(options, world);

@@ -179,6 +179,19 @@ const ACCOUNT_CHANGE: &str = "\
 Exit codes: 0 done, 65 there was no such grant, 67 there is no such account, 74 reading or writing
 failed, 77 not allowed, 78 the configuration or the file of accounts is not right.";
 
+const TABLE: &str = "\
+The key is looked up as the server does it: in lower case, once. An address is looked up by the server
+as itself and then as @domain; ask for both to see what it would find. A file is read as it is now; a
+database is asked. What was found goes to standard output, where it stands to standard error.
+
+Examples:
+  postrider table canonical ann@example.net
+  postrider table canonical @example.net   the rest of that domain
+  postrider table aliases staff --json     for programs
+
+Exit codes: 0 found, 1 no such row, 69 the configuration has no such table, 75 the table has no answer
+now, 78 the configuration or the file of the table is not right.";
+
 const PAGES: &str = "\
 Examples:
   postrider pages docs                     docs/man and docs/completions";
@@ -242,6 +255,9 @@ pub(crate) enum Command {
     /// Say who may log in
     #[command(subcommand, after_help = ACCOUNT)]
     Account(AccountCommand),
+    /// What a table of the configuration says of a key
+    #[command(after_help = TABLE)]
+    Table(TableArguments),
     /// Look after the spool
     #[command(subcommand, after_help = SPOOL)]
     Spool(SpoolCommand),
@@ -286,6 +302,21 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct TableArguments {
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// The table: NAME of [table.NAME]
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// An address, @domain, a name
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ mod conformance;
 mod privilege;
 mod serve;
 mod spool;
+mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -84,6 +85,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             let config = command.config().clone();
             with_config(&config, |config| account::run(command, &config.accounts.file))
         }
+        Command::Table(arguments) => {
+            with_config(&arguments.config.clone(), |config| table::run(&config, &arguments))
+        }
         Command::Spool(SpoolCommand::Verify { config, data_dir: Some(dir), json }) => {
             drop(config);
             spool::verify(&dir, json)
@@ -131,7 +135,11 @@ fn with_config(argument: &ConfigArgument, run: impl FnOnce(Config) -> ExitCode) 
 fn check(argument: &ConfigArgument) -> ExitCode {
     with_config(argument, |config| {
         let mut problems = config.check();
-        let start = [plan::options(&config).err(), plan::certificates(&config).err()];
+        let start = [
+            plan::options(&config).err(),
+            plan::certificates(&config).err(),
+            plan::tables(&config).err(),
+        ];
         for problem in start.into_iter().flatten().flatten() {
             // What the start would tell may have been told.
             if !problems.iter().any(|told| told.to_string() == problem.to_string()) {

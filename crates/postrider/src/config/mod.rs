@@ -31,6 +31,7 @@ mod source;
 mod spool;
 mod submission;
 mod surroundings;
+mod table;
 mod tls;
 mod tls_policy;
 mod units;
@@ -63,6 +64,7 @@ pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
+pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -88,6 +90,10 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::GRANTS,
     &local::DOC,
     &masquerade::DOC,
+    &table::FILE,
+    &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -124,6 +130,8 @@ pub struct Config {
     pub local: Local,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// What other sections look up.
+    pub tables: Vec<Table>,
     /// For whom mail is passed on.
     pub relay: Relay,
     /// Who may ask for what is no mail.
@@ -272,6 +280,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "submission",
         "local",
         "masquerade",
+        "table",
         "relay",
         "access",
         "route",
@@ -288,6 +297,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     ];
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
+    let tables = table::read(&top.table("table"));
     let smarthosts = smarthost::read(&top.table("smarthost"));
     let pipes = pipe::read(&top.table("pipe"));
     let sources = source::read(&top.table("source"));
@@ -300,6 +310,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         submission: submission::read(&top.table("submission")),
         local: local::read(&top.table("local"), &host, surroundings),
         masquerade: masquerade::read(&top.table("masquerade")),
+        tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,

@@ -28,6 +28,7 @@ impl FileShelf {
         self.root.join(match drawer {
             Drawer::Policies => "policies",
             Drawer::Tallies => "tlsrpt",
+            Drawer::Orders => "operator",
         })
     }
 

@@ -1,5 +1,6 @@
 //! Rows: a file of aliases, an envelope, and what becomes of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -19,6 +20,14 @@ fn access(text: &str) -> Access {
     let users = crate::access::Users::listed(["ann", "bob", "carol", "e f", "postmaster"]);
     let aliases = Arc::new(aliases(text));
     Access { users, aliases, ..Access::new("home.example".parse().unwrap()) }
+}
+
+/// Expands without answers.
+fn done(access: &Access, envelope: &Envelope) -> Expansion {
+    match expand::<&str>(access, envelope, &[], &Answers::new()) {
+        Progress::Done(expansion) => expansion,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn path(text: &str) -> ForwardPath {
@@ -45,12 +54,17 @@ fn envelope(from: &str, to: &[(&str, Option<Notify>)]) -> Envelope {
     }
 }
 
-/// `<sender>: recipient, recipient` of each envelope.
+/// `<sender>: recipient, recipient` of each envelope, in brackets where one ends, and by which address
+/// of ours it leaves.
 fn shown(expansion: &Expansion) -> Vec<String> {
-    let one = |envelope: &Envelope| {
-        let to: Vec<String> =
-            envelope.recipients.iter().map(|recipient| recipient.path.to_string()).collect();
-        format!("{}: {}", envelope.reverse_path, to.join(" "))
+    let one = |Expanded { envelope, targets, via }: &Expanded| {
+        let to = (0..).zip(&envelope.recipients).map(|(number, recipient)| {
+            let target = targets.get(&number).map(|target| format!("[{target}]"));
+            format!("{}{}", recipient.path, target.unwrap_or_default())
+        });
+        let to: Vec<String> = to.collect();
+        let via = via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+        format!("{}: {}{via}", envelope.reverse_path, to.join(" "))
     };
     expansion.envelopes.iter().map(one).collect()
 }
@@ -78,12 +92,18 @@ postmaster: carol
         (
             "author@away.example",
             &["boss@home.example"],
-            &["<author@away.example>: <ann@home.example> <ann@far.example>"],
+            &[
+                "<author@away.example>: <ann@home.example>",
+                "<author@away.example>: <ann@far.example> via boss@home.example",
+            ],
         ),
         (
             "author@away.example",
             &["bOSS@home.example", "x@y.example"],
-            &["<author@away.example>: <ann@home.example> <ann@far.example> <x@y.example>"],
+            &[
+                "<author@away.example>: <ann@home.example> <x@y.example>",
+                "<author@away.example>: <ann@far.example> via bOSS@home.example",
+            ],
         ),
         (
             "author@away.example",
@@ -94,8 +114,10 @@ postmaster: carol
         (
             "author@away.example",
             &["staff@home.example", "bob@home.example"],
-            &["<author@away.example>: <ann@home.example> <ann@far.example> <carol@far.example> \
-             <bob@home.example>"],
+            &[
+                "<author@away.example>: <ann@home.example> <bob@home.example>",
+                "<author@away.example>: <ann@far.example> <carol@far.example> via staff@home.example",
+            ],
         ),
         // A loop is cut, what else there is goes on.
         (
@@ -109,26 +131,30 @@ postmaster: carol
             &["list@home.example", "ann@far.example"],
             &[
                 "<author@away.example>: <ann@far.example>",
-                "<owner-list@home.example>: <carol@home.example> <dave@far.example> \
-             <\"e f\"@home.example> <author@away.example>",
+                "<owner-list@home.example>: <carol@home.example> <\"e f\"@home.example>",
+                "<owner-list@home.example>: <dave@far.example> <author@away.example> \
+                 via list@home.example",
             ],
         ),
         (
             "author@away.example",
             &["both@home.example"],
             &[
-                "<author@away.example>: <ann@home.example> <ann@far.example> <bob@home.example> \
-             <carol@far.example>",
-                "<owner-list@home.example>: <carol@home.example> <dave@far.example> \
-             <\"e f\"@home.example> <author@away.example>",
+                "<author@away.example>: <ann@home.example> <bob@home.example>",
+                "<owner-list@home.example>: <carol@home.example> <\"e f\"@home.example>",
+                "<owner-list@home.example>: <dave@far.example> <author@away.example> \
+                 via both@home.example",
+                "<author@away.example>: <ann@far.example> <carol@far.example> via both@home.example",
             ],
         ),
         // Mail from nobody stays mail from nobody.
         (
             "",
             &["list@home.example"],
-            &["<>: <carol@home.example> <dave@far.example> <\"e f\"@home.example> \
-             <author@away.example>"],
+            &[
+                "<>: <carol@home.example> <\"e f\"@home.example>",
+                "<>: <dave@far.example> <author@away.example> via list@home.example",
+            ],
         ),
         // The postmaster of the host, with and without domain.
         ("a@b.example", &["postmaster"], &["<a@b.example>: <carol@home.example>"]),
@@ -136,16 +162,23 @@ postmaster: carol
     ];
     for (from, to, expected) in rows {
         let to: Vec<_> = to.iter().map(|to| (*to, None)).collect();
-        let expansion = expand(&access(FILE), &envelope(from, &to)).unwrap();
+        let expansion = done(&access(FILE), &envelope(from, &to));
         assert_eq!(shown(&expansion), *expected, "{from} {to:?}");
         assert_eq!(expansion.trees.len(), to.len());
         assert!(expansion.failed.is_empty() && expansion.finished.is_empty());
     }
     // What is no alias, and what only looks like one elsewhere, is left as it is.
     for to in ["bob@home.example", "staff@far.example", "nobody@home.example"] {
-        assert_eq!(expand(&access(FILE), &envelope("a@b.example", &[(to, None)])), None, "{to}");
+        plain(&access(FILE), to);
     }
-    assert_eq!(expand(&access(""), &envelope("a@b.example", &[("ann@home.example", None)])), None);
+    plain(&access(""), "ann@home.example");
+}
+
+/// Nothing stands for `to`.
+fn plain(access: &Access, to: &str) {
+    let envelope = envelope("a@b.example", &[(to, None)]);
+    let progress = expand::<&str>(access, &envelope, &[], &Answers::new());
+    assert_eq!(progress, Progress::Plain, "{to}");
 }
 
 /// Register: 3461-5.2.7.1-b, 3461-5.2.7.1-c, 3461-5.2.7.1-d, 3461-5.2.7.2-b, 3461-5.2.7.3-a.
@@ -176,8 +209,10 @@ fn parameters() {
     for (to, asked, passed, told) in rows {
         let to = format!("{to}@home.example");
         let envelope = envelope("author@away.example", &[(&to, *asked)]);
-        let expansion = expand(&access(FILE), &envelope).unwrap();
-        let [out] = expansion.envelopes.as_slice() else { panic!("{to}: {expansion:?}") };
+        let expansion = done(&access(FILE), &envelope);
+        let [Expanded { envelope: out, .. }] = expansion.envelopes.as_slice() else {
+            panic!("{to}: {expansion:?}");
+        };
         let is_list = to.starts_with("li");
         assert_eq!(out.parameters.envelope_id.is_some(), !is_list, "{to}");
         assert_eq!(out.parameters.size, Some(9));
@@ -197,7 +232,7 @@ fn parameters() {
 #[test]
 fn reasons() {
     let access = access("a: b, ann\nb: a, bob, ann\n");
-    let expansion = expand(&access, &envelope("x@y.example", &[("a@home.example", None)])).unwrap();
+    let expansion = done(&access, &envelope("x@y.example", &[("a@home.example", None)]));
     let mut lines = Vec::new();
     fn tell(node: &Node, depth: usize, lines: &mut Vec<String>) {
         lines.push(format!("{}{} {}", "-".repeat(depth), node.path, node.reason));
@@ -230,11 +265,11 @@ fn bounds() {
     }
     file.push_str("\nbigger: big, x1@y.example, x2@y.example, x3@y.example\n");
     let access = access(&file);
-    let deep = expand(&access, &envelope("a@b.example", &[("l0@home.example", None)])).unwrap();
+    let deep = done(&access, &envelope("a@b.example", &[("l0@home.example", None)]));
     assert!(deep.envelopes.is_empty());
     assert_eq!(deep.failed.len(), 1);
-    let big = expand(&access, &envelope("a@b.example", &[("bigger@home.example", None)])).unwrap();
-    assert_eq!(big.envelopes[0].recipients.len(), EXPANDED_MAX);
+    let big = done(&access, &envelope("a@b.example", &[("bigger@home.example", None)]));
+    assert_eq!(big.envelopes[0].envelope.recipients.len(), EXPANDED_MAX);
     assert_eq!(big.failed.len(), 2);
 }
 
@@ -248,7 +283,7 @@ fn what_expn_shows() {
         ("nobody", &home, &[]),
         ("staff", &"far.example".parse().unwrap(), &[]),
     ] {
-        let found = members(&access, &name.parse().unwrap(), domain);
+        let found = super::shown(&access, &name.parse().unwrap(), domain, &Answers::new()).unwrap();
         let found: Vec<String> = found.iter().map(Mailbox::to_string).collect();
         assert_eq!(found, expected, "{name}");
     }
@@ -262,13 +297,21 @@ fn lines_that_cannot_be_read() {
         ("# x\n\na:\n", &["aliases:3: a stands for nobody"]),
         ("a: b\n c d", &["aliases:1: \"b c d\" is no address"]),
         ("a: b\nB: c\nA: d", &["aliases:3: A stands for others already in line 1"]),
-        ("a: |cmd", &["aliases:1: |cmd is a command"]),
-        ("a: \"|cmd x\", /var/spool/x", &["\"|cmd x\" is a command", "/var/spool/x is a file"]),
+        ("a: |cmd", &["aliases:1: \"|cmd\" is a command, and aliases may not have commands"]),
+        (
+            "a: \"|cmd x\", /var/spool/x",
+            &[
+                "\"|cmd x\" is a command",
+                "\"/var/spool/x\" is a file, and aliases may not have files",
+            ],
+        ),
+        ("a: :fail: gone", &["aliases:1: \":fail: gone\" is a form of other systems"]),
+        ("a: \\b@c", &["aliases:1: \"\\\\b@c\" names no user"]),
         ("a: :include:nothing", &["aliases:1: nothing cannot be included: No such file"]),
-        ("a: :include:nested", &["nested:1: a list within an included list"]),
+        ("a: :include:nested", &["nested:1: nested is the ninth list within a list"]),
     ];
     let mut include = |path: &str| match path {
-        "nested" => Ok(":include: members".to_owned()),
+        "nested" => Ok(":include: nested".to_owned()),
         _ => Err("No such file".to_owned()),
     };
     for (text, expected) in rows {
@@ -294,8 +337,8 @@ proptest! {
         let access = access(&text);
         for from in lines.keys() {
             let to = format!("n{from}@home.example");
-            let expansion = expand(&access, &envelope("a@b.example", &[(&to, None)])).unwrap();
-            for envelope in &expansion.envelopes {
+            let expansion = done(&access, &envelope("a@b.example", &[(&to, None)]));
+            for Expanded { envelope, .. } in &expansion.envelopes {
                 let paths: BTreeSet<_> =
                     envelope.recipients.iter().map(|recipient| recipient.path.clone()).collect();
                 prop_assert_eq!(paths.len(), envelope.recipients.len());

@@ -97,6 +97,13 @@ pub(super) fn judge(said: &Said) -> Verdict {
             let status = EnhancedStatus::success(Topic(0, 0));
             plain(Outcome::Done, status, format!("The message was thrown away: {why}."))
         }
+        Said::Suspended { what } => {
+            later(Topic(3, 0), format!("The operator of this host has suspended mail for {what}."))
+        }
+        Said::GivenUp => never(
+            Topic(4, 7),
+            "The operator of this host has given the message up before its time.".to_owned(),
+        ),
         Said::MailboxUnknown { user } => {
             never(Topic(1, 1), format!("There is no mailbox \"{user}\" here."))
         }

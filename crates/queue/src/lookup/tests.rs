@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{self, Users};
-use crate::expansion::Aliases;
+use crate::expansion::{Aliases, Answers};
 
 fn access() -> Access {
     let mut include = |_: &str| Err("none".to_owned());
@@ -15,6 +15,14 @@ fn access() -> Access {
     access.local_domains = ["our.example".parse().unwrap()].into();
     access.postmaster = "ann".to_owned();
     access
+}
+
+fn verified_as(text: &str, silence: Option<Silence>) -> Found {
+    verify(&access(), text, silence, &Answers::new()).unwrap()
+}
+
+fn expanded_as(text: &str, silence: Option<Silence>) -> Found {
+    expand(&access(), text, silence, &Answers::new()).unwrap()
 }
 
 fn name(user: &str) -> Option<String> {
@@ -46,16 +54,16 @@ fn verified() {
         ("<ann", "553 5.1.3 ", "553 5.1.3 "),
     ];
     for (text, told, silent) in rows {
-        let reply = verify(&access(), text, None).reply(name).to_string();
+        let reply = verified_as(text, None).reply(name).to_string();
         assert!(reply.starts_with(told), "{text}: {reply}");
         if let Some((_, path)) = reply.rsplit_once(' ').filter(|_| reply.starts_with("250")) {
             let verdict = access::recipient(&access(), None, &path.parse().unwrap());
             assert!(matches!(verdict, access::Verdict::Accept { .. }), "{path}");
         }
-        let reply = verify(&access(), text, Some(Silence::Unverified)).reply(name).to_string();
+        let reply = verified_as(text, Some(Silence::Unverified)).reply(name).to_string();
         assert!(reply.starts_with(silent), "{text}: {reply}");
     }
-    let refused = verify(&access(), "ann", Some(Silence::NotServed)).reply(name);
+    let refused = verified_as("ann", Some(Silence::NotServed)).reply(name);
     assert!(refused.to_string().starts_with("502 5.5.1 "));
 }
 
@@ -71,8 +79,8 @@ fn expanded() {
         ("a b", vec!["That is not the name of a list"]),
     ];
     for (text, lines) in rows {
-        assert_eq!(expand(&access(), text, None).reply(name).text(), lines, "{text}");
+        assert_eq!(expanded_as(text, None).reply(name).text(), lines, "{text}");
     }
-    let silent = expand(&access(), "staff", Some(Silence::Unverified)).reply(name);
+    let silent = expanded_as("staff", Some(Silence::Unverified)).reply(name);
     assert!(silent.to_string().starts_with("252 2.5.0 "));
 }

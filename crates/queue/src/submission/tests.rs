@@ -6,7 +6,7 @@ use mail::address::ReversePath;
 
 use super::*;
 use crate::access::Users;
-use crate::expansion::Aliases;
+use crate::expansion::{Aliases, Answers};
 use crate::record::Replace;
 
 const ALIASES: &str = "\
@@ -130,7 +130,7 @@ fn recipients() {
     for (path, want) in rows {
         let path: ForwardPath = path.parse().unwrap();
         for identity in [Some(&ann), None] {
-            let verdict = recipient(&access(), identity, &path);
+            let verdict = recipient(&access(), identity, &path, &Answers::new()).unwrap();
             assert_eq!(code(&verdict), want, "{path}: {verdict:?}");
             if let Verdict::Accept { accepted, .. } = verdict {
                 // Nothing of a foreign address is rewritten.

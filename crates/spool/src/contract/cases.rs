@@ -28,6 +28,7 @@ pub const CASES: &[Case] = &[
     ("a release counts nothing", releases),
     ("a held job waits", holds),
     ("a job moves between queues", requeues),
+    ("one job is claimed by its name", claims_by_name),
     ("a message ends with its last job", last_job),
     ("a transaction is whole or nothing", atomic),
     ("bodies of every size read back", bodies),
@@ -305,6 +306,31 @@ fn requeues(subject: &mut dyn Subject) {
     subject.restart();
     let claimed = claim_one(subject.spool(), 7);
     assert_eq!((claimed.queue.as_str(), claimed.due), ("b", at(7)));
+}
+
+fn claims_by_name(subject: &mut dyn Subject) {
+    let spool = subject.spool();
+    let one = job(1, 0);
+    insert(spool, message(1, vec![to("q", &[0, 1], 50)]));
+    commit(spool, vec![Op::Hold { job: one, on: true }]).expect("a hold");
+    let by_name = || block_on(spool.claim(one)).expect("an answer");
+    let info = || block_on(spool.get(one)).expect("an answer").expect("a job");
+    // Neither due nor free, and ours all the same.
+    let claimed = by_name().expect("it was nobody's");
+    assert_eq!((claimed.job, claimed.open.len(), claimed.queue.as_str()), (one, 2, "q"));
+    assert!(by_name().is_none(), "it is taken");
+    assert!(info().held && info().claimed);
+    // What is done with it leaves it held, and nobody's.
+    let updates = vec![became(1, RecipientOutcome::Failed, "")];
+    commit(spool, vec![update(&claimed, updates, Next::Release)]).expect("an update");
+    assert!(info().held && !info().claimed && info().open.len() == 1);
+    let again = by_name().expect("it was nobody's");
+    commit(spool, vec![Op::Hold { job: one, on: false }]).expect("a release");
+    let late = commit(spool, vec![update(&again, vec![], Next::Done)]);
+    assert!(matches!(late, Err(SpoolError::Fenced)), "an administrator breaks it, too");
+    let last = by_name().expect("it was nobody's");
+    commit(spool, vec![done(&last)]).expect("an end");
+    assert!(matches!(block_on(spool.claim(one)), Err(SpoolError::NotFound)));
 }
 
 fn last_job(subject: &mut dyn Subject) {

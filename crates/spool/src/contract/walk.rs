@@ -256,9 +256,9 @@ impl Walk<'_> {
 }
 
 fn row(info: &JobInfo) -> impl PartialEq + std::fmt::Debug + use<> {
-    let JobInfo { job, queue, due, held, claimed, attempts, envelope, body_len, open } =
+    let JobInfo { job, queue, due, held, claimed, attempts, envelope, head_edits, body_len, open } =
         info.clone();
-    (job, queue, due, held, claimed, attempts, envelope, body_len, open)
+    (job, queue, due, held, claimed, attempts, (envelope, head_edits), body_len, open)
 }
 
 fn kind(error: &SpoolError) -> std::mem::Discriminant<SpoolError> {

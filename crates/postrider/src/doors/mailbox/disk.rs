@@ -135,7 +135,8 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> MailboxError {
     failure(path, error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
-const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+pub(super) const DIRECTORY: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// Where a mailbox is, and how much of that is the operator's.
 pub(super) struct Way<'a> {

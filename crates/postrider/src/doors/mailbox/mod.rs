@@ -15,10 +15,12 @@
 
 mod disk;
 mod feed;
+mod known;
 mod maildir;
 mod mbox;
 mod quota;
 mod template;
+mod together;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -33,6 +35,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use disk::{AsUser, Owner, Way};
 use feed::Feed;
+use maildir::Maildirs;
 use quota::{Counts, Quota};
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
@@ -48,6 +51,7 @@ pub struct FileMailboxes {
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
+    maildirs: Arc<Maildirs>,
     counts: Arc<Counts>,
 }
 
@@ -134,6 +138,7 @@ impl FileMailboxes {
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
+            maildirs: Arc::default(),
             counts: Arc::default(),
         }
     }
@@ -195,11 +200,11 @@ impl FileMailboxes {
             head: delivery.head,
             feed,
         };
-        let lock_wait = self.lock_wait;
+        let (maildirs, lock_wait) = (Arc::clone(&self.maildirs), self.lock_wait);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
-            deliver(letter, lock_wait)
+            deliver(letter, &maildirs, lock_wait)
         });
         pump.run().await;
         writer.await.unwrap_or_else(|_| Err(MailboxError::Broken("the writer panicked".into())))
@@ -207,14 +212,14 @@ impl FileMailboxes {
 }
 
 /// Writes `letter`, on a thread of its own.
-fn deliver(letter: Letter, lock_wait: Duration) -> Result<(), MailboxError> {
+fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(), MailboxError> {
     let _rights = match letter.belongs {
         Belongs::Writer => Some(AsUser::begin(&letter.user)?),
         Belongs::User | Belongs::Found => None,
     };
     let (path, quota) = (letter.path.clone(), letter.quota.clone());
     let written = match letter.form {
-        Form::Maildir => maildir::deliver(letter)?,
+        Form::Maildir => maildirs.deliver(letter)?,
         Form::Mbox => mbox::deliver(letter, lock_wait)?,
     };
     if let Some(quota) = quota {

@@ -67,6 +67,17 @@ async fn a_maildir_is_made_and_filled() {
     assert_eq!(text, b"Return-Path: <a@x.example>\nSubject: 1\n\nFrom me\n");
 }
 
+/// What is known of a Maildir is no reason to write where it was.
+#[tokio::test]
+async fn a_maildir_that_went_away_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailboxes = open("maildir", &dir);
+    mailboxes.deliver(letter("ann", b"Subject: 1\r\n\r\n", "1")).await.unwrap();
+    fs::remove_dir_all(dir.path().join("mail/ann")).unwrap();
+    mailboxes.deliver(letter("ann", b"Subject: 2\r\n\r\n", "2")).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail/ann/new")).len(), 1);
+}
+
 #[tokio::test]
 async fn a_mbox_is_made_and_grows() {
     let dir = tempfile::tempdir().unwrap();

@@ -58,6 +58,9 @@ _postrider() {
             postrider,table)
                 cmd="postrider__subcmd__table"
                 ;;
+            postrider,test)
+                cmd="postrider__subcmd__test"
+                ;;
             postrider__subcmd__account,add)
                 cmd="postrider__subcmd__account__subcmd__add"
                 ;;
@@ -178,6 +181,9 @@ _postrider() {
             postrider__subcmd__help,table)
                 cmd="postrider__subcmd__help__subcmd__table"
                 ;;
+            postrider__subcmd__help,test)
+                cmd="postrider__subcmd__help__subcmd__test"
+                ;;
             postrider__subcmd__help__subcmd__account,add)
                 cmd="postrider__subcmd__help__subcmd__account__subcmd__add"
                 ;;
@@ -233,7 +239,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --help --version serve check reload config sendmail newaliases conformance account table spool pages mail mailq help"
+            opts="-h -V --help --version serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1093,7 +1099,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="serve check reload config sendmail newaliases conformance account table spool pages mail mailq help"
+            opts="serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1457,6 +1463,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__table)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1892,6 +1912,50 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__table)
+            opts="-C -h --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -C)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__test)
             opts="-C -h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -13,6 +13,8 @@ use queue::expansion::Expanded;
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
 use queue::route::{self, NextHop};
+use queue::schedule::Rank;
+use queue::schedule::line::Lane;
 use spool::{
     Body, BodySink, Durability, JobId, MessageId, NewJob, NewMessage, Op, SpoolError, Txn,
 };
@@ -138,7 +140,9 @@ impl Shared {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
-                options.schedule.expiry(begins, envelope.reverse_path.is_null())
+                let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
+                let rank = Rank::of(path, parameters, envelope.recipients.len());
+                options.schedule.expiry(begins, rank)
             },
             reverse_path: envelope.reverse_path,
             parameters: envelope.parameters,
@@ -192,7 +196,7 @@ impl Shared {
             let due = notify::release(&stored.parameters, stored.arrival);
             let due = due.unwrap_or(now).max(now);
             let jobs = jobs(options, &stored, due);
-            let claim = due <= now && !options.paused && self.may_try(&jobs);
+            let claim = due <= now && !options.paused && self.may_try(&stored, &jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
@@ -269,9 +273,9 @@ impl Shared {
 
     /// Whether the first attempts of a new message begin at once: there is room in hand for it, and
     /// for each of its next hops. Otherwise it takes its turn from the spool.
-    fn may_try(&self, jobs: &[NewJob]) -> bool {
-        let room = |job: &NewJob| self.dispatcher.quota(&job.queue) > 0;
-        !self.is_stopping() && self.dispatcher.has_room() && jobs.iter().all(room)
+    fn may_try(&self, stored: &Stored, jobs: &[NewJob]) -> bool {
+        let lane = Lane::of(&stored.reverse_path, &stored.origin, stored.class);
+        !self.is_stopping() && jobs.iter().all(|job| self.dispatcher.takes(&job.queue, lane))
     }
 }
 

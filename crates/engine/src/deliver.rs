@@ -9,6 +9,7 @@ use bytes::Bytes;
 use queue::fate::{self, Said};
 use queue::record::{Attempt, HeadEdits, RecordError, Stored};
 use queue::route::NextHop;
+use queue::schedule::crowd::Went;
 use spool::{ClaimRequest, Claimed, JobId, Op, Txn};
 use tokio::time::timeout;
 use tracing::{error, warn};
@@ -36,13 +37,21 @@ pub(crate) async fn hire(shared: Arc<Shared>) {
     shared.suspensions.read(&*shared.world.shelf).await;
     let mut stop = pin!(shared.stopping());
     loop {
+        let rest = shared.dispatcher.end_rests();
         for queue in shared.dispatcher.hire() {
             shared.world.tasks.spawn(Box::pin(work(shared.clone(), queue)));
         }
+        let rested = async {
+            match rest {
+                Some(until) => tokio::time::sleep_until(until.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = &mut stop => return,
             () = shared.dispatcher.work.notified() => {}
+            () = rested => {}
         }
     }
 }
@@ -185,18 +194,18 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
             // It was claimed before the queue was told to pause: it waits for its turn in the spool.
             Work::Try(job) if shared.options().paused => {
                 settle::give_back(&shared, &job).await;
-                shared.dispatcher.tried(&queue);
+                shared.dispatcher.tried(&queue, Went::Neither);
             }
-            Work::Try(job) => {
-                let tried = attempt(&shared, &mut relay, hop.as_ref(), job).await;
-                shared.dispatcher.tried(&queue);
-                if let Some(job) = tried
-                    && shared.dispatcher.give_back(job)
-                {
-                    working.counted = false;
-                    break;
+            Work::Try(job) => match attempt(&shared, &mut relay, hop.as_ref(), job).await {
+                Tried::Went(went) => shared.dispatcher.tried(&queue, went),
+                Tried::NoPlace(job) => {
+                    shared.dispatcher.tried(&queue, Went::Neither);
+                    if shared.dispatcher.give_back(job) {
+                        working.counted = false;
+                        break;
+                    }
                 }
-            }
+            },
             Work::Adopt(job, ending, until) => {
                 let result = |(number, record): &(u32, Bytes)| match is_owed(record) {
                     true => (*number, Ending::here(Said::Settled)),
@@ -227,19 +236,27 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
     relay.quit().await;
 }
 
-/// Tries `job` and settles what came of it. Gives it back when there was no place to try it.
+/// What came of trying a job.
+pub(crate) enum Tried {
+    /// It is settled, and the destination bore it like this.
+    Went(Went),
+    /// There was no place to try it.
+    NoPlace(Job),
+}
+
+/// Tries `job` and settles what came of it.
 pub(crate) async fn attempt(
     shared: &Arc<Shared>,
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,
     job: Job,
-) -> Option<Job> {
+) -> Tried {
     let id = job.id;
-    let untried = try_job(shared, relay, hop, job).await;
-    if untried.is_none() {
+    let tried = try_job(shared, relay, hop, job).await;
+    if matches!(tried, Tried::Went(_)) {
         operator::after_attempt(shared, id).await;
     }
-    untried
+    tried
 }
 
 async fn try_job(
@@ -247,11 +264,11 @@ async fn try_job(
     relay: &mut Relay<'_>,
     hop: Option<&NextHop>,
     mut job: Job,
-) -> Option<Job> {
+) -> Tried {
     let (owed, open) = job.open.into_iter().partition(|(_, record)| is_owed(record));
     job.open = open;
     if !job.open.is_empty() && reroute::moved(shared, &job).await {
-        return None;
+        return Tried::Went(Went::Neither);
     }
     let (suspended, why) = shared.suspensions.set_apart(&mut job);
     let now = shared.world.clock.wall();
@@ -268,7 +285,7 @@ async fn try_job(
             Attempted::Crowded => {
                 job.open.extend(owed);
                 job.open.extend(suspended);
-                return Some(job);
+                return Tried::NoPlace(job);
             }
         },
         None => {
@@ -276,12 +293,22 @@ async fn try_job(
             job.everyone(&Ending::here(Said::Ours(what)))
         }
     };
+    let went = went(&results);
     results.extend(owed.iter().map(|(number, _)| (*number, Ending::here(Said::Settled))));
     job.open.extend(owed);
     results.extend(why);
     job.open.extend(suspended);
     settle::settle(shared, job, results, None).await;
-    None
+    Tried::Went(went)
+}
+
+/// One word for all recipients: what was too much counts more than what was taken.
+fn went(results: &[(u32, Ending)]) -> Went {
+    results.iter().fold(Went::Neither, |before, (_, ending)| match (before, ending.said.went()) {
+        (Went::Strained, _) | (_, Went::Strained) => Went::Strained,
+        (Went::Well, _) | (_, Went::Well) => Went::Well,
+        _ => Went::Neither,
+    })
 }
 
 /// Whether a recipient is done with, and only the report of it is missing.

@@ -3,159 +3,40 @@
 //! A destination is a queue of the spool that has work in memory or a failure to remember. While it
 //! is known to be dead, one worker probes it when its pause is over, and every other job that falls
 //! due meanwhile takes the failure that is known instead of dialling again.
+//!
+//! No destination is in the way of another. Each may have half as many jobs in hand as there is room
+//! for others ([`JOBS`]), so that however many are slow, there is room left; and of one destination
+//! no sender may have more in hand than there is room left for other senders. What finds no room
+//! waits in the spool and is claimed, earliest first, as room comes about.
 
-use std::collections::{BTreeMap, VecDeque};
+mod destination;
+mod job;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
 
-use bytes::Bytes;
-use mail::TlsFacts;
-use parking_lot::Mutex;
-use queue::fate::Said;
-use queue::record::{HeadEdits, Stored};
-use queue::schedule::{Destination as BackOff, Gate, Schedule};
-use spool::{Fence, JobId};
+use parking_lot::{Mutex, RwLock};
+use queue::schedule::crowd::Went;
+use queue::schedule::limits::LimitTable;
+use queue::schedule::line::{Lane, Ticket};
+use queue::schedule::{Gate, Hint, Schedule};
+use spool::JobId;
 use tokio::sync::Notify;
+
+use crate::doors::Clock;
+use destination::Destination;
+pub(crate) use job::{Ending, HotBody, Job};
 
 /// Jobs in memory at most, over all destinations.
 const JOBS: usize = 10_000;
-/// Jobs in memory at most for one destination, so that a big list leaves room for others.
-const JOBS_EACH: usize = 2_000;
+/// Jobs of one destination in memory at most; what is claimed from the spool fills half of it, so
+/// that a letter which comes just now finds room beside a backlog.
+const JOBS_EACH: usize = 4_000;
+const CLAIMED_EACH: usize = 2_000;
 /// Destinations remembered without work, so that a spray of dead domains has a bound.
 const REMEMBERED: usize = 50_000;
-
-/// Content of a letter kept from reception to its first attempt, counted against a budget.
-pub(crate) struct HotBody {
-    pub(crate) octets: Bytes,
-    budget: Arc<AtomicU64>,
-}
-
-impl HotBody {
-    /// Keeps `octets` if the budget (octets) has room for them.
-    pub(crate) fn keep(octets: Bytes, budget: &Arc<AtomicU64>) -> Option<Arc<Self>> {
-        let len = octets.len() as u64;
-        let taken =
-            budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(len));
-        taken.is_ok().then(|| Arc::new(Self { octets, budget: budget.clone() }))
-    }
-}
-
-impl Drop for HotBody {
-    fn drop(&mut self) {
-        self.budget.fetch_add(self.octets.len() as u64, Ordering::Relaxed);
-    }
-}
-
-/// How an attempt ended for a recipient, and with whom.
-#[derive(Clone)]
-pub(crate) struct Ending {
-    pub(crate) said: Said,
-    /// `host [address]:port`, where somebody was talked to.
-    pub(crate) remote: Option<String>,
-    /// How the connection was secured.
-    pub(crate) tls: Option<Arc<TlsFacts>>,
-    /// Why it was secured so, or was to be.
-    pub(crate) policy: Option<Arc<str>>,
-}
-
-impl Ending {
-    /// An ending that no other host had a part in.
-    pub(crate) fn here(said: Said) -> Self {
-        Self { said, remote: None, tls: None, policy: None }
-    }
-}
-
-/// A claimed job with all that an attempt needs.
-pub(crate) struct Job {
-    pub(crate) id: JobId,
-    pub(crate) fence: Fence,
-    pub(crate) queue: Arc<str>,
-    pub(crate) attempts: u32,
-    pub(crate) stored: Arc<Stored>,
-    pub(crate) head: Arc<HeadEdits>,
-    pub(crate) body_len: u64,
-    pub(crate) hot: Option<Arc<HotBody>>,
-    /// An operator has chosen its next hop: no rule is asked again.
-    pub(crate) forced: bool,
-    /// Recipients not finished yet, each with the record of its last attempt.
-    pub(crate) open: Vec<(u32, Bytes)>,
-}
-
-impl Job {
-    /// The same result for every open recipient.
-    pub(crate) fn everyone(&self, ending: &Ending) -> Vec<(u32, Ending)> {
-        self.open.iter().map(|(number, _)| (*number, ending.clone())).collect()
-    }
-}
-
-/// How many jobs that came before one more step of priority overtakes (RFC 6710). So urgent mail goes
-/// first, and what has waited long enough is not overtaken any more.
-const OVERTAKES: i64 = 100;
-
-/// A job in line.
-struct Waiting {
-    /// The lowest is next.
-    turn: i64,
-    job: Job,
-}
-
-#[derive(Default)]
-struct Destination {
-    /// In the order of their turns.
-    waiting: VecDeque<Waiting>,
-    /// The turn of the next job that comes.
-    next_turn: i64,
-    workers: usize,
-    idle: usize,
-    wake: Arc<Notify>,
-    back_off: BackOff,
-    failure: Option<Ending>,
-    /// One worker tries whether it is still dead; the others leave it the field.
-    probing: bool,
-    /// Sessions that are open.
-    sessions: usize,
-    /// Workers at most, where the destination takes fewer connections than we would make.
-    limit: Option<usize>,
-}
-
-impl Destination {
-    /// Puts `job` in line. Nearly all mail is of one priority, and goes to the end of it.
-    fn queue_up(&mut self, job: Job) {
-        let priority = job.stored.parameters.priority.unwrap_or(0);
-        let turn = self.next_turn - i64::from(priority) * OVERTAKES;
-        self.next_turn += 1;
-        let at = match self.waiting.back() {
-            Some(last) if last.turn > turn => {
-                self.waiting.partition_point(|before| before.turn <= turn)
-            }
-            _ => self.waiting.len(),
-        };
-        self.waiting.insert(at, Waiting { turn, job });
-    }
-
-    fn is_healthy(&self) -> bool {
-        self.back_off.fails() == 0
-    }
-
-    fn is_forgettable(&self) -> bool {
-        self.waiting.is_empty() && self.workers == 0 && self.sessions == 0
-    }
-
-    /// The probe is over; what it found is told by `alive` or `dead`, or it found nothing.
-    fn end_probe(&mut self) {
-        if std::mem::take(&mut self.probing) {
-            self.back_off.forget_probe();
-        }
-    }
-
-    fn leave(&mut self) {
-        self.workers = self.workers.saturating_sub(1);
-        if self.workers == 0 {
-            self.limit = None;
-        }
-    }
-}
 
 /// What a worker does next.
 pub(crate) enum Work {
@@ -163,9 +44,10 @@ pub(crate) enum Work {
     Try(Job),
     /// The destination is known to be dead until that moment: this job takes the failure as its own.
     Adopt(Job, Box<Ending>, SystemTime),
-    /// Nothing waits; this wakes when something does.
+    /// Nothing may be tried now; this wakes when something may.
     Idle(Arc<Notify>),
-    /// Another worker probes a dead destination and sees to what waits: this one has ended.
+    /// Fewer workers are wanted, or another one probes a dead destination and sees to what waits:
+    /// this one has ended.
     Leave,
 }
 
@@ -176,42 +58,66 @@ struct Hiring {
     closed: bool,
 }
 
+struct Destinations {
+    known: BTreeMap<Arc<str>, Destination>,
+    /// How many there must be before those without work are swept.
+    sweep_at: usize,
+}
+
 /// The jobs in hand.
 pub(crate) struct Dispatcher {
-    destinations: Mutex<BTreeMap<Arc<str>, Destination>>,
+    destinations: Mutex<Destinations>,
     /// Queues whose host has called for its mail, and by how many connections.
     reserved: Mutex<BTreeMap<String, usize>>,
     hiring: Mutex<Hiring>,
-    /// Told when a queue wants another worker.
+    /// Queues whose rate is used up, and until when.
+    resting: Mutex<BTreeSet<(Instant, Arc<str>)>>,
+    /// Told when a queue wants another worker, or begins to rest.
     pub(crate) work: Notify,
     jobs: AtomicU64,
-    connections: AtomicUsize,
+    limits: RwLock<Arc<LimitTable>>,
+    clock: Arc<dyn Clock>,
     /// Told when room for more jobs came about.
     pub(crate) room: Notify,
 }
 
 impl Dispatcher {
-    /// A dispatcher with at most `connections` workers for each destination.
-    pub(crate) fn new(connections: usize) -> Self {
+    /// A dispatcher that keeps to `limits`.
+    pub(crate) fn new(limits: LimitTable, clock: Arc<dyn Clock>) -> Self {
         Self {
-            destinations: Mutex::default(),
+            destinations: Mutex::new(Destinations { known: BTreeMap::new(), sweep_at: REMEMBERED }),
             reserved: Mutex::default(),
             hiring: Mutex::default(),
+            resting: Mutex::default(),
             work: Notify::new(),
             jobs: AtomicU64::new(0),
-            connections: AtomicUsize::new(connections.max(1)),
+            limits: RwLock::new(Arc::new(limits)),
+            clock,
             room: Notify::new(),
         }
     }
 
-    /// Whether new jobs may be kept in hand at all.
-    pub(crate) fn has_room(&self) -> bool {
-        (self.jobs.load(Ordering::Relaxed) as usize) < JOBS
+    /// Other options have come. A worker that is one too many leaves after its job; a destination
+    /// that rests does so to the end of its old time.
+    pub(crate) fn set_limits(&self, limits: LimitTable) {
+        let limits = Arc::new(limits);
+        *self.limits.write() = limits.clone();
+        for (queue, destination) in &mut self.destinations.lock().known {
+            destination.limits = limits.of_queue(queue).clone();
+        }
     }
 
     /// How many jobs there is room for.
     pub(crate) fn room_left(&self) -> usize {
         JOBS.saturating_sub(self.jobs.load(Ordering::Relaxed) as usize)
+    }
+
+    /// How many of the jobs in hand one destination may have, with what is left.
+    fn share(&self) -> usize {
+        match self.room_left() {
+            0 => 0,
+            left => (left / 2).max(1),
+        }
     }
 
     /// These queues are somebody else's business until [`open_up`](Self::open_up).
@@ -236,55 +142,80 @@ impl Dispatcher {
         self.room.notify_one();
     }
 
-    /// Other options have come. Workers that are at work stay.
-    pub(crate) fn set_connections(&self, connections: usize) {
-        self.connections.store(connections.max(1), Ordering::Relaxed);
-    }
-
     /// Takes `job` out of the line at `queue`, where it waits there: nobody tries it then.
     pub(crate) fn take_out(&self, job: JobId, queue: &str) -> Option<Job> {
         let mut destinations = self.destinations.lock();
-        let waiting = &mut destinations.get_mut(queue)?.waiting;
-        let place = waiting.iter().position(|waiting| waiting.job.id == job)?;
-        let taken = waiting.remove(place)?;
+        let taken = destinations.known.get_mut(queue)?.line.take_out(|other| other.id == job)?;
         self.jobs.fetch_sub(1, Ordering::Relaxed);
         self.room.notify_one();
-        Some(taken.job)
+        Some(taken)
     }
 
-    /// How many more jobs of `queue`, a name in the spool, may be taken in hand.
+    /// How many more jobs of `queue`, a name in the spool, may be claimed from there. When half of
+    /// them have gone, [`room`](Self::room) is told.
     pub(crate) fn quota(&self, queue: &str) -> usize {
+        let queue = crate::reroute::bare(queue);
         let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
         }
+        let share = self.share().min(CLAIMED_EACH);
+        match self.destinations.lock().known.get_mut(queue) {
+            Some(destination) => {
+                destination.low = Some(share / 2);
+                share.saturating_sub(destination.line.len())
+            }
+            None => share,
+        }
+    }
+
+    /// Whether a new message of that sender for `queue` may be tried at once, without its turn in
+    /// the spool.
+    pub(crate) fn takes(&self, queue: &str, lane: Lane) -> bool {
+        if self.reserved.lock().contains_key(queue) {
+            return false;
+        }
+        let share = self.share().min(JOBS_EACH);
         let destinations = self.destinations.lock();
-        let waiting = destinations.get(queue).map_or(0, |destination| destination.waiting.len());
-        JOBS_EACH.saturating_sub(waiting)
+        let Some(destination) = destinations.known.get(queue) else { return share > 0 };
+        let left = share.saturating_sub(destination.line.len());
+        destination.line.of_lane(lane) < left
     }
 
     /// Takes `job` in hand, and asks for a worker where there are too few.
     pub(crate) fn push(&self, job: Job) {
+        let ticket = Ticket::of(&job.stored, job.open.len());
         self.jobs.fetch_add(1, Ordering::Relaxed);
         let queue = job.queue.clone();
         let mut destinations = self.destinations.lock();
-        if destinations.len() >= REMEMBERED && !destinations.contains_key(&job.queue) {
-            destinations.retain(|_, destination| !destination.is_forgettable());
+        let destination = self.destination(&mut destinations, &queue);
+        destination.queue_up(job, ticket);
+        self.man(&queue, destination);
+    }
+
+    /// The destination of that name, which may be new.
+    fn destination<'a>(
+        &self,
+        destinations: &'a mut Destinations,
+        queue: &Arc<str>,
+    ) -> &'a mut Destination {
+        let Destinations { known, sweep_at } = destinations;
+        if known.len() >= *sweep_at && !known.contains_key(queue) {
+            let now = self.clock.now();
+            known.retain(|_, destination| !destination.is_spare(now));
+            *sweep_at = REMEMBERED.max(known.len() * 2);
         }
-        let destination = destinations.entry(job.queue.clone()).or_default();
-        destination.queue_up(job);
-        if destination.idle > 0 {
-            destination.wake.notify_one();
-        }
-        let most = match destination.is_healthy() {
-            true => destination.limit.unwrap_or(self.connections.load(Ordering::Relaxed)),
-            false => 1,
-        };
-        if destination.waiting.len() > destination.idle && destination.workers < most {
+        let new = || Destination::new(self.limits.read().of_queue(queue).clone());
+        known.entry(queue.clone()).or_insert_with(new)
+    }
+
+    /// Asks for a worker where there are too few.
+    fn man(&self, queue: &Arc<str>, destination: &mut Destination) {
+        if destination.wants_worker() {
             let mut hiring = self.hiring.lock();
             if !hiring.closed {
                 destination.workers += 1;
-                hiring.queues.push(queue);
+                hiring.queues.push(queue.clone());
                 self.work.notify_one();
             }
         }
@@ -305,56 +236,96 @@ impl Dispatcher {
         queues.iter().for_each(|queue| self.abandon(queue));
     }
 
+    /// Lets the queues go on that have rested long enough. Gives the moment when the next one has.
+    pub(crate) fn end_rests(&self) -> Option<Instant> {
+        // Nearly always nothing rests.
+        self.resting.lock().first()?;
+        let now = self.clock.now();
+        loop {
+            let queue = {
+                let mut resting = self.resting.lock();
+                match resting.first()? {
+                    (until, _) if *until > now => return Some(*until),
+                    _ => resting.pop_first()?.1,
+                }
+            };
+            let mut destinations = self.destinations.lock();
+            let Some(destination) = destinations.known.get_mut(&queue) else { continue };
+            destination.resting = false;
+            for _ in 0..destination.idle.min(destination.line.len()) {
+                destination.wake.notify_one();
+            }
+            self.man(&queue, destination);
+        }
+    }
+
     /// The next thing to do for `queue`, asked by one of its workers.
-    pub(crate) fn next(&self, queue: &str, now: SystemTime) -> Work {
+    pub(crate) fn next(&self, queue: &Arc<str>, now: SystemTime) -> Work {
         let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else {
+        let Some(destination) = destinations.known.get_mut(queue) else {
             return Work::Idle(Arc::new(Notify::new()));
         };
-        if destination.probing {
+        if destination.probing || destination.is_crowded() {
             destination.leave();
             return Work::Leave;
         }
-        let Some(Waiting { job, .. }) = destination.waiting.pop_front() else {
+        let gate = destination.back_off.gate(now);
+        let known = match &gate {
+            Gate::Closed { until, .. } => destination.failure.clone().zip(Some(*until)),
+            Gate::Open | Gate::Probe => None,
+        };
+        if known.is_none()
+            && !destination.line.is_empty()
+            && let Some(until) = destination.rests_until(|| self.clock.now())
+        {
+            if !std::mem::replace(&mut destination.resting, true) {
+                self.resting.lock().insert((until, queue.clone()));
+                self.work.notify_one();
+            }
+            destination.idle += 1;
+            return Work::Idle(destination.wake.clone());
+        }
+        let Some(job) = destination.line.pop() else {
             destination.idle += 1;
             return Work::Idle(destination.wake.clone());
         };
         let left = self.jobs.fetch_sub(1, Ordering::Relaxed) as usize;
-        if destination.waiting.len() == JOBS_EACH / 2 || left == JOBS / 2 {
+        if destination.low.is_some_and(|low| destination.line.len() <= low) || left == JOBS / 2 {
+            destination.low = None;
             self.room.notify_one();
         }
-        match (destination.back_off.gate(now), &destination.failure) {
-            (Gate::Closed { until, .. }, Some(failure)) => {
-                Work::Adopt(job, Box::new(failure.clone()), until)
-            }
-            (Gate::Probe, _) => {
-                destination.back_off.probe(now);
-                destination.probing = true;
-                Work::Try(job)
-            }
-            (Gate::Open | Gate::Closed { .. }, _) => Work::Try(job),
+        if let Some((failure, until)) = known {
+            return Work::Adopt(job, Box::new(failure), until);
         }
+        destination.begin(&job, || self.clock.now());
+        if gate == Gate::Probe {
+            destination.back_off.probe(now);
+            destination.probing = true;
+        }
+        Work::Try(job)
     }
 
     /// A worker is no longer idle.
     pub(crate) fn woke(&self, queue: &str) {
-        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+        if let Some(destination) = self.destinations.lock().known.get_mut(queue) {
             destination.idle = destination.idle.saturating_sub(1);
         }
     }
 
-    /// The job that [`next`](Self::next) gave has been tried, or was not tried at all.
-    pub(crate) fn tried(&self, queue: &str) {
-        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+    /// The job that [`next`](Self::next) gave has been tried, and it went like this.
+    pub(crate) fn tried(&self, queue: &Arc<str>, went: Went) {
+        if let Some(destination) = self.destinations.lock().known.get_mut(queue) {
             destination.end_probe();
+            destination.learn(went, || self.clock.now());
+            self.man(queue, destination);
         }
     }
 
     /// An awake worker wants to end. False: there is work again, it must stay.
     pub(crate) fn retire(&self, queue: &str) -> bool {
         let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else { return true };
-        if !destination.waiting.is_empty() {
+        let Some(destination) = destinations.known.get_mut(queue) else { return true };
+        if !destination.line.is_empty() && !destination.resting {
             return false;
         }
         destination.leave();
@@ -364,7 +335,7 @@ impl Dispatcher {
 
     /// A worker ends although work may wait: the host is going down.
     pub(crate) fn abandon(&self, queue: &str) {
-        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+        if let Some(destination) = self.destinations.lock().known.get_mut(queue) {
             destination.leave();
         }
     }
@@ -372,9 +343,9 @@ impl Dispatcher {
     /// A worker has panicked. True: the caller must start another in its place.
     pub(crate) fn fell(&self, queue: &str) -> bool {
         let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else { return false };
+        let Some(destination) = destinations.known.get_mut(queue) else { return false };
         destination.end_probe();
-        if destination.waiting.is_empty() {
+        if destination.line.is_empty() {
             destination.leave();
             return false;
         }
@@ -383,7 +354,7 @@ impl Dispatcher {
 
     /// A session was opened.
     pub(crate) fn session_opened(&self, queue: &str) {
-        if let Some(destination) = self.destinations.lock().get_mut(queue) {
+        if let Some(destination) = self.destinations.lock().known.get_mut(queue) {
             destination.sessions += 1;
         }
     }
@@ -391,7 +362,7 @@ impl Dispatcher {
     /// A session has ended.
     pub(crate) fn session_closed(&self, queue: &str) {
         let mut destinations = self.destinations.lock();
-        if let Some(destination) = destinations.get_mut(queue) {
+        if let Some(destination) = destinations.known.get_mut(queue) {
             destination.sessions = destination.sessions.saturating_sub(1);
         }
         forget(&mut destinations, queue);
@@ -403,23 +374,43 @@ impl Dispatcher {
         let destinations = self.destinations.lock();
         let crowded =
             |destination: &Destination| destination.sessions > 0 && destination.workers > 1;
-        destinations.get(queue).is_some_and(crowded)
+        destinations.known.get(queue).is_some_and(crowded)
+    }
+
+    /// Whether others wait for the destination.
+    pub(crate) fn others_wait(&self, queue: &str) -> bool {
+        let destinations = self.destinations.lock();
+        destinations.known.get(queue).is_some_and(|destination| !destination.line.is_empty())
+    }
+
+    /// How many recipients the destination has taken at once when it was offered more.
+    pub(crate) fn recipients(&self, queue: &str) -> Option<usize> {
+        self.destinations.lock().known.get(queue)?.recipients
+    }
+
+    /// It has put off recipients beyond so many (RFC 5321 §4.5.3.1.10).
+    pub(crate) fn learn_recipients(&self, queue: &str, taken: usize) {
+        if let Some(destination) = self.destinations.lock().known.get_mut(queue) {
+            destination.recipients = Some(taken.max(1));
+        }
     }
 
     /// A worker found no place at a crowded destination: its job goes back to the head of the line,
-    /// and one worker less is kept from here on. False: it is the last one, and must stay.
+    /// and one worker less is kept for a while. False: it is the last one, and must stay.
     pub(crate) fn give_back(&self, job: Job) -> bool {
         self.jobs.fetch_add(1, Ordering::Relaxed);
+        let lane = Ticket::of(&job.stored, job.open.len()).lane;
+        let queue = job.queue.clone();
         let mut destinations = self.destinations.lock();
-        let destination = destinations.entry(job.queue.clone()).or_default();
-        let turn = destination.waiting.front().map_or(destination.next_turn, |first| first.turn);
-        destination.waiting.push_front(Waiting { turn, job });
+        let destination = self.destination(&mut destinations, &queue);
+        destination.line.give_back(job, lane);
         if destination.idle > 0 {
             destination.wake.notify_one();
         }
         let others = destination.workers.saturating_sub(1);
         if others > 0 {
-            destination.limit = Some(others);
+            let most = destination.limits.connections.value;
+            destination.crowd.full(others, most, self.clock.now());
             destination.leave();
         }
         others > 0
@@ -428,7 +419,7 @@ impl Dispatcher {
     /// The destination answered. True: it was thought dead, so its deferred jobs may go now.
     pub(crate) fn alive(&self, queue: &str) -> bool {
         let mut destinations = self.destinations.lock();
-        let Some(destination) = destinations.get_mut(queue) else { return false };
+        let Some(destination) = destinations.known.get_mut(queue) else { return false };
         let was_dead = !destination.is_healthy();
         destination.probing = false;
         if was_dead {
@@ -440,28 +431,29 @@ impl Dispatcher {
 
     /// The destinations that are thought dead may be tried now: that of `queue`, or all.
     pub(crate) fn wake(&self, queue: Option<&str>, now: SystemTime) {
-        let mut destinations = self.destinations.lock();
+        let known = &mut self.destinations.lock().known;
         match queue {
             Some(queue) => {
-                destinations.get_mut(queue).into_iter().for_each(|it| it.back_off.wake(now));
+                known.get_mut(queue).into_iter().for_each(|it| it.back_off.wake(now));
             }
-            None => destinations.values_mut().for_each(|it| it.back_off.wake(now)),
+            None => known.values_mut().for_each(|it| it.back_off.wake(now)),
         }
     }
 
     /// The destination did not answer; `failure` says how.
     pub(crate) fn dead(
         &self,
-        queue: &str,
+        queue: &Arc<str>,
         failure: Ending,
-        what: &str,
         schedule: &Schedule,
         now: SystemTime,
         chance: u64,
     ) {
+        let what = failure.said.to_string();
+        let hint: Option<Hint> = failure.said.hint();
         let mut destinations = self.destinations.lock();
-        let destination = destinations.entry(queue.into()).or_default();
-        destination.back_off.failure(schedule, what, now, chance);
+        let destination = self.destination(&mut destinations, queue);
+        destination.back_off.failure(schedule, &what, hint.as_ref(), now, chance);
         destination.probing = false;
         destination.failure = Some(failure);
     }
@@ -473,14 +465,13 @@ impl Dispatcher {
 
     /// Whether workers are at work.
     pub(crate) fn workers(&self) -> usize {
-        self.destinations.lock().values().map(|destination| destination.workers).sum()
+        self.destinations.lock().known.values().map(|destination| destination.workers).sum()
     }
 }
 
 /// Forgets a destination of which nothing is left to know.
-fn forget(destinations: &mut BTreeMap<Arc<str>, Destination>, queue: &str) {
-    let known = destinations.get(queue);
-    if known.is_some_and(|known| known.is_forgettable() && known.is_healthy()) {
-        destinations.remove(queue);
+fn forget(destinations: &mut Destinations, queue: &str) {
+    if destinations.known.get(queue).is_some_and(Destination::is_forgettable) {
+        destinations.known.remove(queue);
     }
 }

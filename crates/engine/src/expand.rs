@@ -11,12 +11,14 @@ use queue::expansion::{
     self, Answer, Answers, Expanded, Expansion, Finished, Kind, Node, Progress, Question,
 };
 use queue::record::Class;
+use queue::table::Lookup;
 use queue::target::Target;
 use spool::{MessageId, SpoolError};
 use tracing::{info, warn};
 
 use crate::admit::Refusal;
-use crate::doors::World;
+use crate::doors::{Doing, World};
+use crate::tables::{TOGETHER, all};
 use crate::{Options, Shared};
 
 /// What an envelope came to.
@@ -82,19 +84,20 @@ pub(crate) async fn knowing<T>(
 }
 
 async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers) {
-    for question in questions {
-        let answer = ask(world, &question).await;
-        answers.add(question, answer);
+    for some in questions.chunks(TOGETHER) {
+        let found = all(some.iter().map(|question| ask(world, question)).collect()).await;
+        some.iter().zip(found).for_each(|(question, answer)| answers.add(question.clone(), answer));
     }
 }
 
 /// Asks the door that knows.
-pub(crate) async fn ask(world: &World, question: &Question) -> Answer {
+fn ask<'a>(world: &'a World, question: &'a Question) -> Doing<'a, Answer> {
     match question {
-        Question::Forward { user } => world.forwards.read(user).await,
-        Question::Table { table, .. } => {
-            Answer::NotNow { why: format!("there is no table {table}") }
-        }
+        Question::Forward { user } => world.forwards.read(user),
+        Question::Table { table, key } => Box::pin(async move {
+            let lookup = Lookup { table: table.clone(), key: key.clone() };
+            world.tables.look_up(&lookup).await.into()
+        }),
     }
 }
 

@@ -66,6 +66,7 @@ use queue::lockout::Lockout;
 use queue::program::Program;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
@@ -122,8 +123,10 @@ pub struct Options {
     pub submission: queue::submission::Rules,
     /// How much one login may send.
     pub rates: queue::submission::Rates,
-    /// Connections to one destination at most.
-    pub destination_connections: usize,
+    /// What destinations are asked to bear.
+    pub limits: LimitTable,
+    /// The postmaster is told of reports that cannot be delivered.
+    pub double_bounces: bool,
     /// Port of exchangers: 25.
     pub outbound_port: u16,
     /// Content goes by BDAT where that is offered.
@@ -243,7 +246,7 @@ impl Engine {
             names: NameCache::default(),
             policies: Policies::default(),
             tally: Tally::default(),
-            dispatcher: Dispatcher::new(options.destination_connections),
+            dispatcher: Dispatcher::new(options.limits.clone(), world.clock.clone()),
             suspensions: suspension::Suspensions::default(),
             orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),

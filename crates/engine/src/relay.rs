@@ -9,6 +9,7 @@ use queue::fate::Said;
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
 use queue::route::{NextHop, Service};
+use queue::schedule::limits::Limits;
 use smtp::client::{Extensions, Lack, Lost, Outcome, RecipientResult, Step, Transaction};
 use spool::SpoolError;
 use tracing::{info, warn};
@@ -28,7 +29,7 @@ const LIFETIME: Duration = Duration::from_secs(300);
 
 /// What came of an attempt.
 pub(crate) enum Attempted {
-    /// A result for every open recipient.
+    /// A result for every open recipient, or for those whose turn has come ([`SLICE`]).
     Ended(Vec<(u32, Ending)>),
     /// Nothing: the next hop takes no further connection beside those that others have open.
     Crowded,
@@ -39,14 +40,17 @@ pub(crate) enum Attempted {
 /// asked for.
 const GUESSES: u32 = 2;
 
-/// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
-const RECIPIENTS: usize = 100;
+/// How long one letter may keep a connection from others that wait, where it has so many recipients
+/// that they need several transactions: its rest goes back to the end of the line.
+const SLICE: Duration = Duration::from_secs(10);
 
 /// The way to one next hop, with the connection that stays open between jobs.
 pub(crate) struct Relay<'a> {
     shared: &'a Arc<Shared>,
     queue: Arc<str>,
     connection: Option<Connection>,
+    /// Letters that went over it.
+    letters: u32,
     /// The next hop offers CHUNKING and does not know BDAT.
     unchunked: bool,
     /// The other end has made the connection: there is no other way to it.
@@ -56,7 +60,7 @@ pub(crate) struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, unchunked: false, is_lent: false }
+        Self { shared, queue, connection: None, letters: 0, unchunked: false, is_lent: false }
     }
 
     /// The way over a connection that the other end has made.
@@ -81,17 +85,22 @@ impl<'a> Relay<'a> {
         let mut left: Vec<u32> = job.open.iter().map(|(number, _)| *number).collect();
         let mut results = Vec::with_capacity(left.len());
         let mut dialer = None;
+        let began = self.shared.world.clock.now();
+        let options = self.shared.options();
+        let limits = options.limits.of(hop);
         while !left.is_empty() {
-            let chunk: Vec<u32> = left.iter().copied().take(RECIPIENTS).collect();
+            let chunk: Vec<u32> =
+                left.iter().copied().take(self.recipients(limits, left.len())).collect();
             let reused = self.is_open();
-            let (peer, transacted) = match self.transact(hop, &mut dialer, job, &chunk).await {
-                Ok(transacted) => transacted,
-                Err(NoSession::Crowded(_)) if results.is_empty() => return Attempted::Crowded,
-                Err(NoSession::Crowded(ending) | NoSession::Failed(ending)) => {
-                    results.extend(left.drain(..).map(|number| (number, ending.clone())));
-                    break;
-                }
-            };
+            let (peer, transacted) =
+                match self.transact(hop, &mut dialer, job, &chunk, limits).await {
+                    Ok(transacted) => transacted,
+                    Err(NoSession::Crowded(_)) if results.is_empty() => return Attempted::Crowded,
+                    Err(NoSession::Crowded(ending) | NoSession::Failed(ending)) => {
+                        results.extend(left.drain(..).map(|number| (number, ending.clone())));
+                        break;
+                    }
+                };
             match again(&transacted, reused, self.unchunked) {
                 Some(Again::Anew) => {
                     dialer = None;
@@ -119,9 +128,33 @@ impl<'a> Relay<'a> {
                 let none =
                     Ending::here(Said::Ours("the next hop takes no recipient now".to_owned()));
                 results.extend(left.drain(..).map(|number| (number, none.clone())));
+            } else if put_off > 0 && put_off < chunk.len() {
+                self.shared.dispatcher.learn_recipients(&self.queue, chunk.len() - put_off);
+            }
+            let last = results.last().map_or(began, |_| self.shared.world.clock.now());
+            if last.duration_since(began) >= SLICE && self.makes_way(&results) {
+                break;
             }
         }
         Attempted::Ended(results)
+    }
+
+    /// How many of `left` recipients go into the next transaction.
+    fn recipients(&self, limits: &Limits, left: usize) -> usize {
+        let most = limits.recipients.value.max(1);
+        match left {
+            // Nearly all mail: nothing to ask.
+            1 => 1,
+            _ => self.shared.dispatcher.recipients(&self.queue).map_or(most, |few| few.min(most)),
+        }
+    }
+
+    /// Whether the rest of a letter may wait for its next turn, because others do, and because no
+    /// recipient of it has a pause before them.
+    fn makes_way(&self, results: &[(u32, Ending)]) -> bool {
+        !self.is_lent
+            && results.iter().all(|(_, ending)| ending.said.is_final())
+            && self.shared.dispatcher.others_wait(&self.queue)
     }
 
     /// Whether there is a connection.
@@ -135,6 +168,7 @@ impl<'a> Relay<'a> {
         dialer: &mut Option<Dialer>,
         job: &Job,
         chunk: &[u32],
+        limits: &Limits,
     ) -> Result<(Peer, Transacted), NoSession> {
         let content = Content::open(&self.shared.world.spool, job).await;
         let content = content.map_err(|error| NoSession::Failed(fault(&error)))?;
@@ -145,7 +179,7 @@ impl<'a> Relay<'a> {
             tls_optional: job.stored.tls_optional && !job.stored.parameters.require_tls,
             unchunked: self.unchunked || !self.shared.options().chunking,
         };
-        let mut connection = self.connect(hop, dialer, demand).await?;
+        let mut connection = self.connect(hop, dialer, demand, limits).await?;
         if connection.guessed && job.attempts < GUESSES && fit::asks_for_more(job) {
             let peer = Peer::of(&connection, hop, false);
             connection.quit().await;
@@ -173,6 +207,7 @@ impl<'a> Relay<'a> {
             }
         };
         let peer = Peer::of(&connection, hop, transaction.parameters.deliver_by.is_some());
+        self.letters = self.letters.saturating_add(1);
         let transacted = connection.transact(transaction, &mut content).await;
         if transacted.usable {
             self.connection = Some(connection);
@@ -186,6 +221,7 @@ impl<'a> Relay<'a> {
         hop: &NextHop,
         dialer: &mut Option<Dialer>,
         demand: Demand,
+        limits: &Limits,
     ) -> Result<Connection, NoSession> {
         if self.is_lent {
             let lent = self.connection.take().filter(|connection| connection.satisfies(demand));
@@ -193,7 +229,9 @@ impl<'a> Relay<'a> {
         }
         if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
-            if age < LIFETIME && connection.is_quiet() && connection.satisfies(demand) {
+            let is_worn = limits.letters.value.is_some_and(|letters| self.letters >= letters);
+            let fresh = age < LIFETIME && !is_worn;
+            if fresh && connection.is_quiet() && connection.satisfies(demand) {
                 return Ok(connection);
             }
             connection.quit().await;
@@ -209,6 +247,7 @@ impl<'a> Relay<'a> {
         };
         match opened {
             Ok(mut connection) => {
+                self.letters = 0;
                 connection.place = Some(Place::new(self.shared, &self.queue));
                 alive(self.shared, &self.queue);
                 Ok(connection)
@@ -237,16 +276,10 @@ impl<'a> Relay<'a> {
     fn dead(&self, ending: &Ending) {
         let (now, chance) = (self.shared.world.clock.wall(), self.shared.world.random.next());
         let options = self.shared.options();
-        let what = ending.said.to_string();
-        info!(event = "destination.dead", queue = %self.queue, remote = ending.remote, what);
-        self.shared.dispatcher.dead(
-            &self.queue,
-            ending.clone(),
-            &what,
-            &options.schedule,
-            now,
-            chance,
-        );
+        let what = &ending.said;
+        info!(event = "destination.dead", queue = %self.queue, remote = ending.remote, %what);
+        let dispatcher = &self.shared.dispatcher;
+        dispatcher.dead(&self.queue, ending.clone(), &options.schedule, now, chance);
     }
 }
 

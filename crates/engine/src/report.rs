@@ -15,6 +15,7 @@ use mail::{
 };
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
+use queue::schedule::Rank;
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
@@ -50,14 +51,25 @@ pub(crate) async fn write(
         if told.is_empty() {
             continue;
         }
-        // A message from <> is never answered (RFC 5321 §4.5.5).
-        let ReversePath::Mailbox(sender) = &job.stored.reverse_path else {
+        let Some(reader) = reader(shared, job, kind) else {
             info!(event = "report.none", id = %job.id.message, "the reverse-path is null");
             continue;
         };
-        reports.push(report(shared, job, kind, sender, told.clone(), now).await?);
+        reports.push(report(shared, job, kind, &reader, told.clone(), now).await?);
     }
     Ok(reports)
+}
+
+/// Who is told: the sender. A message from <> is never answered (RFC 5321 §4.5.5); but of a report of
+/// ours that reaches nobody the postmaster of this host is told, once, by a message of ours.
+fn reader(shared: &Shared, job: &Job, kind: Kind) -> Option<Mailbox> {
+    match &job.stored.reverse_path {
+        ReversePath::Mailbox(sender) => Some(sender.clone()),
+        ReversePath::Null if kind == Kind::Failed && job.stored.class == Class::Report => {
+            Some(postmaster(shared.options().hostname.clone()))
+        }
+        ReversePath::Null => None,
+    }
 }
 
 async fn report(
@@ -238,11 +250,14 @@ async fn envelope(
         recipients,
         targets,
         arrival: now,
-        expire: options.schedule.expiry(now, true),
+        expire: options.schedule.expiry(now, Rank::Report),
         eight_bit: report.is_eight_bit(),
         tls_optional: false,
         origin: Origin::default(),
-        class: Class::Report,
+        class: match job.stored.class {
+            Class::Report => Class::LastReport,
+            _ => Class::Report,
+        },
     };
     Ok((stored, via))
 }

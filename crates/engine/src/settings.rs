@@ -85,7 +85,7 @@ impl Engine {
         shared.lockout.lock().set_limits(options.lockout.clone());
         shared.clients.lock().set_limits(options.clients.clone());
         shared.quota.lock().set_rates(options.rates);
-        shared.dispatcher.set_connections(options.destination_connections);
+        shared.dispatcher.set_limits(options.limits.clone());
         let gates: Vec<_> = listeners
             .into_iter()
             .map(|(name, listen)| {

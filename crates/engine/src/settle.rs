@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use mail::report::Action;
 use queue::fate::{self, Case, Decision, Fate};
 use queue::notify;
-use queue::record::Attempt;
+use queue::record::{Attempt, Class};
+use queue::schedule::Rank;
 use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{error, info, warn};
 
@@ -25,8 +26,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// What an attempt has changed.
 pub(crate) struct Settled {
     pub(crate) updates: Vec<RecipientUpdate>,
-    /// The earliest next try; none: the job is done.
+    /// The earliest next try; none: the job is done, but for the recipients that are left.
     again: Option<SystemTime>,
+    /// Recipients are left whose turn has not come.
+    some_left: bool,
     pub(crate) told: Due,
     /// Who is told of a failure: they stay open as long as the report is not written.
     failed: Vec<u32>,
@@ -98,6 +101,7 @@ pub(crate) fn decide(
     let mut settled = Settled {
         updates: Vec::with_capacity(results.len()),
         again: None,
+        some_left: results.len() < job.open.len(),
         told: Due::default(),
         failed: Vec::new(),
         done: Vec::new(),
@@ -118,6 +122,8 @@ pub(crate) fn decide(
             now,
             chance,
             null_sender: stored.reverse_path.is_null(),
+            rank: Rank::of_stored(stored),
+            is_last_resort: options.double_bounces && stored.class == Class::Report,
             notify: recipient.and_then(|recipient| recipient.parameters.notify),
             deliver_by: stored.parameters.deliver_by,
             remote,
@@ -176,7 +182,12 @@ async fn commit(shared: &Shared, ops: Vec<Op>) -> Result<(), SpoolError> {
 }
 
 fn update(job: &Job, settled: &Settled) -> Op {
-    let next = settled.again.map_or(Next::Done, Next::Retry);
+    let next = match settled.again {
+        // They are next in the spool, and come to the end of the line again.
+        _ if settled.some_left => Next::Release,
+        Some(at) => Next::Retry(at),
+        None => Next::Done,
+    };
     Op::Update { job: job.id, fence: job.fence, recipients: settled.updates.clone(), next }
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use mail::{Reply, Topic};
-use queue::table::{Lookup, Row, Rows, Undecided};
+use queue::table::{Lookup, Rows, Undecided};
 use tracing::warn;
 
 use crate::Shared;
@@ -13,7 +13,7 @@ use crate::doors::Doing;
 /// Rows that one decision may ask for: every address of a large letter, under each of its keys.
 const ROWS_MAX: usize = 20_000;
 /// Questions under way at once for one decision; the tables have bounds of their own.
-const TOGETHER: usize = 16;
+pub(crate) const TOGETHER: usize = 16;
 
 /// Makes the decision `decide` with the rows it needs, which are added to `rows`.
 ///
@@ -56,8 +56,8 @@ async fn ask(shared: &Shared, rows: &mut Rows, mut asks: Vec<Lookup>) {
 }
 
 /// Waits for all of them at once.
-async fn all(mut doings: Vec<Doing<'_, Row>>) -> Vec<Row> {
-    let mut rows: Vec<Option<Row>> = doings.iter().map(|_| None).collect();
+pub(crate) async fn all<T>(mut doings: Vec<Doing<'_, T>>) -> Vec<T> {
+    let mut rows: Vec<Option<T>> = doings.iter().map(|_| None).collect();
     poll_fn(|context| {
         for (doing, row) in doings.iter_mut().zip(&mut rows).filter(|(_, row)| row.is_none()) {
             if let Poll::Ready(found) = doing.as_mut().poll(context) {

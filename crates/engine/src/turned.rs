@@ -15,7 +15,7 @@ use spool::{ClaimRequest, Op, SpoolError, Txn};
 use tracing::{info, warn};
 
 use crate::connection::{Connection, Handshake, remote_name};
-use crate::deliver;
+use crate::deliver::{self, Tried};
 use crate::dispatch::Ending;
 use crate::doors::{TlsCheck, TlsWish, Wire};
 use crate::relay::Relay;
@@ -142,7 +142,7 @@ async fn drain(shared: &Arc<Shared>, relay: &mut Relay<'_>, queue: &str) -> Resu
                     continue;
                 }
             };
-            if let Some(job) = deliver::attempt(shared, relay, hop.as_ref(), job).await {
+            if let Tried::NoPlace(job) = deliver::attempt(shared, relay, hop.as_ref(), job).await {
                 give_back(shared, job.id).await;
             }
         }

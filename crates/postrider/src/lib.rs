@@ -15,4 +15,5 @@ pub mod intake;
 pub mod mailbox;
 pub mod pages;
 pub mod plan;
+pub mod rehearsal;
 pub mod reload;

@@ -13,14 +13,13 @@ use engine::{
     EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
     TlsLevels, Transports,
 };
-use queue::access::{Access, Users};
+use queue::access::{Access, Forwarding, Users};
 use queue::domains::DomainPattern;
-use queue::expansion::Aliases;
 use queue::lockout;
 use queue::program::Program;
-use queue::reason::Source as RuleSource;
 use queue::route::{Routes, Rule, Via};
 use queue::schedule::Schedule;
+use queue::schedule::limits::{LimitTable, Limits, Told};
 use queue::submission::Rules;
 use queue::trust::{Silence, Trust};
 use smtp::client::Timeouts;
@@ -28,12 +27,13 @@ use smtp::grammar::Extensions;
 use smtp::server::{Authentication, Kind, SessionOptions};
 
 use crate::accounts::Store;
+use crate::config::aliases::{Directory, rule_source};
 use crate::config::{
-    Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
-    Severity, Share, Source, Sourced, Way, aliases,
+    self, Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
+    Severity, Share, Sourced, Way, aliases,
 };
 use crate::doors::tls::{self, LoadError, Material};
-use crate::doors::{DovecotLogins, FileLogins, Granted, SystemRandom};
+use crate::doors::{DovecotLogins, FileLogins, ForwardPlace, Granted, SystemRandom, Templates};
 
 pub use self::tables::{Tables, tables};
 
@@ -50,11 +50,11 @@ const MEMORY: u64 = 128 * 1024 * 1024;
 /// Everything in the configuration that shows only now.
 pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
     let accounts = Accounts::read(config)?;
-    let aliases = aliases::read(config)?;
+    let directory = aliases::read(config)?;
     Ok(Options {
         hostname: config.hostname.clone(),
         node: 0,
-        access: access(config, &accounts, aliases),
+        access: access(config, &accounts, directory),
         routes: routes(config),
         schedule: schedule(config),
         masquerade: masquerade(config),
@@ -66,7 +66,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         rates: config.submission.rates,
         trust: trust(config),
         clients: clients(config),
-        destination_connections: config.queue.destination_connections,
+        limits: limits(config),
+        double_bounces: config.queue.double_bounces,
         outbound_port: config.outbound.port,
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
@@ -93,21 +94,23 @@ fn places(config: &Config) -> impl Iterator<Item = SocketAddr> {
     config.listeners.iter().flat_map(|listener| &listener.addresses).map(|place| place.value)
 }
 
-fn rule_source(source: &Source) -> Option<RuleSource> {
-    match source {
-        Source::Default => None,
-        Source::File { file, line, .. } => Some(RuleSource {
-            file: Arc::clone(file),
-            line: u32::try_from(*line).unwrap_or(u32::MAX),
-        }),
-    }
-}
-
-fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
+fn access(config: &Config, accounts: &Accounts, directory: Directory) -> Access {
+    let local = &config.local;
     let mut access = Access {
         local_domains: config.local.domains.iter().map(|domain| domain.value.clone()).collect(),
-        users: Users::listed(accounts.names()),
-        aliases: Arc::new(aliases),
+        users: match &local.users {
+            config::Users::Table(name) => Users::Table(name.value.clone()),
+            _ => Users::listed(accounts.names()),
+        },
+        aliases: Arc::new(directory.aliases),
+        alias_tables: directory.tables,
+        virtuals: directory.virtuals,
+        tag: local.tag,
+        roles: values(&local.roles).into_iter().collect(),
+        forwarding: local.forward.as_ref().map(|_| Forwarding {
+            commands: local.commands.forward.clone(),
+            files: local.files.forward.clone(),
+        }),
         postmaster: accounts.postmaster().to_owned(),
         relay_networks: values(&config.relay.networks),
         own_literals: places(config)
@@ -123,6 +126,22 @@ fn access(config: &Config, accounts: &Accounts, aliases: Aliases) -> Access {
             .insert(DomainPattern::Exact(domain.value.clone()), rule_source(&domain.source));
     }
     access
+}
+
+/// Where mailboxes are.
+pub fn templates(config: &Config) -> Templates {
+    let virtuals = config.virtuals.iter();
+    let virtuals = virtuals.map(|own| (own.domain.clone(), Arc::new(own.mailbox.clone())));
+    Templates {
+        local: Arc::new(config.local.mailbox.value.clone()),
+        virtuals: virtuals.collect(),
+        quota: config.local.quota,
+    }
+}
+
+/// Where a `.forward` is.
+pub fn forward_place(config: &Config) -> Option<ForwardPlace> {
+    config.local.forward.as_ref().map(|place| place.value.clone())
 }
 
 fn routes(config: &Config) -> Routes {
@@ -197,8 +216,41 @@ fn schedule(config: &Config) -> Schedule {
         retry: config.queue.retry.clone(),
         expire: config.queue.expire,
         expire_null: config.queue.expire_reports,
+        expire_urgent: config.queue.expire_urgent,
+        expire_bulk: config.queue.expire_bulk,
         delay_notice: config.queue.delay_notice,
+        delay_notice_urgent: config.queue.delay_notice_urgent,
+        delay_notice_bulk: config.queue.delay_notice_bulk,
         ..Schedule::default()
+    }
+}
+
+fn limits(config: &Config) -> LimitTable {
+    let queue = &config.queue;
+    let source = |key: &str| rule_source(&config.source_of(&format!("queue.destination-{key}")));
+    let default = Limits {
+        connections: Told { value: queue.destination_connections, source: source("connections") },
+        letters: Told { value: queue.destination_letters, source: source("letters") },
+        recipients: Told { value: queue.destination_recipients, source: source("recipients") },
+        rate: Told { value: queue.destination_rate, source: source("rate") },
+    };
+    let mut limits = LimitTable { default: default.clone(), ..LimitTable::default() };
+    for destination in &config.destinations {
+        let own = Limits {
+            connections: told(&destination.connections, &default.connections),
+            letters: told(&destination.letters, &default.letters),
+            recipients: told(&destination.recipients, &default.recipients),
+            rate: told(&destination.rate, &default.rate),
+        };
+        limits.table.insert(destination.pattern.clone(), own);
+    }
+    limits
+}
+
+fn told<T: Clone>(own: &Option<Sourced<T>>, default: &Told<T>) -> Told<T> {
+    match own {
+        Some(own) => Told { value: own.value.clone(), source: rule_source(&own.source) },
+        None => default.clone(),
     }
 }
 

@@ -18,8 +18,8 @@ use tracing::{error, info};
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
 use crate::doors::tls::Material;
 use crate::doors::{
-    FileMailboxes, FileSecrets, FileShelf, HttpsWeb, MailboxTemplate, NamedTables, Replaceable,
-    Runtime, RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork,
+    FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
+    Runtime, RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -31,6 +31,7 @@ pub struct Doors {
     web: Arc<Replaceable<dyn Web>>,
     tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
+    forwards: Arc<FileForwards>,
 }
 
 /// What a configuration makes of them: read, checked, and not in use yet.
@@ -40,7 +41,7 @@ struct Prepared {
     names: Arc<dyn Names>,
     web: Arc<dyn Web>,
     tables: plan::Tables,
-    template: MailboxTemplate,
+    templates: Templates,
 }
 
 async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<Problem>> {
@@ -54,7 +55,7 @@ async fn prepare(config: &Config, tls: &Arc<RustlsTls>) -> Result<Prepared, Vec<
         names,
         web: Arc::new(web),
         tables: plan::tables(config)?,
-        template: config.local.mailbox.value.clone(),
+        templates: plan::templates(config),
     })
 }
 
@@ -83,10 +84,8 @@ impl Doors {
             names: Replaceable::new(prepared.names),
             web: Replaceable::new(prepared.web),
             tables: Arc::new(NamedTables::new(prepared.tables)),
-            mailboxes: Arc::new(
-                FileMailboxes::new(prepared.template, config.hostname.as_str())
-                    .with_quota(config.local.quota),
-            ),
+            mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
+            forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
         })
     }
@@ -107,7 +106,7 @@ impl Doors {
             commands: Arc::new(SystemCommands),
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
-            forwards: Arc::new(engine::doors::NoForwards),
+            forwards: self.forwards.clone(),
             spool,
         }
     }
@@ -118,9 +117,9 @@ impl Doors {
         self.logins.replace(prepared.logins);
         self.names.replace(prepared.names);
         self.web.replace(prepared.web);
+        self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
+        self.forwards.move_to(plan::forward_place(config));
         self.tables.replace(prepared.tables);
-        let host = config.hostname.as_str();
-        self.mailboxes.move_to(prepared.template, config.local.quota, host);
         Ok(())
     }
 }

@@ -327,3 +327,28 @@ fn accounts() {
     assert!(code == 78 && why.contains("chmod 600"), "{code}: {why}");
     assert_eq!(site.run(&["check"], "").status.code(), Some(78));
 }
+
+/// Cases that hold end with 0, a broken one with 1 and the line that expected something else, a file
+/// that is not right with 65.
+#[test]
+fn cases_are_played() {
+    let site = Site::new();
+    let cases = site.folder.path().join("cases.toml");
+    let file = cases.to_str().unwrap();
+    let case = |reply: &str| {
+        format!(
+            "[[case]]\nname = \"strangers\"\n[case.when]\nfrom = \"\"\nto = [\"x@far.example\"]\n\
+             [case.then]\nreply = \"{reply}\"\n"
+        )
+    };
+    for (content, code, said) in [
+        (case("530 5.7.0"), 0, "the case holds"),
+        (case("250"), 1, "cases.toml:7: reply\n        expected  250\n        got       530 5.7.0"),
+        ("[[case]]\nnmae = 1\n".to_owned(), 65, "unknown key `case.nmae`"),
+    ] {
+        fs::write(&cases, content).unwrap();
+        let played = site.run(&["test", file], "");
+        assert_eq!(played.status.code(), Some(code), "{}", text(&played));
+        assert!(text(&played).contains(said), "{}", text(&played));
+    }
+}

@@ -16,7 +16,8 @@ use spool::RecipientOutcome;
 use crate::notify::{self, Event, Onward};
 use crate::reason::Reason;
 use crate::record::Attempt;
-use crate::schedule::{self, Schedule, words};
+use crate::schedule::crowd::Went;
+use crate::schedule::{self, Hint, Rank, Schedule, hint, words};
 use crate::search;
 use judge::{Outcome, Verdict, judge};
 
@@ -145,6 +146,45 @@ impl Said {
     }
 }
 
+impl Said {
+    /// What the end of an attempt says of how much the destination can bear.
+    pub fn went(&self) -> Went {
+        match self {
+            Self::Taken { .. } | Self::StoredBy { .. } | Self::Stored => Went::Well,
+            Self::Lost { .. } => Went::Strained,
+            Self::Refused { reply, .. } if is_strain(reply) => Went::Strained,
+            _ => Went::Neither,
+        }
+    }
+
+    /// Whether this ends a recipient: it is not tried again.
+    pub fn is_final(&self) -> bool {
+        judge(self).outcome != Outcome::Later
+    }
+
+    /// How long the other side has asked us to wait.
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Refused { reply, .. } => hint::read(reply),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a host says that it is too much for it: a 421 (RFC 5321 §3.8), a system that takes
+/// nothing now (4.3.2) or is congested (4.4.5, RFC 3463 §3.4, §3.5), or a word about connections.
+fn is_strain(reply: &Reply) -> bool {
+    let topic = reply.status().map(EnhancedStatus::topic);
+    let says = |line: &String| {
+        let line = line.to_ascii_lowercase();
+        line.contains("too many") && (line.contains("connection") || line.contains("session"))
+    };
+    reply.is_transient()
+        && (reply.code().get() == 421
+            || matches!(topic, Some(Topic(3, 2) | Topic(4, 5)))
+            || reply.text().iter().any(says))
+}
+
 /// What happened, in one sentence, as records and reports tell it.
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -206,6 +246,10 @@ pub struct Case<'a> {
     pub chance: u64,
     /// The reverse-path is `<>`: nobody is ever told (RFC 5321 §4.5.5, §6.1).
     pub null_sender: bool,
+    /// What the message is to the schedule.
+    pub rank: Rank,
+    /// It is a report of ours, and the postmaster is told where it cannot be delivered.
+    pub is_last_resort: bool,
     /// What the sender wants to hear about this recipient.
     pub notify: Option<Notify>,
     /// By when it wants it there.
@@ -369,6 +413,10 @@ fn returned(
 ) {
     let (tell, told) = match due(Event::Failed, case) {
         Ok(action) => (Some(action), String::new()),
+        // Nobody else would ever hear of it (RFC 5321 §6.1 leaves that to us).
+        Err(_) if case.is_last_resort => {
+            (Some(Action::Failed), "; it is a report, so the postmaster is told".to_owned())
+        }
         Err(why) => (None, format!("; nobody is told, {why}")),
     };
     decision.tell = tell;
@@ -393,7 +441,8 @@ fn wait(verdict: &Verdict, case: &Case<'_>, decision: &mut Decision) {
         let status = EnhancedStatus::permanent(Topic(4, 7));
         return returned(verdict, status, explanation, case, decision);
     }
-    match schedule::next(schedule, *arrival, *expire, *attempts, *now, *chance) {
+    let hint = verdict.reply.as_ref().and_then(hint::read);
+    match schedule::next(schedule, *arrival, *expire, *attempts, *now, *chance, hint.as_ref()) {
         schedule::Next::Expired { .. } => {
             let age = words(age);
             let explanation = format!("Not delivered within {age}. The last attempt: {last}");
@@ -420,7 +469,7 @@ fn late(
 ) {
     let Ok(action) = due(Event::Delayed, case) else { return };
     let attempt = &mut decision.attempt;
-    let long = case.schedule.delay_notice.is_some_and(|notice| age >= notice);
+    let long = case.schedule.notice(case.rank).is_some_and(|notice| age >= notice);
     let overdue = deadline.is_some_and(|(moment, _)| case.now >= moment);
     let tell_overdue = overdue && !attempt.overdue_reported;
     if tell_overdue || (long && !attempt.delay_reported) {

@@ -59,6 +59,9 @@ pub enum Class {
     Ordinary,
     /// A report of our own.
     Report,
+    /// What the postmaster is told of a report of ours that cannot be delivered: nobody hears of it
+    /// when this one cannot be delivered either.
+    LastReport,
     /// What is left of recipients that became several others: nothing but that the sender hears of
     /// it (RFC 3461 §5.2.7.3).
     Expanded,
@@ -167,6 +170,7 @@ impl Stored {
             Class::Report => out.number(stored::CLASS, 1),
             Class::Expanded => out.number(stored::CLASS, 2),
             Class::Listed => out.number(stored::CLASS, 3),
+            Class::LastReport => out.number(stored::CLASS, 4),
         }
         Bytes::from(out.finish())
     }
@@ -238,6 +242,7 @@ impl Stored {
                         1 => Class::Report,
                         2 => Class::Expanded,
                         3 => Class::Listed,
+                        4 => Class::LastReport,
                         _ => Class::Ordinary,
                     }
                 }

@@ -1,7 +1,13 @@
 //! When a deferred recipient is tried again, and when not any more (RFC 5321 §4.5.4.1). The
 //! moment comes from the caller, chance too.
 
+pub mod crowd;
 mod destination;
+pub mod hint;
+pub mod limits;
+pub mod line;
+pub mod rank;
+pub mod rate;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +16,8 @@ use std::time::{Duration, SystemTime};
 use crate::reason::Reason;
 
 pub use destination::{Destination, Gate, PROBE_MAX};
+pub use hint::Hint;
+pub use rank::Rank;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,8 +35,16 @@ pub struct Schedule {
     pub expire: Duration,
     /// The life of a message with null reverse-path: nobody waits for it. Default 1 day.
     pub expire_null: Duration,
+    /// The life of an urgent message. Default 5 days.
+    pub expire_urgent: Duration,
+    /// The life of a message to many. Default 5 days.
+    pub expire_bulk: Duration,
     /// When the sender is told of a delay; none: never. Default 4 hours.
     pub delay_notice: Option<Duration>,
+    /// The same for an urgent message.
+    pub delay_notice_urgent: Option<Duration>,
+    /// The same for a message to many.
+    pub delay_notice_bulk: Option<Duration>,
 }
 
 impl Default for Schedule {
@@ -38,16 +54,58 @@ impl Default for Schedule {
             jitter_percent: 10,
             expire: 5 * DAY,
             expire_null: DAY,
+            expire_urgent: 5 * DAY,
+            expire_bulk: 5 * DAY,
             delay_notice: Some(4 * HOUR),
+            delay_notice_urgent: Some(4 * HOUR),
+            delay_notice_bulk: Some(4 * HOUR),
         }
     }
 }
 
 impl Schedule {
     /// When a message that arrives now is given up.
-    pub fn expiry(&self, arrival: SystemTime, null_sender: bool) -> SystemTime {
-        let life = if null_sender { self.expire_null.min(self.expire) } else { self.expire };
-        later(arrival, life)
+    pub fn expiry(&self, arrival: SystemTime, rank: Rank) -> SystemTime {
+        later(arrival, self.life(rank))
+    }
+
+    /// How long a message lives.
+    pub fn life(&self, rank: Rank) -> Duration {
+        match rank {
+            Rank::Report => self.expire_null.min(self.expire),
+            Rank::Urgent => self.expire_urgent,
+            Rank::Ordinary => self.expire,
+            Rank::Bulk => self.expire_bulk,
+        }
+    }
+
+    /// After what time the sender is told of a delay, if ever.
+    pub fn notice(&self, rank: Rank) -> Option<Duration> {
+        match rank {
+            Rank::Report => None,
+            Rank::Urgent => self.delay_notice_urgent,
+            Rank::Ordinary => self.delay_notice,
+            Rank::Bulk => self.delay_notice_bulk,
+        }
+    }
+
+    /// When a message that arrives now is tried as long as every try fails, jitter and what hosts
+    /// ask for aside; the first is `arrival` itself, and after the last it is given up. At most
+    /// `most` moments.
+    pub fn tries(&self, arrival: SystemTime, rank: Rank, most: usize) -> Vec<SystemTime> {
+        let steady = Self { jitter_percent: 0, ..self.clone() };
+        let expire = steady.expiry(arrival, rank);
+        let (mut tries, mut now) = (vec![arrival], arrival);
+        for attempts in 1.. {
+            match next(&steady, arrival, expire, attempts, now, 0, None) {
+                Next::Retry { at, .. } if tries.len() < most => {
+                    tries.push(at);
+                    now = at;
+                }
+                _ => break,
+            }
+        }
+        tries
     }
 
     /// The pause after the `n`-th failed try, without jitter.
@@ -86,6 +144,9 @@ pub enum Next {
 ///
 /// The last try is at the expiry itself rather than a whole pause after it, unless that is so near
 /// that the host would not get its rest.
+///
+/// A host that has said how long to wait is believed: with a longer wait than ours always, with a
+/// shorter one for the first [`HINTS`] tries, since some say "five minutes" for days.
 pub fn next(
     schedule: &Schedule,
     arrival: SystemTime,
@@ -93,18 +154,39 @@ pub fn next(
     attempts: u32,
     now: SystemTime,
     chance: u64,
+    hint: Option<&Hint>,
 ) -> Next {
     let age = now.duration_since(arrival).unwrap_or_default();
     if now >= expire {
         let text = format!("given up after {} and {attempts} tries", words(age));
         return Next::Expired { reason: Reason::new(text) };
     }
-    let pause = schedule.pause_with(attempts, chance);
+    let planned = schedule.pause_with(attempts, chance);
+    let hint = hint.filter(|hint| hint.wait > planned || attempts <= HINTS);
+    let pause = hint.map_or(planned, |hint| hinted(hint, chance));
     let rest = schedule.pause_with(1, chance).min(pause);
     let at = later(now, pause).min(expire).max(later(now, rest));
-    let wait = at.duration_since(now).unwrap_or_default();
-    let text = format!("try {attempts} failed, the next one comes after {}", words(wait));
+    let wait = words(at.duration_since(now).unwrap_or_default());
+    let text = match hint {
+        Some(hint) => format!(
+            "try {attempts} failed, the host says \"{}\": the next one comes after {wait}",
+            hint.words
+        ),
+        None => format!("try {attempts} failed, the next one comes after {wait}"),
+    };
     Next::Retry { at, reason: Reason::new(text) }
+}
+
+/// Tries whose wait may be shorter than ours because a host says so.
+pub const HINTS: u32 = 6;
+/// How much later than asked we come at least: clocks differ, and who comes too early waits again.
+const LATER: Duration = Duration::from_secs(5);
+
+/// The wait that a host asks for and up to a tenth more, so that what was put off together does not
+/// come back together.
+fn hinted(hint: &Hint, chance: u64) -> Duration {
+    let more = u32::try_from(chance % 101).unwrap_or_default();
+    hint.wait + LATER + hint.wait / 1000 * more
 }
 
 fn jittered(pause: Duration, percent: u8, chance: u64) -> Duration {

@@ -130,7 +130,7 @@ fn narrow(options: &mut Options, chance: &Chance, calm: bool) {
         options.sessions = 1 + chance.below(4) as usize;
     }
     if chance.once_in(3) {
-        options.destination_connections = 1;
+        options.limits = setup::connections(1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The name system of a world: zones in a table, with servers that are down at times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const TTL: Duration = Duration::from_secs(300);
 struct Zones {
     records: BTreeMap<String, Vec<Record>>,
     failing: bool,
+    /// Names of which no server knows anything to say.
+    dark: BTreeSet<String>,
     /// What a question that asks for proof is told of every zone.
     security: Security,
     fail_one_in: u64,
@@ -59,6 +61,11 @@ impl Zone {
         self.zones.lock().records.remove(&name.to_ascii_lowercase());
     }
 
+    /// No server answers for `name`.
+    pub fn darken(&self, name: &str) {
+        self.zones.lock().dark.insert(name.to_ascii_lowercase());
+    }
+
     /// No server answers, or they do again.
     pub fn set_failing(&self, failing: bool) {
         self.zones.lock().failing = failing;
@@ -85,7 +92,7 @@ impl Zones {
     fn answer(&mut self, question: &Question, unlucky: bool) -> Answer {
         self.asked += 1;
         let security = if question.checked { self.security } else { Security::Unchecked };
-        if self.failing || unlucky {
+        if self.failing || unlucky || self.dark.contains(&question.name) {
             self.failed += 1;
             return Answer::Failed("the name servers do not answer".to_owned());
         }

@@ -9,6 +9,7 @@ use mail::DomainName;
 use queue::access::{Access, Users};
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 
@@ -18,6 +19,13 @@ use smtp::server::{Kind, SessionOptions};
 /// When it is none: the scenario is wrong.
 pub fn name(text: &str) -> DomainName {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// So many connections to each destination.
+pub fn connections(connections: usize) -> LimitTable {
+    let mut limits = LimitTable::default();
+    limits.default.connections.value = connections;
+    limits
 }
 
 /// Options of a host called `hostname` that takes mail for `users` of `domains` and relays for the
@@ -41,7 +49,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),
-        destination_connections: 5,
+        limits: connections(5),
+        double_bounces: true,
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),

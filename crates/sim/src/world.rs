@@ -51,6 +51,8 @@ impl Random for Chance {
 /// The paused clock of the runtime, and a wall clock that began at [`BEGINNING`] and may be set back.
 pub struct SimClock {
     start: Instant,
+    /// What it read then, since 1970.
+    beginning: Duration,
     /// How far the wall clock was set back.
     behind: Mutex<Duration>,
 }
@@ -58,7 +60,13 @@ pub struct SimClock {
 impl SimClock {
     /// A clock that reads [`BEGINNING`] now.
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now().into_std(), behind: Mutex::default() }
+        Self::at(Duration::from_secs(BEGINNING))
+    }
+
+    /// A clock that reads this long after 1970 now.
+    pub fn at(beginning: Duration) -> Self {
+        let start = tokio::time::Instant::now().into_std();
+        Self { start, beginning, behind: Mutex::default() }
     }
 
     /// Sets the wall clock back, as an operator or a time server does.
@@ -85,7 +93,7 @@ impl Clock for SimClock {
 
     fn wall(&self) -> SystemTime {
         let passed = self.now().duration_since(self.start);
-        SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINNING) + passed - self.behind()
+        SystemTime::UNIX_EPOCH + self.beginning + passed - self.behind()
     }
 }
 

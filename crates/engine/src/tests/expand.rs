@@ -1,11 +1,26 @@
 //! Aliases and lists on their way through the engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use queue::expansion::Aliases;
+use parking_lot::Mutex;
+use queue::access::Forwarding;
+use queue::expansion::{Aliases, Answer, ForwardFile};
 
 use super::world::{Scene, options, play};
+use crate::doors::{Doing, Forwards};
 use crate::{Options, Refusal};
+
+/// What users say in their `.forward`.
+#[derive(Clone, Default)]
+struct FixedForwards(Arc<Mutex<BTreeMap<String, Answer>>>);
+
+impl Forwards for FixedForwards {
+    fn read<'a>(&'a self, user: &'a str) -> Doing<'a, Answer> {
+        let answer = self.0.lock().get(user).cloned().unwrap_or(Answer::Nothing);
+        Box::pin(async move { answer })
+    }
+}
 
 const LETTER: &str = "Subject: x\r\n\r\nhello\r\n";
 
@@ -74,6 +89,43 @@ fn an_alias_that_leads_nowhere_is_told_in_the_session() {
         assert_eq!(reply.status().unwrap().to_string(), "5.4.6");
         scene.pass(60).await;
         assert_eq!(scene.boxes.of("eve").len(), 1);
+        // Who was left out beside eve is told of.
+        let report = &scene.boxes.of("ada")[0];
+        assert!(report.contains("Final-Recipient: rfc822; a@here.example"), "{report}");
+        assert!(report.contains("Status: 5.4.6"), "{report}");
+        assert_eq!(scene.queue().await.len(), 0);
+    });
+}
+
+/// The letter goes where a `.forward` says, with the mark of the address it leaves by; when it comes
+/// back it stays. A disk that fails costs nothing but time.
+#[test]
+fn a_forward_is_followed_once() {
+    play(async {
+        let mut options = with("");
+        options.access.forwarding = Some(Forwarding::default());
+        let files = FixedForwards::default();
+        let say = |answer| files.0.lock().insert("bob".to_owned(), answer);
+        let text = "\\bob, eve\n".to_owned();
+        let file = ForwardFile { file: "/home/bob/.forward".into(), text };
+        say(Answer::Forward(file));
+        let scene = Scene::with_world(options, |world| world.forwards = Arc::new(files.clone()));
+        scene.engine.start();
+        scene.letter("ada@here.example", &["bob@here.example"], LETTER).await.unwrap();
+        scene.pass(10).await;
+        assert_eq!((scene.boxes.of("bob").len(), scene.boxes.of("eve").len()), (1, 1));
+        let back = format!("Delivered-To: bob@here.example\r\n{LETTER}");
+        scene.letter("ada@here.example", &["bob@here.example"], &back).await.unwrap();
+        scene.pass(10).await;
+        assert_eq!((scene.boxes.of("bob").len(), scene.boxes.of("eve").len()), (2, 1));
+        say(Answer::NotNow { why: "the disk fails".to_owned() });
+        let refused = scene.letter("ada@here.example", &["bob@here.example"], LETTER).await;
+        let Err(Refusal::Refused(reply)) = refused else { panic!("{refused:?}") };
+        assert_eq!(reply.status().unwrap().to_string(), "4.4.3");
+        say(Answer::Unsafe { file: "f".into(), why: "others can write it".to_owned() });
+        scene.letter("ada@here.example", &["bob@here.example"], LETTER).await.unwrap();
+        scene.pass(10).await;
+        assert_eq!((scene.boxes.of("bob").len(), scene.boxes.of("eve").len()), (3, 1));
         assert_eq!(scene.queue().await.len(), 0);
     });
 }

@@ -14,6 +14,7 @@ mod local;
 mod masquerade;
 mod notify;
 mod operator;
+mod pace;
 mod pages;
 mod policy;
 mod receive;

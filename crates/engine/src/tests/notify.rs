@@ -305,7 +305,7 @@ fn mail_that_is_held() {
 fn priorities() {
     play(async {
         let mut options = options();
-        options.destination_connections = 1;
+        options.limits = super::world::limits(1);
         let scene = Scene::new(options);
         scene.engine.start();
         scene.zone.exchangers("far.example", &[FIRST]);

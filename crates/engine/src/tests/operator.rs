@@ -261,7 +261,7 @@ fn a_deed_waits_for_the_attempt() {
 fn letters_in_line_are_taken_out_of_it() {
     play(async {
         let mut options = options();
-        options.destination_connections = 1;
+        options.limits = super::world::limits(1);
         let scene = Scene::new(options);
         scene.engine.start();
         scene.zone.exchangers("far.example", &[FIRST]);

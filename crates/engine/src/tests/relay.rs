@@ -418,6 +418,6 @@ fn no_more_connections_than_allowed() {
             scene.letter("ada@here.example", &[TO_X], PLAIN).await.unwrap();
         }
         scene.pass(90).await;
-        assert_eq!(scene.dials().len(), options().destination_connections);
+        assert_eq!(scene.dials().len(), options().limits.default.connections.value);
     });
 }

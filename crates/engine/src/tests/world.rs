@@ -16,6 +16,7 @@ use queue::program::End;
 use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
+use queue::schedule::limits::LimitTable;
 
 use smtp::sasl::Secret;
 
@@ -323,6 +324,13 @@ pub(crate) struct Scene {
     pub(crate) spool: TestSpool,
 }
 
+/// So many connections to each destination.
+pub(crate) fn limits(connections: usize) -> LimitTable {
+    let mut limits = LimitTable::default();
+    limits.default.connections.value = connections;
+    limits
+}
+
 /// Options of the host under test.
 pub(crate) fn options() -> Options {
     let hostname: DomainName = HOST.parse().unwrap();
@@ -347,7 +355,8 @@ pub(crate) fn options() -> Options {
         lockout: queue::lockout::Limits::default(),
         submission: queue::submission::Rules::default(),
         rates: queue::submission::Rates::default(),
-        destination_connections: 3,
+        limits: limits(3),
+        double_bounces: false,
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),
@@ -369,21 +378,26 @@ pub(crate) fn options() -> Options {
 impl Scene {
     /// An engine with `options`, not started yet.
     pub(crate) fn new(options: Options) -> Self {
-        Self::with_tls(options, Arc::new(ScriptedTls))
+        Self::with_world(options, |_| ())
     }
 
     /// The same, with a way to secure connections.
     pub(crate) fn with_tls(options: Options, tls: Arc<dyn Tls>) -> Self {
+        Self::with_world(options, |world| world.tls = tls)
+    }
+
+    /// The same, with other doors.
+    pub(crate) fn with_world(options: Options, change: impl FnOnce(&mut World)) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let programs = Programs::default();
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
-        let world = World {
+        let mut world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
             random: Arc::new(Counting::default()),
             network: Arc::new(net.clone()),
-            tls,
+            tls: Arc::new(ScriptedTls),
             logins: Arc::new(super::accounts::TestLogins),
             secrets: Arc::new(Keyring),
             names: Arc::new(zone.clone()),
@@ -395,6 +409,7 @@ impl Scene {
             forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
+        change(&mut world);
         let engine = Engine::new(options, world);
         Self { engine, net, zone, web, shelf, boxes, programs, spool }
     }

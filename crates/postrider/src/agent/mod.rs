@@ -29,4 +29,4 @@ pub use self::mail::{ESCAPES, command as mail_command, run_mail};
 pub use console::may_colour;
 pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
 pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};
-pub use site::{Person, Site};
+pub use site::{AliasCheck, AliasesFound, Person, Site};

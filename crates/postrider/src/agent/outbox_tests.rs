@@ -48,6 +48,7 @@ pub(crate) fn nowhere() -> SocketAddr {
 
 pub(crate) fn site(dir: &Path, submission: SocketAddr) -> Site {
     Site {
+        aliases: crate::agent::AliasCheck::default(),
         inbox_of: dir.join("mail/{user}").display().to_string(),
         mail_variable: None,
         settings_file: None,

@@ -1,7 +1,9 @@
 //! Where a letter is written: this host, its mail service, the person at the keyboard.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mail::{Domain, DomainName, LocalPart, Mailbox};
 use nix::unistd::{Uid, User};
@@ -23,6 +25,34 @@ pub struct Site {
     pub settings_file: Option<PathBuf>,
     /// Who is writing.
     pub person: Person,
+    /// Looks at the files of aliases, for `newaliases`.
+    pub aliases: AliasCheck,
+}
+
+/// What looks at the files of aliases as the service would, and what came of it: each file with the
+/// number of its aliases, and the lines that are wrong.
+#[derive(Clone)]
+pub struct AliasCheck(pub Arc<dyn Fn() -> AliasesFound>);
+
+/// What `newaliases` tells.
+#[derive(Clone, Debug, Default)]
+pub struct AliasesFound {
+    /// Each file with the number of its aliases.
+    pub files: Vec<(String, usize)>,
+    /// The lines that are wrong, as `FILE:LINE: what; what to do`.
+    pub problems: Vec<String>,
+}
+
+impl Default for AliasCheck {
+    fn default() -> Self {
+        Self(Arc::new(AliasesFound::default))
+    }
+}
+
+impl fmt::Debug for AliasCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AliasCheck")
+    }
 }
 
 impl Site {

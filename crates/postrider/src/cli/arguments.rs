@@ -62,6 +62,22 @@ Examples:
 Exit codes: 0 done (perhaps nothing has changed), 69 the server is not running, 77 not allowed, 78 the
 configuration is not right and the old one is kept.";
 
+const TEST: &str = "\
+A case says what is given (client, login, names in DNS, what other hosts do, the time), which letter
+comes, and what then holds: replies, recipients, routes, header fields, the next attempt, delivery or
+return after days. The real engine plays it in a simulation: nothing is dialled, asked or written, and
+five days pass in milliseconds. docs/testing.md describes the file, docs/examples/cases.toml is one.
+
+Without --config the file's own `config` counts, else the configuration `serve` would take.
+
+Examples:
+  postrider test cases.toml
+  postrider test cases.toml --config new.toml
+  postrider test cases.toml --json         for programs
+
+Exit codes: 0 all cases hold, 1 one is broken (told with the line that expected something else), 65 the
+file of cases is not right, 78 the configuration is not.";
+
 const CONFIG: &str = "\
 Examples:
   postrider config show                    every key, and where its value stands
@@ -231,6 +247,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArgument,
         /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play cases with the configuration: given, when, then
+    #[command(after_help = TEST)]
+    Test {
+        /// The cases, in TOML
+        #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// One JSON list instead of text
         #[arg(long)]
         json: bool,
     },

@@ -5,6 +5,7 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod privilege;
+mod rehearsal;
 mod serve;
 mod spool;
 mod table;
@@ -12,12 +13,13 @@ mod table;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use self::arguments::{Cli, Command, ConfigArgument, ConfigCommand, Passed, SpoolCommand};
 use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
-use crate::agent::{self, Person, Site, may_colour};
+use crate::agent::{self, AliasCheck, AliasesFound, Person, Site, may_colour};
 use crate::config::{self, Config, Severity};
 use crate::{pages, plan};
 
@@ -76,6 +78,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Config(ConfigCommand::Diff { config, json }) => {
             with_config(&config, |config| configuration::diff(&config, json))
         }
+        Command::Test { file, config, json } => rehearsal::run(&file, &config, json),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Mail(passed) => program("mail", named("mail", passed)),
         Command::Sendmail(passed) => program("sendmail", named("sendmail", passed)),
@@ -176,7 +179,13 @@ fn site(config: &Config) -> Site {
     let login = std::env::var("LOGNAME").ok();
     let person = Person::current(login.as_deref());
     let variable = std::env::var_os("MAIL").filter(|path| !path.is_empty());
+    let read = config.clone();
+    let check = move || {
+        let config::aliases::Checked { files, problems } = config::aliases::check(&read);
+        AliasesFound { files, problems }
+    };
     Site {
+        aliases: AliasCheck(Arc::new(check)),
         inbox_of: config.local.mailbox.value.pattern(),
         mail_variable: variable.map(PathBuf::from),
         settings_file: agent::settings::file(person.home.as_deref()),

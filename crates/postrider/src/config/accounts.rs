@@ -47,10 +47,14 @@ impl Accounts {
                 (people(&text), Some("root".to_owned()))
             }
             Users::File(path) => {
-                let text = read_file(path).map_err(|why| unreadable(path, why))?;
-                let names = listed(&text, path)?;
+                let names = names_of_file(config, path, "local.users")?;
                 let first = names.first().cloned();
                 (names, first)
+            }
+            // Whoever else the table has.
+            Users::Table(_) => {
+                let said = config.local.postmaster.as_ref().map(|name| name.value.clone());
+                (said.into_iter().collect(), None)
             }
         };
         let said = config.local.postmaster.as_ref().map(|name| name.value.clone());
@@ -95,6 +99,20 @@ impl Accounts {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.values().map(String::as_str)
     }
+}
+
+/// The names in the file that the key `key` names.
+pub(super) fn names_of_file(
+    config: &Config,
+    path: &Path,
+    key: &str,
+) -> Result<Vec<String>, Vec<Problem>> {
+    let text = read_file(path).map_err(|why| {
+        let title = format!("the users in {} cannot be read: {why}", path.display());
+        let remedy = "say users = [\"NAME\"], \"system\", or the path of a file with names";
+        vec![config.problem(Severity::Error, key, title, remedy)]
+    })?;
+    listed(&text, path)
 }
 
 /// Root and the people among the lines of `passwd`.

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::{Accounts, Config, LoginSource, Problem, Severity, aliases};
+use super::{Accounts, Config, LoginSource, Problem, Severity, Users, aliases};
 use crate::accounts::{Store, StoreError};
 use crate::doors::{Proof, secrets};
 
@@ -119,6 +119,7 @@ impl Config {
 
     fn check_files(&self, problems: &mut Vec<Problem>) {
         match Accounts::read(self) {
+            Ok(_) if matches!(self.local.users, Users::Table(_)) => {}
             Ok(accounts) if accounts.names().next().is_none() => {
                 let title = "nobody has a mailbox here";
                 problems.push(self.problem(Severity::Warning, "local.users", title, ""));

@@ -140,7 +140,7 @@ impl Config {
             }
             "local.users" => match &self.local.users {
                 Users::Names(names) => list(names.iter().map(|name| quoted(name)).collect()),
-                Users::System | Users::File(_) => None,
+                Users::System | Users::File(_) | Users::Table(_) => None,
             },
             _ => None,
         }

@@ -1,16 +1,19 @@
 //! `[local]`: mail that ends here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use mail::address::DomainName;
+use mail::address::{DomainName, LocalPart, fold};
+use queue::access::Allowed;
 
 use super::Surroundings;
 use super::host::Host;
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
 use super::reader::{Section, Value};
-use crate::doors::MailboxTemplate;
+use super::table::{self, Table};
 use crate::doors::mailbox::is_safe_user;
+use crate::doors::{ForwardPlace, MailboxTemplate};
 
 pub(super) const DOC: SectionDoc = SectionDoc {
     name: "local",
@@ -31,7 +34,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "users",
             default: Shown::Example("[\"ann\", \"bob\"]"),
             text: "Who has a mailbox here: names, or \"system\" for root and every account with a user id from\n\
-                   1000, or the path of a file with one name on a line. Default: who starts the server.",
+                   1000, or the path of a file with one name on a line, or \"table:NAME\", where any row of that\n\
+                   name will do and local.postmaster must be said. Default: who starts the server.",
         },
         OptionDoc {
             key: "postmaster",
@@ -41,10 +45,45 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         },
         OptionDoc {
             key: "aliases",
-            default: Shown::Example("\"aliases\""),
-            text: "A file of names that stand for others, in the classic form: \"staff: ann, bob@example.org\";\n\
-                   \":include:FILE\" names a file of members. With \"owner-NAME\" beside it, NAME is a list, whose\n\
-                   failures go to the owner. Default: none.",
+            default: Shown::Example("[\"aliases\", \"table:people\"]"),
+            text: "Names that stand for others: a file in the classic form (\"staff: ann, bob@example.org\";\n\
+                   \":include:FILE\" names a file of members), a table, or a list of them. With \"owner-NAME\"\n\
+                   beside it, NAME is a list, whose failures go to the owner. `newaliases` checks the files.\n\
+                   Default: none.",
+        },
+        OptionDoc {
+            key: "forward",
+            default: Shown::Example("\"{home}/.forward\""),
+            text: "Where users say that their mail is to go elsewhere: \"{home}/.forward\", or a file of the\n\
+                   operator's, like \"{data-dir}/forward/{user}\". It is followed if it and its home are safe from\n\
+                   others; else the mail goes to the mailbox. Default: nowhere, no such file is read.",
+        },
+        OptionDoc {
+            key: "commands",
+            default: Shown::Value("[]"),
+            text: "Where |command is followed: \"aliases\", \"forward\" (of everyone) or \"forward:USER\". No shell\n\
+                   runs them. A file of aliases that others can write never brings any.",
+        },
+        OptionDoc {
+            key: "files",
+            default: Shown::Value("[]"),
+            text: "Where /file is followed, in the same words.",
+        },
+        OptionDoc {
+            key: "command-user",
+            default: Shown::Value("\"nobody\""),
+            text: "The account whose rights commands and files of aliases have. Those of a .forward have its user's.",
+        },
+        OptionDoc {
+            key: "tag-separator",
+            default: Shown::Value("\"+\""),
+            text: "What begins a tag: mail to ann+lists is ann's, where nobody is called so. \"\": there are no tags.",
+        },
+        OptionDoc {
+            key: "roles",
+            default: Shown::Value("[]"),
+            text: "Names that every domain has here, as it has a postmaster, who reads their mail where nobody else\n\
+                   does: [\"abuse\", \"security\"].",
         },
         OptionDoc {
             key: "quota",
@@ -61,6 +100,9 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     ],
 };
 
+/// What the name of a table stands behind, where something else may stand as well.
+const TABLE: &str = "table:";
+
 /// Who has a mailbox.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Users {
@@ -70,6 +112,26 @@ pub enum Users {
     System,
     /// The names in a file.
     File(Sourced<PathBuf>),
+    /// The names that a table has.
+    Table(Sourced<Arc<str>>),
+}
+
+/// Where aliases are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AliasPlace {
+    /// In a file of the classic form.
+    File(PathBuf),
+    /// In the table of this name.
+    Table(Arc<str>),
+}
+
+/// Where commands or files may stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Allowances {
+    /// In aliases.
+    pub aliases: bool,
+    /// In a `.forward`.
+    pub forward: Allowed,
 }
 
 /// `[local]`.
@@ -83,15 +145,32 @@ pub struct Local {
     pub users: Users,
     /// Who gets postmaster's mail, where it is said.
     pub postmaster: Option<Sourced<String>>,
-    /// The alias file.
-    pub aliases: Option<Sourced<PathBuf>>,
+    /// Where aliases are.
+    pub aliases: Vec<Sourced<AliasPlace>>,
+    /// Where a `.forward` is; none: nobody's is read.
+    pub forward: Option<Sourced<ForwardPlace>>,
+    /// Where commands are followed.
+    pub commands: Allowances,
+    /// Where files are.
+    pub files: Allowances,
+    /// Whose rights those of aliases have.
+    pub command_user: String,
+    /// What begins a tag.
+    pub tag: Option<char>,
+    /// Names of every domain, in lower case.
+    pub roles: Vec<Sourced<String>>,
     /// Octets that a mailbox may hold.
     pub quota: Option<u64>,
     /// Mail for one that is full goes back at once.
     pub return_over_quota: bool,
 }
 
-pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundings) -> Local {
+pub(super) fn read(
+    section: &Section<'_>,
+    host: &Host,
+    surroundings: &Surroundings,
+    tables: &[Table],
+) -> Local {
     section.only(&DOC, &[]);
     let domains = section.domains("domains");
     let own = || {
@@ -99,7 +178,7 @@ pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundin
         let names = [Some(host.hostname.clone()), localhost].into_iter().flatten();
         names.map(Sourced::default_of).collect()
     };
-    let users = section.get("users").and_then(|value| read_users(&value));
+    let users = section.get("users").and_then(|value| read_users(&value, false, tables));
     let user = || Users::Names(vec![Sourced::default_of(surroundings.user.clone())]);
     let users = users.unwrap_or_else(user);
     Local {
@@ -107,7 +186,13 @@ pub(super) fn read(section: &Section<'_>, host: &Host, surroundings: &Surroundin
         mailbox: read_mailbox(section, host),
         postmaster: read_postmaster(section, &users),
         users,
-        aliases: section.path("aliases"),
+        aliases: read_aliases(section, tables),
+        forward: read_forward(section, host),
+        commands: read_allowances(section, "commands"),
+        files: read_allowances(section, "files"),
+        command_user: read_command_user(section),
+        tag: read_tag(section),
+        roles: read_roles(section),
         quota: read_quota(section),
         return_over_quota: read_over_quota(section),
     }
@@ -131,6 +216,86 @@ fn read_over_quota(section: &Section<'_>) -> bool {
             false
         }
     }
+}
+
+fn read_aliases(section: &Section<'_>, tables: &[Table]) -> Vec<Sourced<AliasPlace>> {
+    let items = section.get("aliases").map(|value| value.items()).unwrap_or_default();
+    let place = |item: &Value<'_>| match item.text()?.strip_prefix(TABLE) {
+        Some(name) => Some(item.sourced(AliasPlace::Table(table::named(item, name, tables)?))),
+        None => Some(item.sourced(AliasPlace::File(item.path()?.value))),
+    };
+    items.iter().filter_map(place).collect()
+}
+
+fn read_forward(section: &Section<'_>, host: &Host) -> Option<Sourced<ForwardPlace>> {
+    let value = section.get("forward")?;
+    match ForwardPlace::parse(value.text()?, &host.data_dir) {
+        Some(place) => Some(value.sourced(place)),
+        None => value.wrong(
+            "\"{home}/.forward\", or an absolute path that ends in the name of the user",
+            "for example \"{data-dir}/forward/{user}\"",
+        ),
+    }
+}
+
+fn read_allowances(section: &Section<'_>, key: &str) -> Allowances {
+    let mut all = Allowances::default();
+    let items = section.get(key).map(|value| value.items()).unwrap_or_default();
+    for item in &items {
+        let Some(text) = item.text() else { continue };
+        match (text, text.strip_prefix("forward:"), &mut all.forward) {
+            ("aliases", ..) => all.aliases = true,
+            ("forward", _, forward) => *forward = Allowed::Everyone,
+            (_, Some(user), forward) if is_safe_user(user) => match forward {
+                Allowed::Users(users) => {
+                    users.insert(fold(user));
+                }
+                Allowed::Nobody => *forward = Allowed::Users([fold(user)].into()),
+                Allowed::Everyone => {}
+            },
+            _ => item.tell(
+                &format!("`{}` has a value it cannot have", item.key()),
+                "\"aliases\", \"forward\" or \"forward:USER\"",
+                "",
+            ),
+        }
+    }
+    all
+}
+
+fn read_command_user(section: &Section<'_>) -> String {
+    let said = section.get("command-user").and_then(|value| match value.text()? {
+        "root" => {
+            value.wrong("an account with few rights", "a command of an alias is never root's")
+        }
+        name if is_safe_user(name) => Some(name.to_owned()),
+        _ => value.wrong("the name of an account", ""),
+    });
+    said.unwrap_or_else(|| "nobody".to_owned())
+}
+
+fn read_tag(section: &Section<'_>) -> Option<char> {
+    const DEFAULT: Option<char> = Some('+');
+    let Some(value) = section.get("tag-separator") else { return DEFAULT };
+    let Some(text) = value.text() else { return DEFAULT };
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (None, _) => None,
+        (Some(sign), None) if "+-=_%#~!$&*|{}^?".contains(sign) => Some(sign),
+        _ => value.wrong("one sign, like \"+\" or \"-\"", "\"\" for no tags"),
+    }
+}
+
+fn read_roles(section: &Section<'_>) -> Vec<Sourced<String>> {
+    let items = section.get("roles").map(|value| value.items()).unwrap_or_default();
+    let role = |item: &Value<'_>| {
+        let name = item.text()?;
+        match LocalPart::parse_utf8(name) {
+            Ok(local) => Some(item.sourced(local.folded())),
+            Err(_) => item.wrong("a name like \"abuse\"", "a local-part without domain"),
+        }
+    };
+    items.iter().filter_map(role).collect()
 }
 
 fn read_mailbox(section: &Section<'_>, host: &Host) -> Sourced<MailboxTemplate> {
@@ -159,15 +324,22 @@ fn read_mailbox(section: &Section<'_>, host: &Host) -> Sourced<MailboxTemplate> 
     }
 }
 
-fn read_users(value: &Value<'_>) -> Option<Users> {
+/// Who has a mailbox, of this host or of a `virtual` domain, which has no accounts of the system and
+/// may have nobody.
+pub(super) fn read_users(value: &Value<'_>, of_virtual: bool, tables: &[Table]) -> Option<Users> {
     if !value.is_list() {
         return match value.text()? {
-            "system" => Some(Users::System),
+            "system" if !of_virtual => Some(Users::System),
+            "system" => value.wrong("names, a path or \"table:NAME\"", "name them"),
+            text if text.starts_with(TABLE) => {
+                let name = text.get(TABLE.len()..).unwrap_or_default();
+                table::named(value, name, tables).map(|name| Users::Table(value.sourced(name)))
+            }
             _ => value.path().map(Users::File),
         };
     }
     let items = value.items();
-    if items.is_empty() {
+    if items.is_empty() && !of_virtual {
         let remedy = "name who reads postmaster's mail at least";
         return value.wrong("at least one user", remedy);
     }

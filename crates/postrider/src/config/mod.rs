@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod destination;
 mod dns;
 mod entries;
 mod host;
@@ -35,6 +36,7 @@ mod table;
 mod tls;
 mod tls_policy;
 mod units;
+mod virtuals;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -46,11 +48,12 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
-pub use local::{Local, Users};
+pub use local::{AliasPlace, Allowances, Local, Users};
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
 pub use options::sample;
@@ -68,12 +71,11 @@ pub use table::{Server, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
+pub use virtuals::{Named, Virtual};
 
-pub(crate) use options::Shown;
-
-use options::SectionDoc;
-use problem::Text;
-use reader::Reader;
+pub(crate) use options::{OptionDoc, SectionDoc, Shown};
+pub(crate) use problem::Text;
+pub(crate) use reader::{Gathered, Reader, Section, Value};
 
 /// Octets of a configuration file.
 const FILE_MAX: u64 = 1 << 20;
@@ -89,6 +91,9 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &submission::DOC,
     &submission::GRANTS,
     &local::DOC,
+    &virtuals::ALIASES,
+    &virtuals::DOC,
+    &virtuals::ADDRESSES,
     &masquerade::DOC,
     &table::FILE,
     &table::SQLITE,
@@ -107,6 +112,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &tls_policy::DOC,
     &dns::DOC,
     &queue::DOC,
+    &destination::DOC,
     &limits::DOC,
     &spool::DOC,
 ];
@@ -128,6 +134,10 @@ pub struct Config {
     pub submission: Submission,
     /// Mail that ends here.
     pub local: Local,
+    /// Aliases that are written here.
+    pub aliases: Vec<Named>,
+    /// Domains with addresses and mailboxes of their own.
+    pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
     /// What other sections look up.
@@ -152,6 +162,8 @@ pub struct Config {
     pub dns: Dns,
     /// How long and how often mail is tried.
     pub queue: Queue,
+    /// What single destinations are asked to bear.
+    pub destinations: Vec<Destination>,
     /// What one peer may ask of us.
     pub limits: Limits,
     /// How much is held.
@@ -237,7 +249,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
@@ -279,6 +291,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "accounts",
         "submission",
         "local",
+        "alias",
+        "virtual",
         "masquerade",
         "table",
         "relay",
@@ -291,6 +305,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "tls-policy",
         "dns",
         "queue",
+        "destination",
         "limits",
         "spool",
         "tls",
@@ -298,6 +313,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     top.only(&host::DOC, &tables);
     let host = host::read(&top, surroundings);
     let tables = table::read(&top.table("table"));
+    let local = local::read(&top.table("local"), &host, surroundings, &tables);
     let smarthosts = smarthost::read(&top.table("smarthost"));
     let pipes = pipe::read(&top.table("pipe"));
     let sources = source::read(&top.table("source"));
@@ -308,7 +324,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
-        local: local::read(&top.table("local"), &host, surroundings),
+        aliases: virtuals::read_named(&top.table("alias")),
+        virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
+        local,
         masquerade: masquerade::read(&top.table("masquerade")),
         tables,
         relay: relay::read(&top.table("relay")),
@@ -321,6 +339,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),
         queue: queue::read(&top.table("queue")),
+        destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         hostname: host.hostname,

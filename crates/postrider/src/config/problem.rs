@@ -68,13 +68,13 @@ impl<T> std::ops::Deref for Sourced<T> {
 
 /// A file that was read: its name and text, for showing places in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Text {
-    pub(super) file: Arc<str>,
-    pub(super) text: Arc<str>,
+pub(crate) struct Text {
+    pub(crate) file: Arc<str>,
+    pub(crate) text: Arc<str>,
 }
 
 impl Text {
-    pub(super) fn source_at(&self, span: &Range<usize>) -> Source {
+    pub(crate) fn source_at(&self, span: &Range<usize>) -> Source {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(line_start..).map_or(0, |line| line.chars().count());
@@ -109,12 +109,12 @@ pub struct Problem {
     pub remedy: String,
     /// Where it is, where that is a place in a file.
     pub source: Source,
-    pub(super) place: Option<(Text, Range<usize>)>,
+    pub(crate) place: Option<(Text, Range<usize>)>,
 }
 
 impl Problem {
     /// A problem without a place in a file.
-    pub(super) fn new(severity: Severity, key: &str, title: impl Into<String>) -> Self {
+    pub(crate) fn new(severity: Severity, key: &str, title: impl Into<String>) -> Self {
         Self {
             severity,
             key: key.into(),
@@ -127,23 +127,23 @@ impl Problem {
         }
     }
 
-    pub(super) fn at(mut self, text: &Text, span: Range<usize>) -> Self {
+    pub(crate) fn at(mut self, text: &Text, span: Range<usize>) -> Self {
         self.source = text.source_at(&span);
         self.place = Some((text.clone(), span));
         self
     }
 
-    pub(super) fn expected(mut self, expected: impl Into<String>) -> Self {
+    pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = expected.into();
         self
     }
 
-    pub(super) fn found(mut self, found: impl Into<String>) -> Self {
+    pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
         self.found = found.into();
         self
     }
 
-    pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
         self
     }

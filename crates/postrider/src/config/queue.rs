@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use queue::schedule::rate::Rate;
+
+use super::destination;
 use super::options::{OptionDoc, SectionDoc, Shown};
 use super::reader::{Section, Value};
 
@@ -24,10 +27,23 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             text: "The same for mail without a sender to go back to, mostly reports: it is dropped.",
         },
         OptionDoc {
+            key: "expire-urgent",
+            default: Shown::Example("\"1d\""),
+            text: "The same for mail whose sender says that it is urgent (MT-PRIORITY above 0); as `expire` where\n\
+                   it is not said.",
+        },
+        OptionDoc {
+            key: "expire-bulk",
+            default: Shown::Example("\"2d\""),
+            text: "The same for mail to more than 50 recipients, or of a priority below 0; as `expire` where it\n\
+                   is not said.",
+        },
+        OptionDoc {
             key: "retry",
             default: Shown::Value("[\"10m\", \"30m\", \"1h\", \"2h\", \"3h\"]"),
             text: "The pauses after failed attempts; the last one repeats. The first is short because many hosts\n\
-                   turn away a first attempt for some minutes; the standard's letter is \"30m\".",
+                   turn away a first attempt for some minutes; the standard's letter is \"30m\". A host that says\n\
+                   how long to wait (\"try again in 300 seconds\") is believed, from 30s to 6h.",
         },
         OptionDoc {
             key: "delay-notice",
@@ -35,9 +51,43 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             text: "When the sender is told that mail is late, once. \"never\": not at all.",
         },
         OptionDoc {
+            key: "delay-notice-urgent",
+            default: Shown::Example("\"30m\""),
+            text: "The same for urgent mail; as `delay-notice` where it is not said.",
+        },
+        OptionDoc {
+            key: "delay-notice-bulk",
+            default: Shown::Example("\"never\""),
+            text: "The same for mail to many; as `delay-notice` where it is not said.",
+        },
+        OptionDoc {
+            key: "double-bounce",
+            default: Shown::Value("\"postmaster\""),
+            text: "What becomes of a report of ours that cannot be delivered: \"postmaster\": this host's\n\
+                   postmaster is told, once; \"drop\": only the log tells of it.",
+        },
+        OptionDoc {
             key: "destination-connections",
             default: Shown::Value("20"),
-            text: "Connections to one destination at once.",
+            text: "Connections to one destination at once, at most. It begins with 5, gets one more for each\n\
+                   letter that is taken, and fewer when it is too much for it.",
+        },
+        OptionDoc {
+            key: "destination-letters",
+            default: Shown::Value("0"),
+            text: "Letters over one connection, at most. 0: any number, within five minutes.",
+        },
+        OptionDoc {
+            key: "destination-recipients",
+            default: Shown::Value("100"),
+            text: "Recipients of one transaction, at most; every server takes 100. One that takes fewer is given\n\
+                   fewer from then on.",
+        },
+        OptionDoc {
+            key: "destination-rate",
+            default: Shown::Value("\"none\""),
+            text: "Letters to one destination in a time, like \"100/min\", \"20/10s\" or \"5000/h\": never more in any\n\
+                   such time. What is beyond it waits, and holds up nobody else. \"none\": as fast as it goes.",
         },
         OptionDoc {
             key: "paused",
@@ -54,38 +104,76 @@ pub struct Queue {
     pub expire: Duration,
     /// When mail with a null reverse-path is dropped.
     pub expire_reports: Duration,
+    /// When urgent mail goes back.
+    pub expire_urgent: Duration,
+    /// When mail to many goes back.
+    pub expire_bulk: Duration,
     /// The pauses, at least one, none shorter than the one before; the last repeats.
     pub retry: Vec<Duration>,
     /// When the sender is told of a delay, if ever.
     pub delay_notice: Option<Duration>,
+    /// The same for urgent mail.
+    pub delay_notice_urgent: Option<Duration>,
+    /// The same for mail to many.
+    pub delay_notice_bulk: Option<Duration>,
+    /// Whether the postmaster is told of reports that cannot be delivered.
+    pub double_bounces: bool,
     /// Connections to one destination.
     pub destination_connections: usize,
+    /// Letters over one connection.
+    pub destination_letters: Option<u32>,
+    /// Recipients of one transaction.
+    pub destination_recipients: usize,
+    /// Letters to one destination in a time.
+    pub destination_rate: Option<Rate>,
     /// Whether nothing is tried.
     pub paused: bool,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Queue {
     section.only(&DOC, &[]);
+    let expire = section.duration("expire").unwrap_or(5 * DAY);
+    let delay_notice = read_delay(section, "delay-notice", Some(4 * HOUR));
     let queue = Queue {
-        expire: section.duration("expire").unwrap_or(5 * DAY),
+        expire,
+        expire_urgent: section.duration("expire-urgent").unwrap_or(expire),
+        expire_bulk: section.duration("expire-bulk").unwrap_or(expire),
         expire_reports: section.duration("expire-reports").unwrap_or(DAY),
         retry: section
             .get("retry")
             .and_then(|value| read_retry(&value))
             .unwrap_or_else(|| vec![10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR]),
-        delay_notice: read_delay(section),
-        destination_connections: section
-            .number("destination-connections", 1..=10_000)
-            .and_then(|number| usize::try_from(number).ok())
+        delay_notice,
+        delay_notice_urgent: read_delay(section, "delay-notice-urgent", delay_notice),
+        delay_notice_bulk: read_delay(section, "delay-notice-bulk", delay_notice),
+        double_bounces: read_double_bounce(section),
+        destination_connections: destination::connections(section, "destination-connections")
             .unwrap_or(20),
+        destination_letters: destination::letters(section, "destination-letters").flatten(),
+        destination_recipients: destination::recipients(section, "destination-recipients")
+            .unwrap_or(100),
+        destination_rate: destination::rate(section, "destination-rate").flatten(),
         paused: section.boolean("paused").unwrap_or(false),
     };
     tell_contradictions(section, &queue);
     queue
 }
 
-fn read_delay(section: &Section<'_>) -> Option<Duration> {
-    let Some(value) = section.get("delay-notice") else { return Some(4 * HOUR) };
+fn read_double_bounce(section: &Section<'_>) -> bool {
+    let Some(value) = section.get("double-bounce") else { return true };
+    match value.text() {
+        Some("postmaster") | None => true,
+        Some("drop") => false,
+        Some(_) => {
+            let remedy = "another reader: an alias of postmaster";
+            value.wrong::<()>("\"postmaster\" or \"drop\"", remedy);
+            true
+        }
+    }
+}
+
+fn read_delay(section: &Section<'_>, key: &str, default: Option<Duration>) -> Option<Duration> {
+    let Some(value) = section.get(key) else { return default };
     match value.text_quietly() {
         Some("never") => None,
         _ => value.duration(),
@@ -124,7 +212,17 @@ fn read_retry(value: &Value<'_>) -> Option<Vec<Duration>> {
 /// What each value allows and both together do not.
 fn tell_contradictions(section: &Section<'_>, queue: &Queue) {
     let first = queue.retry.first().copied().unwrap_or_default();
-    for (key, expire) in [("expire", queue.expire), ("expire-reports", queue.expire_reports)] {
+    let lives = [
+        ("expire", queue.expire),
+        ("expire-reports", queue.expire_reports),
+        ("expire-urgent", queue.expire_urgent),
+        ("expire-bulk", queue.expire_bulk),
+    ];
+    // What follows `expire` is told of there.
+    let said = lives.into_iter().filter(|(key, _)| {
+        !matches!(*key, "expire-urgent" | "expire-bulk") || section.get(key).is_some()
+    });
+    for (key, expire) in said {
         if expire <= first
             && let Some(value) = section.get(key).or_else(|| section.get("retry"))
         {

@@ -18,7 +18,7 @@ use super::problem::{Problem, Severity, Source, Sourced, Text};
 use super::units;
 
 /// What is gathered while reading one file.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     text: Text,
     /// What relative paths start from.
     base: PathBuf,
@@ -27,14 +27,14 @@ pub(super) struct Reader {
 }
 
 /// The problems of a file, and where each of its keys is.
-pub(super) struct Gathered {
-    pub(super) problems: Vec<Problem>,
-    pub(super) spans: BTreeMap<String, Range<usize>>,
+pub(crate) struct Gathered {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) spans: BTreeMap<String, Range<usize>>,
 }
 
 /// One table.
 #[derive(Clone)]
-pub(super) struct Section<'r> {
+pub(crate) struct Section<'r> {
     reader: &'r Reader,
     /// `queue`, `listen.mx`, empty for the top.
     name: String,
@@ -43,7 +43,7 @@ pub(super) struct Section<'r> {
 
 /// One value.
 #[derive(Clone)]
-pub(super) struct Value<'r> {
+pub(crate) struct Value<'r> {
     reader: &'r Reader,
     key: String,
     value: &'r DeValue<'r>,
@@ -51,16 +51,16 @@ pub(super) struct Value<'r> {
 }
 
 impl Reader {
-    pub(super) fn new(text: Text, base: PathBuf) -> Self {
+    pub(crate) fn new(text: Text, base: PathBuf) -> Self {
         Self { text, base, problems: RefCell::default(), spans: RefCell::default() }
     }
 
-    pub(super) fn top<'r>(&'r self, table: &'r DeTable<'r>) -> Section<'r> {
+    pub(crate) fn top<'r>(&'r self, table: &'r DeTable<'r>) -> Section<'r> {
         Section { reader: self, name: String::new(), table: Some(table) }
     }
 
     /// Ends the reading: all problems in the order of the file.
-    pub(super) fn finish(self) -> Gathered {
+    pub(crate) fn finish(self) -> Gathered {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| problem.place.as_ref().map(|(_, span)| span.start));
         Gathered { problems, spans: self.spans.into_inner() }
@@ -71,7 +71,7 @@ impl Reader {
     }
 }
 
-pub(super) fn join(section: &str, key: &str) -> String {
+pub(crate) fn join(section: &str, key: &str) -> String {
     let bare = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
     let key =
         if !key.is_empty() && key.bytes().all(bare) { key.into() } else { format!("\"{key}\"") };
@@ -80,7 +80,7 @@ pub(super) fn join(section: &str, key: &str) -> String {
 
 impl<'r> Section<'r> {
     /// The value of `key`, if the file has it.
-    pub(super) fn get(&self, key: &str) -> Option<Value<'r>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Value<'r>> {
         let value = self.table?.get(key)?;
         Some(self.value_of(key, value))
     }
@@ -92,14 +92,14 @@ impl<'r> Section<'r> {
     }
 
     /// The table `name` below this one; an absent one reads as empty.
-    pub(super) fn table(&self, name: &str) -> Section<'r> {
+    pub(crate) fn table(&self, name: &str) -> Section<'r> {
         let value = self.get(name);
         let table = value.and_then(|value| value.table());
         table.unwrap_or(Section { reader: self.reader, name: join(&self.name, name), table: None })
     }
 
     /// The entries in the order of the file.
-    pub(super) fn entries(&self) -> Vec<(&'r str, Value<'r>)> {
+    pub(crate) fn entries(&self) -> Vec<(&'r str, Value<'r>)> {
         let entries = self.table.into_iter().flat_map(|table| table.iter());
         let mut entries: Vec<_> = entries
             .map(|(key, value)| (key.get_ref().as_ref(), self.value_of(key.get_ref(), value)))
@@ -109,7 +109,7 @@ impl<'r> Section<'r> {
     }
 
     /// Tells every key that `doc` does not have.
-    pub(super) fn only(&self, doc: &SectionDoc, tables: &[&str]) {
+    pub(crate) fn only(&self, doc: &SectionDoc, tables: &[&str]) {
         let known: Vec<&str> =
             doc.options.iter().map(|option| option.key).chain(tables.iter().copied()).collect();
         for (key, value) in self.table.into_iter().flat_map(|table| table.iter()) {
@@ -137,7 +137,7 @@ impl<'r> Section<'r> {
             .tell(problem.at(&self.reader.text, span).found(format!("`{name}`")).remedy(remedy));
     }
 
-    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &str) -> Option<bool> {
         let value = self.get(key)?;
         match value.value {
             DeValue::Boolean(boolean) => Some(*boolean),
@@ -145,11 +145,11 @@ impl<'r> Section<'r> {
         }
     }
 
-    pub(super) fn duration(&self, key: &str) -> Option<Duration> {
+    pub(crate) fn duration(&self, key: &str) -> Option<Duration> {
         self.get(key)?.duration()
     }
 
-    pub(super) fn size(&self, key: &str) -> Option<u64> {
+    pub(crate) fn size(&self, key: &str) -> Option<u64> {
         let value = self.get(key)?;
         let remedy = match value.value {
             DeValue::Integer(number) => format!("write \"{number}B\" for octets"),
@@ -163,7 +163,7 @@ impl<'r> Section<'r> {
     }
 
     /// A whole number within `range`.
-    pub(super) fn number(&self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn number(&self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let value = self.get(key)?;
         let number = match value.value {
             DeValue::Integer(number) => {
@@ -181,7 +181,7 @@ impl<'r> Section<'r> {
     }
 
     /// A value of a type that can be read from text.
-    pub(super) fn parsed<T: FromStr>(
+    pub(crate) fn parsed<T: FromStr>(
         &self,
         key: &str,
         expected: &str,
@@ -191,7 +191,7 @@ impl<'r> Section<'r> {
     }
 
     /// A list of such values; one alone may stand without brackets.
-    pub(super) fn list<T: FromStr>(
+    pub(crate) fn list<T: FromStr>(
         &self,
         key: &str,
         expected: &str,
@@ -203,7 +203,7 @@ impl<'r> Section<'r> {
 
     /// A list of domain names, in the letters of any language (RFC 6531 §3.3): one with A-labels is the
     /// same as one with U-labels.
-    pub(super) fn domains(&self, key: &str) -> Option<Vec<Sourced<DomainName>>> {
+    pub(crate) fn domains(&self, key: &str) -> Option<Vec<Sourced<DomainName>>> {
         struct Any(DomainName);
         impl FromStr for Any {
             type Err = AddressError;
@@ -219,30 +219,30 @@ impl<'r> Section<'r> {
     }
 
     /// A path; a relative one starts from the file's directory.
-    pub(super) fn path(&self, key: &str) -> Option<Sourced<PathBuf>> {
+    pub(crate) fn path(&self, key: &str) -> Option<Sourced<PathBuf>> {
         self.get(key)?.path()
     }
 
     /// What relative paths start from.
-    pub(super) fn base(&self) -> &Path {
+    pub(crate) fn base(&self) -> &Path {
         &self.reader.base
     }
 }
 
 impl<'r> Value<'r> {
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
-    pub(super) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> Source {
         self.reader.text.source_at(&self.span)
     }
 
-    pub(super) fn sourced<T>(&self, value: T) -> Sourced<T> {
+    pub(crate) fn sourced<T>(&self, value: T) -> Sourced<T> {
         Sourced { value, source: self.source() }
     }
 
-    pub(super) fn text(&self) -> Option<&'r str> {
+    pub(crate) fn text(&self) -> Option<&'r str> {
         match self.value {
             DeValue::String(text) => Some(text.as_ref()),
             _ => self.wrong("a text in quotes", ""),
@@ -250,27 +250,27 @@ impl<'r> Value<'r> {
     }
 
     /// The text, where it is one; its absence was or will be told elsewhere.
-    pub(super) fn text_quietly(&self) -> Option<&'r str> {
+    pub(crate) fn text_quietly(&self) -> Option<&'r str> {
         self.value.as_str()
     }
 
-    pub(super) fn table(&self) -> Option<Section<'r>> {
+    pub(crate) fn table(&self) -> Option<Section<'r>> {
         let remedy = || format!("write its keys under [{}]", self.key);
         self.table_quietly().or_else(|| self.wrong("a table", &remedy()))
     }
 
     /// The table, where it is one.
-    pub(super) fn table_quietly(&self) -> Option<Section<'r>> {
+    pub(crate) fn table_quietly(&self) -> Option<Section<'r>> {
         let table = self.value.as_table()?;
         Some(Section { reader: self.reader, name: self.key.clone(), table: Some(table) })
     }
 
-    pub(super) fn is_list(&self) -> bool {
+    pub(crate) fn is_list(&self) -> bool {
         matches!(self.value, DeValue::Array(_))
     }
 
     /// The items of a list; one value alone is a list of one.
-    pub(super) fn items(&self) -> Vec<Value<'r>> {
+    pub(crate) fn items(&self) -> Vec<Value<'r>> {
         match self.value {
             DeValue::Array(items) => items
                 .iter()
@@ -285,7 +285,7 @@ impl<'r> Value<'r> {
         }
     }
 
-    pub(super) fn duration(&self) -> Option<Duration> {
+    pub(crate) fn duration(&self) -> Option<Duration> {
         let remedy = match self.value {
             DeValue::Integer(number) => format!("write \"{number}s\" for seconds"),
             _ => "units: ms, s, m, h, d, w".into(),
@@ -297,7 +297,7 @@ impl<'r> Value<'r> {
         duration.or_else(|| self.wrong(units::DURATION, &remedy))
     }
 
-    pub(super) fn parsed<T: FromStr>(&self, expected: &str, remedy: &str) -> Option<Sourced<T>> {
+    pub(crate) fn parsed<T: FromStr>(&self, expected: &str, remedy: &str) -> Option<Sourced<T>> {
         match self.value {
             DeValue::String(text) => match text.parse() {
                 Ok(value) => Some(self.sourced(value)),
@@ -307,7 +307,7 @@ impl<'r> Value<'r> {
         }
     }
 
-    pub(super) fn path(&self) -> Option<Sourced<PathBuf>> {
+    pub(crate) fn path(&self) -> Option<Sourced<PathBuf>> {
         match self.text()? {
             "" => self.wrong("a path", ""),
             text if text.contains('\0') => self.wrong("a path", ""),
@@ -316,7 +316,7 @@ impl<'r> Value<'r> {
     }
 
     /// Tells that the value is not what is `expected`.
-    pub(super) fn wrong<T>(&self, expected: &str, remedy: &str) -> Option<T> {
+    pub(crate) fn wrong<T>(&self, expected: &str, remedy: &str) -> Option<T> {
         let title = match self.value {
             DeValue::String(_) => format!("`{}` has a value it cannot have", self.key),
             _ => format!("`{}` has a value of the wrong kind", self.key),
@@ -326,7 +326,7 @@ impl<'r> Value<'r> {
     }
 
     /// Tells something about the value.
-    pub(super) fn tell(&self, title: &str, expected: &str, remedy: &str) {
+    pub(crate) fn tell(&self, title: &str, expected: &str, remedy: &str) {
         let problem = Problem::new(Severity::Error, &self.key, title);
         let problem = problem.at(&self.reader.text, self.span.clone());
         self.reader.tell(problem.expected(expected).found(self.shown()).remedy(remedy));
@@ -349,7 +349,7 @@ impl<'r> Value<'r> {
 }
 
 /// The known name that `name` was probably meant to be.
-pub(super) fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let name = name.to_ascii_lowercase().replace('_', "-");
     let distances = known.iter().map(|&known| (distance(&name, known), known));
     let (distance, near) = distances.min()?;

@@ -344,23 +344,22 @@ fn read_filter(table: &Section<'_>, whole: &Value<'_>) -> Option<String> {
 }
 
 /// Names of tables in another section: each must be there.
-#[allow(dead_code)]
 pub(super) fn names(section: &Section<'_>, key: &str, tables: &[Table]) -> Vec<Arc<str>> {
     let Some(value) = section.get(key) else { return Vec::new() };
-    let items = value.items();
-    let known = |item: &Value<'_>| {
-        let name = item.text()?;
-        let table = tables.iter().find(|table| &*table.name == name);
-        if table.is_none() {
-            let title = format!("there is no table {name:?}");
-            let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
-            let expected = match names.as_slice() {
-                [] => "the NAME of a [table.NAME]".to_owned(),
-                names => format!("one of {}", names.join(", ")),
-            };
-            item.tell(&title, &expected, &format!("add [table.{name}]"));
-        }
-        table.map(|table| table.name.clone())
-    };
-    items.iter().filter_map(known).collect()
+    value.items().iter().filter_map(|item| named(item, item.text()?, tables)).collect()
+}
+
+/// The table `name`, which `item` says; it must be there.
+pub(super) fn named(item: &Value<'_>, name: &str, tables: &[Table]) -> Option<Arc<str>> {
+    let table = tables.iter().find(|table| &*table.name == name);
+    if table.is_none() {
+        let title = format!("there is no table {name:?}");
+        let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
+        let expected = match names.as_slice() {
+            [] => "the NAME of a [table.NAME]".to_owned(),
+            names => format!("one of {}", names.join(", ")),
+        };
+        item.tell(&title, &expected, &format!("add [table.{name}]"));
+    }
+    table.map(|table| table.name.clone())
 }

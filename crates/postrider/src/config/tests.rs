@@ -166,7 +166,15 @@ expire = "4d12h"
 retry = ["30m", "1h"]
 delay-notice = "never"
 destination-connections = 2
+destination-rate = "1000/h"
+expire-bulk = "1d"
+double-bounce = "drop"
 paused = true
+
+[destination.".slow.example"]
+connections = 1
+rate = "20/10s"
+letters = 0
 
 [limits]
 message-size = "1MiB"
@@ -184,7 +192,7 @@ size = "10GB"
     assert_eq!(config.listeners.len(), 2);
     assert_eq!(config.listeners[1].kind, ListenKind::Submission);
     assert_eq!(config.local.mailbox.path_of("ann").unwrap(), Path::new("/var/mail/ann"));
-    assert_eq!(config.local.aliases.as_ref().unwrap().value, Path::new("/etc/aliases"));
+    assert_eq!(config.local.aliases[0].value, AliasPlace::File("/etc/aliases".into()));
     let routes = &config.routes;
     assert_eq!(routes.default.to.to_string(), "smtp:mailhost:25");
     assert_eq!(routes.domains.len(), 2);
@@ -200,6 +208,14 @@ size = "10GB"
     assert_eq!(config.queue.delay_notice, None);
     assert_eq!(config.queue.expire.as_secs(), 4 * 86_400 + 12 * 3600);
     assert!(config.queue.paused);
+    assert_eq!(config.queue.expire_bulk.as_secs(), 86_400);
+    assert_eq!(config.queue.expire_urgent, config.queue.expire);
+    assert_eq!(config.queue.delay_notice_urgent, None);
+    assert!(!config.queue.double_bounces);
+    let slow = &config.destinations[0];
+    assert_eq!(slow.rate.as_ref().unwrap().value.unwrap().to_string(), "20/10s");
+    assert_eq!(slow.rate.as_ref().unwrap().source.to_string(), "/etc/postrider.toml:54");
+    assert_eq!((&slow.recipients, slow.letters.as_ref().unwrap().value), (&None, None));
     assert_eq!(config.limits.message_size, 1 << 20);
     assert_eq!(config.spool.size, Share::Octets(10_000_000_000));
 }
@@ -231,6 +247,24 @@ fn problems() {
         (
             "hostname = \"mx.example.net.\"",
             &["1:12: `hostname` has a value it cannot have: expected a domain name"],
+        ),
+        (
+            "[queue]\ndestination-rate = \"fast\"\nexpire-bulk = \"1m\"\ndouble-bounce = \"ada\"",
+            &[
+                "2:20: `queue.destination-rate` has a value it cannot have: expected letters in a time, like \"100/min\", or \"none\", found \"fast\"; units: s, min, h, day",
+                "3:15: mail would expire before its second attempt (`queue.expire-bulk`)",
+                "4:17: `queue.double-bounce` has a value it cannot have: expected \"postmaster\" or \"drop\"",
+            ],
+        ),
+        (
+            "[destination]\nrate = \"1/s\"\n\"a b\" = {}\n[destination.x]\nconnections = 0\ncolour = 1\n[destination.X]",
+            &[
+                "2:8: `destination.rate` is not for one destination: expected a table for a domain, found \"1/s\"; queue.destination-rate is for all",
+                "3:9: \"a b\" is not a domain",
+                "5:15: `destination.x.connections` has a value of the wrong kind: expected a whole number from 1 to 10000",
+                "6:1: unknown key `destination.x.colour`",
+                "7:1: X has two tables",
+            ],
         ),
         (
             "queue = 5",
@@ -831,4 +865,104 @@ fn domains_beyond_ascii() {
     assert_eq!(config.relay.domains[0].value.unicode(), "büro.example");
     let wrong = parse("[local]\ndomains = [\"bü cher.example\"]\n").unwrap_err();
     assert_eq!(wrong.len(), 1);
+}
+
+/// Aliases, commands and virtual domains, from the file to the decision.
+#[test]
+fn addresses() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("aliases"), "staff: ann, bob\ntool: \"|/bin/true -x\"\n")
+        .unwrap();
+    std::fs::write(dir.path().join("names"), "x ann\n").unwrap();
+    std::fs::write(dir.path().join("eves"), "eve\n").unwrap();
+    let file = dir.path().join("postrider.toml");
+    let text = "hostname = \"home.example\"\n[local]\nusers = [\"ann\", \"bob\"]\n\
+                aliases = [\"aliases\", \"table:names\"]\nforward = \"{home}/.forward\"\n\
+                commands = [\"aliases\", \"forward:Ann\"]\nfiles = \"forward\"\ncommand-user = \"daemon\"\n\
+                tag-separator = \"-\"\nroles = [\"Abuse\"]\n\
+                [table.names]\ntype = \"file\"\npath = \"names\"\n\
+                [alias]\nboss = \"ann\"\nboth = [\"ann\", \"bob\"]\n\
+                [virtual.\"v.example\"]\nusers = \"eves\"\n\
+                mailbox = \"maildir:{data-dir}/v/{domain}/{user}\"\ntables = \"names\"\n\
+                [virtual.\"v.example\".addresses]\ninfo = \"eve\"\n\"Sales@V.example\" = \"bob\"\n\"@\" = \"eve\"\n";
+    let config = Config::parse(text, file.to_str().unwrap()).unwrap();
+    let options = crate::plan::options(&config).unwrap();
+    let access = &options.access;
+    let names: Vec<String> = access.aliases.iter().map(|alias| alias.name.to_string()).collect();
+    assert_eq!(names, ["boss", "both", "staff", "tool"]);
+    let tool = access.aliases.find(&"tool".parse().unwrap()).unwrap();
+    assert_eq!(tool.members[0].member.to_string(), "the command /bin/true -x as daemon");
+    assert_eq!((access.tag, access.alias_tables.len()), (Some('-'), 1));
+    assert!(access.is_role(&"ABUSE".parse().unwrap()));
+    let rules = access.forwarding.as_ref().unwrap();
+    assert!(rules.commands.has("ann") && !rules.commands.has("bob") && rules.files.has("bob"));
+    let (_, own) = access.virtual_of(&"V.Example".parse().unwrap()).unwrap();
+    let names: Vec<String> = own.addresses.iter().map(|alias| alias.name.to_string()).collect();
+    assert_eq!(names, ["info", "Sales"]);
+    assert!(own.catch_all.is_some() && own.tables.len() == 1);
+    assert_eq!(own.source.as_ref().unwrap().line, 17);
+    let templates = crate::plan::templates(&config);
+    let path = templates.virtuals.values().next().unwrap().path_of("eve").unwrap();
+    assert!(path.ends_with("v/v.example/eve"), "{}", path.display());
+    let found = aliases::check(&config);
+    assert_eq!((found.files.len(), found.files[0].1, found.problems.len()), (1, 2, 0));
+}
+
+#[test]
+fn addresses_that_are_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("aliases"), "tool: |/bin/true\nbad: a b\nok: ann\n").unwrap();
+    let file = dir.path().join("postrider.toml");
+    let read = |text: &str| Config::parse(text, file.to_str().unwrap());
+    let rows = [
+        ("[local]\naliases = \"table:none\"", ":2:11: there is no table \"none\""),
+        (
+            "[local]\nforward = \"/home/.forward\"",
+            ":2:11: `local.forward` has a value it cannot have",
+        ),
+        ("[local]\ncommands = \"all\"", ":2:12: `local.commands` has a value it cannot have"),
+        (
+            "[local]\ncommand-user = \"root\"",
+            ":2:16: `local.command-user` has a value it cannot have",
+        ),
+        (
+            "[local]\ntag-separator = \"@\"",
+            ":2:17: `local.tag-separator` has a value it cannot have",
+        ),
+        ("[virtual.\"a b\"]", "\"a b\" is not a domain"),
+        (
+            "[local]\ndomains = [\"a.example\"]\n[virtual.\"A.example\"]\nusers = []",
+            "the virtual domain A.example is one of local.domains",
+        ),
+        (
+            "[virtual.\"a.example\"]\nmailbox = \"maildir:/x\"",
+            "names no mailbox: the path has no {user}",
+        ),
+        ("[virtual.\"a.example\"]\nusers = \"system\"", "has a value it cannot have"),
+    ];
+    for (text, want) in rows {
+        let problems = read(text).expect_err(text);
+        assert!(problems[0].to_string().contains(want), "{text}: {}", problems[0]);
+    }
+    let rows = [
+        (
+            "[local]\naliases = \"aliases\"",
+            "aliases:1: \"|/bin/true\" is a command, and aliases may not have",
+        ),
+        (
+            "[alias]\na = \"|/bin/true\"",
+            ":2:5: \"|/bin/true\" is a command, and aliases may not have",
+        ),
+        ("[alias]\na = \"a b\"", ":2:5: \"a b\" is no address"),
+        (
+            "[virtual.\"a.example\".addresses]\na = \"/etc/x\"",
+            "\"/etc/x\" is a file, and aliases may not",
+        ),
+    ];
+    for (text, want) in rows {
+        let problems = aliases::read(&read(text).expect(text)).expect_err(text);
+        assert!(problems[0].to_string().contains(want), "{text}: {}", problems[0]);
+    }
+    let found = aliases::check(&read("[local]\naliases = \"aliases\"").unwrap());
+    assert_eq!((found.files[0].1, found.problems.len()), (1, 2));
 }

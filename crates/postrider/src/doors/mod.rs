@@ -7,6 +7,7 @@
 mod chance;
 mod clock;
 pub mod commands;
+mod forwards;
 pub mod logins;
 pub mod mailbox;
 pub mod names;
@@ -23,8 +24,9 @@ mod web;
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
 pub use commands::SystemCommands;
+pub use forwards::{Account, FileForwards, ForwardPlace};
 pub use logins::{DovecotLogins, FileLogins, Granted};
-pub use mailbox::{FileMailboxes, MailboxTemplate};
+pub use mailbox::{FileMailboxes, MailboxTemplate, Templates};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
 pub use net::{TcpNetwork, listen};
 pub use replaceable::Replaceable;

@@ -1,5 +1,7 @@
 //! Rows: a file of aliases, an envelope, and what becomes of it.
 
+mod forwards;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

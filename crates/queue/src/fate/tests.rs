@@ -59,6 +59,8 @@ fn try_asked(
         now: at(age),
         chance: 0,
         null_sender,
+        rank: Rank::Ordinary,
+        is_last_resort: false,
         notify,
         deliver_by,
         remote: Some("mx.x.example [192.0.2.1]:25".to_owned()),

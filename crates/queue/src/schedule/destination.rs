@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Schedule, later, words};
+use super::{Hint, Schedule, hinted, later, words};
 use crate::reason::Reason;
 
 /// A probe that has not come back after this time is taken for lost: longer than all the waits of
@@ -96,15 +96,26 @@ impl Destination {
 
     /// No session could be opened, for the reason `what`. Failures of tries that began before the
     /// last one was counted, while the destination is closed already, change nothing: twenty
-    /// connections that die together are one event.
-    pub fn failure(&mut self, schedule: &Schedule, what: &str, now: SystemTime, chance: u64) {
+    /// connections that die together are one event. A host that says how long it will be away is
+    /// believed.
+    pub fn failure(
+        &mut self,
+        schedule: &Schedule,
+        what: &str,
+        hint: Option<&Hint>,
+        now: SystemTime,
+        chance: u64,
+    ) {
         let probing = self.probe_since.take().is_some();
         if !probing && self.blocked_until.is_some_and(|until| now < until) {
             return;
         }
         self.fails = self.fails.saturating_add(1);
         self.dead_since.get_or_insert(now);
-        self.blocked_until = Some(later(now, schedule.pause_with(self.fails, chance)));
+        let planned = schedule.pause_with(self.fails, chance);
+        let hint = hint.filter(|hint| hint.wait > planned || self.fails <= super::HINTS);
+        let pause = hint.map_or(planned, |hint| hinted(hint, chance));
+        self.blocked_until = Some(later(now, pause));
         self.last = crate::record::cut(what, 200).to_owned();
     }
 }

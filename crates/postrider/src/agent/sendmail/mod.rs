@@ -56,16 +56,37 @@ fn run(call: Call, site: &Site, console: &mut Console<'_>) -> Exit {
             exit
         }),
         Mode::Queue => mailq(site, false, console),
-        Mode::Aliases => {
-            console.say("The aliases are read by the mail service itself; nothing to rebuild.");
-            EX_OK
-        }
+        Mode::Aliases => aliases(site, console),
         Mode::Flush => flush(site, console),
         Mode::Help => {
             console.say(help().trim_end());
             EX_OK
         }
         Mode::Smtp => usage(console, "-bs cannot be used here"),
+    }
+}
+
+/// There is nothing to rebuild: the service reads the files themselves. So this only looks at them.
+fn aliases(site: &Site, console: &mut Console<'_>) -> Exit {
+    let found = (site.aliases.0)();
+    for (file, number) in &found.files {
+        let s = if *number == 1 { "" } else { "es" };
+        console.say(&format!("{file}: {number} alias{s}"));
+    }
+    for problem in &found.problems {
+        console.complain("newaliases", problem);
+    }
+    match (found.problems.is_empty(), found.files.is_empty()) {
+        (false, _) => EX_DATAERR,
+        (true, true) => {
+            console.say("No file of aliases is configured (local.aliases); nothing to check.");
+            EX_OK
+        }
+        (true, false) => {
+            console
+                .say("Nothing to rebuild: `postrider reload` makes a running service read them.");
+            EX_OK
+        }
     }
 }
 

@@ -59,7 +59,9 @@ impl Maildirs {
     /// The Maildir of `letter`, with room in it.
     fn find(&self, letter: &Letter) -> Result<Arc<Maildir>, MailboxError> {
         let maildir = match letter.belongs {
-            Belongs::User => self.known.maildir(&letter.path, || self.open(letter))?,
+            Belongs::User | Belongs::Ours => {
+                self.known.maildir(&letter.path, || self.open(letter))?
+            }
             // What one user could open is not for another.
             Belongs::Found | Belongs::Writer => Arc::new(self.open(letter)?),
         };

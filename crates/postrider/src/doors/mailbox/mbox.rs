@@ -25,7 +25,7 @@ pub(super) fn deliver(mut letter: Letter, lock_wait: Duration) -> Result<u64, Ma
     let fail = |error| disk::io_failure(&path, &error);
     let parent = match letter.belongs {
         Belongs::Found => letter.way().open_parent(owner).map_err(|error| letter.unknown(error))?,
-        Belongs::User | Belongs::Writer => letter.way().open_parent(owner)?,
+        Belongs::User | Belongs::Ours | Belongs::Writer => letter.way().open_parent(owner)?,
     };
     let mailbox = Mailbox {
         name: path.file_name().ok_or_else(|| disk::failure(&path, Errno::EISDIR))?,

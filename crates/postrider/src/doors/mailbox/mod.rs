@@ -22,6 +22,7 @@ mod quota;
 mod template;
 mod together;
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes, Place};
+use mail::DomainName;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -55,12 +57,27 @@ pub struct FileMailboxes {
     counts: Arc<Counts>,
 }
 
-/// Where the mailboxes of users are, how much they may hold, and our name in the names of their files.
+/// Where the mailboxes are, and our name in the names of their files.
 #[derive(Clone)]
 struct Layout {
-    template: Arc<MailboxTemplate>,
-    quota: Option<u64>,
+    templates: Arc<Templates>,
     host: Arc<str>,
+}
+
+/// Where mailboxes are: those of the users of this host, and those of each virtual domain.
+pub struct Templates {
+    /// Of the users.
+    pub local: Arc<MailboxTemplate>,
+    /// Of the virtual domains.
+    pub virtuals: BTreeMap<DomainName, Arc<MailboxTemplate>>,
+    /// Octets that each may hold.
+    pub quota: Option<u64>,
+}
+
+impl From<MailboxTemplate> for Templates {
+    fn from(local: MailboxTemplate) -> Self {
+        Self { local: Arc::new(local), virtuals: BTreeMap::new(), quota: None }
+    }
 }
 
 /// Whose a mailbox is.
@@ -68,6 +85,8 @@ struct Layout {
 enum Belongs {
     /// The user's, if the system knows him; it is made where it is missing.
     User,
+    /// Ours: a user of a virtual domain may be called as somebody here is. It is made where it is missing.
+    Ours,
     /// Whose it is found to be; it is not made.
     Found,
     /// That of the account with whose rights it is written; it is made where it is missing.
@@ -100,7 +119,7 @@ impl Letter {
     fn owner(&self) -> Result<Owner, MailboxError> {
         match self.belongs {
             Belongs::User => Owner::of(&self.user),
-            Belongs::Found | Belongs::Writer => Ok(Owner::nobody()),
+            Belongs::Ours | Belongs::Found | Belongs::Writer => Ok(Owner::nobody()),
         }
     }
 
@@ -122,17 +141,20 @@ struct Aim {
 }
 
 impl FileMailboxes {
-    /// Mailboxes where `template` says; `host` is our name, a part of Maildir's file names.
-    pub fn new(template: MailboxTemplate, host: &str) -> Self {
-        Self::with_lock_wait(template, host, Duration::from_secs(5))
+    /// Mailboxes where `templates` say; `host` is our name, a part of Maildir's file names.
+    pub fn new(templates: impl Into<Templates>, host: &str) -> Self {
+        Self::with_lock_wait(templates, host, Duration::from_secs(5))
     }
 
     /// The same with another bound on the wait for a locked mbox (default 5 s).
-    pub fn with_lock_wait(template: MailboxTemplate, host: &str, lock_wait: Duration) -> Self {
+    pub fn with_lock_wait(
+        templates: impl Into<Templates>,
+        host: &str,
+        lock_wait: Duration,
+    ) -> Self {
         Self {
             layout: RwLock::new(Layout {
-                template: Arc::new(template),
-                quota: None,
+                templates: Arc::new(templates.into()),
                 host: host.into(),
             }),
             lock_wait,
@@ -143,47 +165,45 @@ impl FileMailboxes {
         }
     }
 
-    /// The same with a bound on what a mailbox of a user may hold (octets).
-    #[must_use]
-    pub fn with_quota(self, quota: Option<u64>) -> Self {
-        self.layout.write().quota = quota;
-        self
-    }
-
     /// Where the mailbox of `user` is.
     ///
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.layout().template.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.layout()
+            .templates
+            .local
+            .path_of(user)
+            .ok_or_else(|| MailboxError::Unknown(user.into()))
     }
 
     /// Delivers elsewhere from now on.
-    pub fn move_to(&self, template: MailboxTemplate, quota: Option<u64>, host: &str) {
-        *self.layout.write() = Layout { template: Arc::new(template), quota, host: host.into() };
+    pub fn move_to(&self, templates: impl Into<Templates>, host: &str) {
+        *self.layout.write() = Layout { templates: Arc::new(templates.into()), host: host.into() };
     }
 
     fn layout(&self) -> Layout {
         self.layout.read().clone()
     }
 
-    fn row_of(&self, user: &str) -> Option<Arc<Mutex<()>>> {
+    fn row_of(&self, path: &Path) -> Option<Arc<Mutex<()>>> {
         let mut hasher = DefaultHasher::new();
-        user.hash(&mut hasher);
+        path.hash(&mut hasher);
         let row = hasher.finish() % (ROWS as u64);
         self.rows.get(usize::try_from(row).ok()?).cloned()
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
         let layout = self.layout();
-        let aim = aim(&delivery, &layout.template)?;
-        let row = match (aim.form, self.row_of(&aim.path.to_string_lossy())) {
+        let aim = aim(&delivery, &layout.templates)?;
+        let row = match (aim.form, self.row_of(&aim.path)) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
         };
         let closed = |_| MailboxError::Unavailable("the server is stopping".into());
         let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
-        let quota = layout.quota.filter(|_| aim.belongs == Belongs::User);
+        let has_quota = matches!(aim.belongs, Belongs::User | Belongs::Ours);
+        let quota = layout.templates.quota.filter(|_| has_quota);
         let (feed, pump) = feed::open(delivery.body).await?;
         let letter = Letter {
             user: delivery.user.into(),
@@ -215,7 +235,7 @@ impl FileMailboxes {
 fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(), MailboxError> {
     let _rights = match letter.belongs {
         Belongs::Writer => Some(AsUser::begin(&letter.user)?),
-        Belongs::User | Belongs::Found => None,
+        Belongs::User | Belongs::Ours | Belongs::Found => None,
     };
     let (path, quota) = (letter.path.clone(), letter.quota.clone());
     let written = match letter.form {
@@ -229,7 +249,7 @@ fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(
 }
 
 /// Where `delivery` goes.
-fn aim(delivery: &MailboxDelivery<'_>, home: &MailboxTemplate) -> Result<Aim, MailboxError> {
+fn aim(delivery: &MailboxDelivery<'_>, homes: &Templates) -> Result<Aim, MailboxError> {
     let user = delivery.user;
     let unknown = || MailboxError::Unknown(user.into());
     let described = |template: &MailboxTemplate, path: Option<PathBuf>, belongs| {
@@ -243,11 +263,15 @@ fn aim(delivery: &MailboxDelivery<'_>, home: &MailboxTemplate) -> Result<Aim, Ma
     };
     match delivery.place {
         Place::Home => match delivery.domain {
-            None => described(home, home.path_of(user), Belongs::User),
-            Some(domain) => {
-                let template = home.of_domains();
-                described(&template, template.path_in(user, domain.ascii()), Belongs::User)
-            }
+            None => described(&homes.local, homes.local.path_of(user), Belongs::User),
+            // The domain may have gone from the configuration since; its mail waits for what is decided.
+            Some(domain) => match homes.virtuals.get(domain) {
+                Some(template) => described(template, template.path_of(user), Belongs::Ours),
+                None => {
+                    let text = format!("mailboxes of {domain} have no place");
+                    Err(MailboxError::Broken(text))
+                }
+            },
         },
         Place::Described { template, domain } => {
             let broken = |error| MailboxError::Broken(format!("{template}: {error}"));

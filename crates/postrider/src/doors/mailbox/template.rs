@@ -103,19 +103,6 @@ impl MailboxTemplate {
         self.pieces.iter().map(piece).collect()
     }
 
-    /// Where the mailboxes of virtual domains are: in this form, below the data directory.
-    pub fn of_domains(&self) -> Self {
-        let root = self.root.to_string_lossy().into_owned();
-        let pieces = vec![
-            Piece::Text(root),
-            Piece::Text("/virtual/".to_owned()),
-            Piece::Domain,
-            Piece::Text("/".to_owned()),
-            Piece::User,
-        ];
-        Self { form: self.form, root: self.root.clone(), pieces }
-    }
-
     /// Whether each domain has mailboxes of its own.
     pub fn has_domain(&self) -> bool {
         self.pieces.contains(&Piece::Domain)

@@ -37,9 +37,14 @@ fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a
 }
 
 fn open(form: &str, dir: &TempDir) -> FileMailboxes {
+    with_quota(form, dir, None)
+}
+
+fn with_quota(form: &str, dir: &TempDir, quota: Option<u64>) -> FileMailboxes {
     let template = format!("{form}:{{data-dir}}/mail/{{user}}");
     let template = MailboxTemplate::parse(&template, dir.path()).unwrap();
-    FileMailboxes::with_lock_wait(template, "mx.example", Duration::ZERO)
+    let templates = Templates { quota, ..template.into() };
+    FileMailboxes::with_lock_wait(templates, "mx.example", Duration::ZERO)
 }
 
 fn names_in(path: &Path) -> Vec<String> {
@@ -407,16 +412,6 @@ async fn described_mailboxes() {
     assert!(!domain.join("eve").exists());
 }
 
-/// Each virtual domain has mailboxes of its own, made where they are missing.
-#[tokio::test]
-async fn mailboxes_of_virtual_domains() {
-    let dir = tempfile::tempdir().unwrap();
-    let domain = "V.example".parse().unwrap();
-    let delivery = MailboxDelivery { domain: Some(&domain), ..letter("ann", b"x\r\n", "1") };
-    open("maildir", &dir).deliver(delivery).await.unwrap();
-    assert_eq!(names_in(&dir.path().join("virtual/v.example/ann/new")).len(), 1);
-}
-
 /// A file that a user names is written with his rights, or not at all.
 #[tokio::test]
 async fn files_that_users_name() {
@@ -477,7 +472,7 @@ async fn files_that_users_name() {
 async fn quotas() {
     for form in ["maildir", "mbox"] {
         let dir = tempfile::tempdir().unwrap();
-        let mailboxes = open(form, &dir).with_quota(Some(250));
+        let mailboxes = with_quota(form, &dir, Some(250));
         let content = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(120));
         let deliver =
             |unique: &'static str| mailboxes.deliver(letter("ann", content.as_bytes(), unique));
@@ -503,4 +498,27 @@ async fn quotas() {
         }
         deliver("5").await.unwrap();
     }
+}
+
+/// A virtual domain has mailboxes of its own, and none where it is gone from the configuration.
+#[tokio::test]
+async fn virtual_mailboxes() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = |text: &str| Arc::new(MailboxTemplate::parse(text, dir.path()).unwrap());
+    let domain: mail::DomainName = "v.example".parse().unwrap();
+    let gone: mail::DomainName = "gone.example".parse().unwrap();
+    let templates = Templates {
+        local: template("maildir:{data-dir}/mail/{user}"),
+        virtuals: [(domain.clone(), template("maildir:{data-dir}/mail/v.example/{user}"))].into(),
+        quota: None,
+    };
+    let boxes = FileMailboxes::new(templates, "mx.example");
+    let to = |domain| MailboxDelivery { domain, ..letter("ann", b"x\r\n", "1") };
+    boxes.deliver(to(Some(&domain))).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail")), ["v.example"]);
+    assert_eq!(names_in(&dir.path().join("mail/v.example/ann/new")).len(), 1);
+    let error = boxes.deliver(to(Some(&gone))).await.unwrap_err();
+    assert!(matches!(error, MailboxError::Broken(_)), "{error}");
+    boxes.deliver(to(None)).await.unwrap();
+    assert_eq!(names_in(&dir.path().join("mail/ann/new")).len(), 1);
 }

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
 use crate::expand::Outcome;
+use crate::history::{self, Inbound, Taken};
 use crate::passing::Passing;
 use crate::{Options, Shared, expand};
 
@@ -35,6 +36,8 @@ pub(crate) struct Admission {
     pub(crate) passing: Passing,
     /// Who wrote it, where it comes from an author and not from another host.
     pub(crate) author: Option<Author>,
+    /// How it came, for the history.
+    pub(crate) inbound: Inbound,
 }
 
 /// A message with its place in the spool still to come.
@@ -90,6 +93,14 @@ impl std::convert::From<SpoolError> for Refusal {
 }
 
 impl Refusal {
+    /// Why, for the operator.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Refused(_) => "the letter itself is not taken".to_owned(),
+            Self::Full(error) | Self::NotStored(error) => format!("{self}: {error}"),
+        }
+    }
+
     /// What the peer is told: no path, no local name.
     pub fn reply(&self) -> Reply {
         match self {
@@ -112,7 +123,7 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { options, mut envelope, origin, passing, author } = admission;
+        let Admission { options, mut envelope, origin, passing, author, mut inbound } = admission;
         if let Verdict::Refuse { reply, reason } =
             access::hops(&options.access, passing.scanner.hops())
         {
@@ -134,8 +145,9 @@ impl Shared {
                 .map_err(Refusal::Refused)?;
         }
         let marks = passing.scanner.delivered_to();
-        let Outcome { envelopes, told } =
+        let Outcome { envelopes, told, trees } =
             expand::expand(self, &options, id, envelope, marks).await?;
+        inbound.expanded = history::expanded(&trees);
         let stored = |envelope: Envelope, targets, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
@@ -170,7 +182,7 @@ impl Shared {
             head: head.clone(),
             body: Body::Of(id),
         }));
-        match self.insert(&options, pending, Vec::new()).await {
+        match self.insert_from(&options, pending, Vec::new(), Some(&inbound)).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {
                 warn!(event = "message.not-stored", %id, %error);
@@ -187,10 +199,23 @@ impl Shared {
         messages: Vec<Pending>,
         others: Vec<Op>,
     ) -> Result<Receipt, SpoolError> {
+        self.insert_from(options, messages, others, None).await
+    }
+
+    /// The same, for a message of which more is known: the first one came `inbound`.
+    async fn insert_from(
+        self: &Arc<Self>,
+        options: &Options,
+        messages: Vec<Pending>,
+        others: Vec<Op>,
+        inbound: Option<&Inbound>,
+    ) -> Result<Receipt, SpoolError> {
+        let asked = self.world.clock.now();
         let now = self.world.clock.wall();
         // First what is new: it may share the body of a message that the others end.
         let mut ops = Vec::with_capacity(messages.len() + others.len());
         let mut kept = Vec::with_capacity(messages.len());
+        let mut kept_envelopes = Vec::with_capacity(messages.len());
         let mut inserted = Vec::new();
         for Pending { id, stored, head, body } in messages {
             let due = notify::release(&stored.parameters, stored.arrival);
@@ -202,9 +227,16 @@ impl Shared {
                 Body::Inline(octets) if claim => HotBody::keep(octets.clone(), &self.memory),
                 _ => None,
             };
+            let envelope = stored.encode();
+            let (size, of) = match &body {
+                Body::Inline(octets) => (octets.len() as u64, None),
+                Body::Spilled(spilled) => (spilled.len, None),
+                Body::Of(of) => (0, Some(*of)),
+            };
+            kept_envelopes.push((envelope.clone(), size, of));
             ops.push(Op::Insert(NewMessage {
                 id,
-                envelope: stored.encode(),
+                envelope,
                 head_edits: head.encode(),
                 body,
                 jobs,
@@ -228,6 +260,13 @@ impl Shared {
         };
         for (id, stored, ..) in &kept {
             info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
+        }
+        if self.has_history() {
+            let mut inbound = inbound;
+            for ((id, stored, ..), (envelope, size, of)) in kept.iter().zip(&kept_envelopes) {
+                let taken = Taken { id: *id, of: *of, stored, envelope, size: *size };
+                self.tell_taken(&taken, inbound.take(), asked);
+            }
         }
         for claimed in claimed {
             let message = kept.iter().find(|(id, ..)| *id == claimed.job.message);

@@ -9,6 +9,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use mail::TlsFacts;
+use queue::history::{Dialogue, Part};
 use smtp::client::{
     Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
     Transaction,
@@ -53,6 +54,8 @@ pub(crate) struct Connection {
     pub(crate) opened: Instant,
     /// Its place among the sessions of the destination.
     pub(crate) place: Option<Place>,
+    /// What is said, for the attempt under way.
+    pub(crate) dialogue: Dialogue,
 }
 
 /// What is needed to secure a connection.
@@ -112,6 +115,7 @@ impl Connection {
         handshake_timeout: Duration,
         clock: Arc<dyn Clock>,
         remote: String,
+        dialogue: &mut Dialogue,
     ) -> Result<Self, SessionError> {
         let now = clock.now();
         let buffer = vec![0; READ].into_boxed_slice();
@@ -130,22 +134,46 @@ impl Connection {
             remote,
             opened: now,
             place: None,
+            dialogue: std::mem::take(dialogue),
         };
         loop {
             match this.turn().await {
-                Event::Ready => return Ok(this),
+                Event::Ready => {
+                    std::mem::swap(&mut this.dialogue, dialogue);
+                    return Ok(this);
+                }
                 Event::StartTls => {
                     // What was read so far has been given to the machine, which takes no more.
                     let until = this.clock.now() + handshake_timeout;
-                    let secured = tls.perform(this.wire, until).await?;
+                    let secured = match tls.perform(this.wire, until).await {
+                        Ok(secured) => secured,
+                        Err(error) => {
+                            *dialogue = this.dialogue;
+                            let now = this.clock.now();
+                            match &error {
+                                SessionError::TlsFailed(what) => {
+                                    dialogue.tell(Part::Done, now, format_args!("{what}"));
+                                }
+                                _ => dialogue.tell(
+                                    Part::Done,
+                                    now,
+                                    format_args!("the TLS handshake came to no end"),
+                                ),
+                            }
+                            return Err(error);
+                        }
+                    };
                     this.wire = secured.wire;
+                    tell_secured(&mut this.dialogue, this.clock.now(), &secured.facts);
                     this.handle(Input::Secured(secured.facts));
                 }
                 Event::Failed(error) => {
                     this.close().await;
+                    *dialogue = this.dialogue;
                     return Err(error);
                 }
                 Event::WantContent | Event::Done(_) | Event::Closed => {
+                    *dialogue = this.dialogue;
                     return Err(SessionError::Lost(Step::Greeting, Lost::Closed));
                 }
             }
@@ -242,10 +270,16 @@ impl Connection {
     async fn turn(&mut self) -> Event {
         loop {
             match self.session.poll() {
-                Output::Send(octets) | Output::SendSecret(octets) => {
+                Output::Send(octets) => {
+                    self.dialogue.ours(self.clock.now(), &octets);
+                    self.out.extend_from_slice(&octets);
+                }
+                Output::SendSecret(octets) => {
+                    self.dialogue.secret(self.clock.now());
                     self.out.extend_from_slice(&octets);
                 }
                 Output::SendContent(octets) => {
+                    self.dialogue.content(self.clock.now(), octets.len());
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {
                         self.send().await;
@@ -291,10 +325,17 @@ impl Connection {
         let read = timeout_at(until.into(), self.wire.read(&mut self.buffer)).await;
         let now = self.clock.now();
         match read {
-            Err(_) => self.session.handle(Input::Tick, now),
-            Ok(Ok(0) | Err(_)) => self.session.handle(Input::Closed, now),
+            Err(_) => {
+                self.dialogue.tell(Part::Done, now, format_args!("no reply came in time"));
+                self.session.handle(Input::Tick, now);
+            }
+            Ok(Ok(0) | Err(_)) => {
+                self.dialogue.tell(Part::Done, now, format_args!("the connection has ended"));
+                self.session.handle(Input::Closed, now);
+            }
             Ok(Ok(len)) => {
                 self.heard = true;
+                self.dialogue.theirs(now, &self.buffer[..len]);
                 self.session.handle(Input::Bytes(&self.buffer[..len]), now);
             }
         }
@@ -305,12 +346,22 @@ impl Connection {
         let until = self.clock.now() + Duration::from_secs(1);
         let read = timeout_at(until.into(), self.wire.read(&mut self.buffer)).await;
         let now = self.clock.now();
+        self.dialogue.tell(Part::Done, now, format_args!("the connection broke while we wrote"));
         if let Ok(Ok(len @ 1..)) = read {
             self.heard = true;
+            self.dialogue.theirs(now, &self.buffer[..len]);
             self.session.handle(Input::Bytes(&self.buffer[..len]), now);
         }
         self.session.handle(Input::Closed, now);
     }
+}
+
+/// How the connection is secured.
+pub(crate) fn tell_secured(dialogue: &mut Dialogue, now: Instant, facts: &TlsFacts) {
+    let TlsFacts { version, cipher, group, peer, .. } = facts;
+    let group = group.as_deref().unwrap_or("no group");
+    let peer = peer.as_deref().unwrap_or("a certificate that was not looked at");
+    dialogue.tell(Part::Done, now, format_args!("{version} {cipher} {group}, {peer}"));
 }
 
 fn lost(count: usize, step: Step) -> Outcome {

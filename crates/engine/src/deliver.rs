@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::dispatch::{Ending, Job, Work};
+use crate::history::Story;
 use crate::relay::{Attempted, Relay};
 use crate::{RELAXED, Shared, local, operator, reroute, settle};
 
@@ -212,7 +213,9 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     false => (*number, (*ending).clone()),
                 };
                 let (id, results) = (job.id, job.open.iter().map(result).collect());
-                settle::settle(&shared, job, results, Some(until)).await;
+                let begun = shared.world.clock.now();
+                let story = Story { begun, dialogue: None, is_adopted: true };
+                settle::settle(&shared, job, results, Some(until), story).await;
                 operator::after_attempt(&shared, id).await;
             }
             Work::Idle(wake) => {
@@ -222,18 +225,24 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                     woken = timeout(KEEP_OPEN, wake.notified()) => woken.is_ok(),
                 };
                 shared.dispatcher.woke(&queue);
-                if !woken && shared.dispatcher.retire(&queue) {
-                    working.counted = false;
-                    break;
+                if !woken {
+                    // First the connection, so that there is never one too many.
+                    relay.hang_up().await;
+                    if shared.dispatcher.retire(&queue) {
+                        working.counted = false;
+                        break;
+                    }
                 }
             }
             Work::Leave => {
+                relay.hang_up().await;
                 working.counted = false;
+                shared.dispatcher.left(&queue);
                 break;
             }
         }
     }
-    relay.quit().await;
+    relay.hang_up().await;
 }
 
 /// What came of trying a job.
@@ -272,6 +281,8 @@ async fn try_job(
     }
     let (suspended, why) = shared.suspensions.set_apart(&mut job);
     let now = shared.world.clock.wall();
+    let begun = shared.world.clock.now();
+    relay.begin(begun);
     let mut results = match hop {
         _ if job.open.is_empty() => Vec::new(),
         _ if fate::is_overdue(&job.stored.parameters, job.stored.arrival, now) => {
@@ -298,7 +309,9 @@ async fn try_job(
     job.open.extend(owed);
     results.extend(why);
     job.open.extend(suspended);
-    settle::settle(shared, job, results, None).await;
+    let dialogue = Some(relay.dialogue());
+    let story = Story { begun, dialogue, is_adopted: false };
+    settle::settle(shared, job, results, None, story).await;
     Tried::Went(went)
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum Work {
     /// Nothing may be tried now; this wakes when something may.
     Idle(Arc<Notify>),
     /// Fewer workers are wanted, or another one probes a dead destination and sees to what waits:
-    /// this one has ended.
+    /// this one says goodbye, and that it has [`left`](Dispatcher::left).
     Leave,
 }
 
@@ -266,7 +266,7 @@ impl Dispatcher {
             return Work::Idle(Arc::new(Notify::new()));
         };
         if destination.probing || destination.is_crowded() {
-            destination.leave();
+            destination.leaving += 1;
             return Work::Leave;
         }
         let gate = destination.back_off.gate(now);
@@ -331,6 +331,19 @@ impl Dispatcher {
         destination.leave();
         forget(&mut destinations, queue);
         true
+    }
+
+    /// A worker that was told to leave has done so.
+    pub(crate) fn left(&self, queue: &Arc<str>) {
+        let mut destinations = self.destinations.lock();
+        if let Some(destination) = destinations.known.get_mut(queue) {
+            destination.leaving = destination.leaving.saturating_sub(1);
+            destination.leave();
+            if !destination.probing {
+                self.man(queue, destination);
+            }
+        }
+        forget(&mut destinations, queue);
     }
 
     /// A worker ends although work may wait: the host is going down.

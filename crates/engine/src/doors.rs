@@ -6,6 +6,7 @@
 
 mod commands;
 mod forwards;
+mod history;
 mod logins;
 mod secrets;
 mod shelf;
@@ -28,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use commands::{CommandError, CommandRun, Commands, NoCommands, Ran};
 pub use forwards::{Forwards, NoForwards};
+pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
 pub use secrets::{NoSecrets, Secrets};
 pub use shelf::{Drawer, MemoryShelf, Shelf};
@@ -282,6 +284,8 @@ pub struct World {
     pub web: Arc<dyn Web>,
     /// What outlives the process and is no mail.
     pub shelf: Arc<dyn Shelf>,
+    /// What happened to each letter.
+    pub history: Arc<dyn History>,
     /// The operator's tables.
     pub tables: Arc<dyn Tables>,
     /// Where local mail ends.

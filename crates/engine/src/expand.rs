@@ -27,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) envelopes: Vec<Expanded>,
     /// Whose sender hears now that they were expanded, and the envelope of who sent it.
     pub(crate) told: Option<(Envelope, Vec<Finished>)>,
+    /// What each recipient became, for the history; none where all stayed as they were.
+    pub(crate) trees: Vec<Node>,
 }
 
 /// The envelopes that `envelope` comes to. `marks`: the `Delivered-To` fields of the message.
@@ -42,7 +44,7 @@ pub(crate) async fn expand(
         match expansion::expand(&options.access, &envelope, marks, &answers) {
             Progress::Plain => {
                 let plain = Expanded { envelope, targets: BTreeMap::new(), via: None };
-                return Ok(Outcome { envelopes: vec![plain], told: None });
+                return Ok(Outcome { envelopes: vec![plain], told: None, trees: Vec::new() });
             }
             Progress::Ask(questions) => ask_all(&shared.world, questions, &mut answers).await,
             Progress::NotNow(reason) => {
@@ -64,9 +66,9 @@ pub(crate) async fn expand(
         let text = "An alias among the recipients leads to nobody but itself";
         return Err(Refusal::Refused(Reply::new(554, Topic(4, 6), text)));
     }
-    let Expansion { envelopes, finished, .. } = expansion;
+    let Expansion { envelopes, finished, trees, .. } = expansion;
     let told = (!finished.is_empty()).then(|| (sender(&envelope), finished));
-    Ok(Outcome { envelopes, told })
+    Ok(Outcome { envelopes, told, trees })
 }
 
 /// Asks until `decide` has all that it needs.

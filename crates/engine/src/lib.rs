@@ -19,6 +19,7 @@ mod dispatch;
 pub mod doors;
 mod expand;
 mod fit;
+mod history;
 mod ids;
 mod listing;
 mod local;

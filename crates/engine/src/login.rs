@@ -2,6 +2,7 @@
 //! the log.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use queue::lockout::Hearing;
 use queue::submission::Identity;
@@ -18,11 +19,18 @@ pub(crate) struct Logging {
     relay: Option<Box<dyn RelayedLogin>>,
     /// A try is booked as a failure: for this login, where it is known.
     booked: Option<Option<String>>,
+    /// The last try was not heard, for so long.
+    locked: Option<Duration>,
 }
 
 impl Logging {
     pub(crate) fn new(facts: LoginFacts) -> Self {
-        Self { facts, relay: None, booked: None }
+        Self { facts, relay: None, booked: None, locked: None }
+    }
+
+    /// Until when no login is heard; none where some are.
+    pub(crate) fn locked_until(&self, shared: &Shared) -> Option<SystemTime> {
+        self.locked.map(|wait| shared.world.clock.wall() + wait)
     }
 
     /// TLS has come about.
@@ -62,6 +70,7 @@ impl Logging {
     async fn hear(&mut self, shared: &Arc<Shared>, login: Option<&str>) -> Result<(), Kind> {
         let client = self.facts.client;
         let hearing = shared.lockout.lock().hear(client, login, shared.world.clock.now());
+        self.locked = None;
         match hearing {
             Hearing::Heard { delay, reason } => {
                 self.booked = Some(login.map(str::to_owned));
@@ -73,6 +82,7 @@ impl Logging {
             }
             Hearing::Locked { wait, reason } => {
                 warn!(event = "login.locked", %client, login, wait = wait.as_secs(), %reason);
+                self.locked = Some(wait);
                 Err(Kind::Locked)
             }
         }

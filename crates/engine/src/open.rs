@@ -12,13 +12,14 @@ use mail::lookup::{Answer, Question};
 use msgauth::tlsrpt::{Against, ResultType};
 use msgauth::transport::Requirement;
 use queue::fate::Said;
+use queue::history::{Dialogue, Part};
 use queue::route::{NextHop, Service};
 use queue::search::{Exchanger, Facts, Failure, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
 
 use crate::Shared;
-use crate::connection::{Connection, Handshake, connect, remote_name};
+use crate::connection::{Connection, Handshake, connect, remote_name, tell_secured};
 use crate::depart::Departure;
 use crate::dispatch::Ending;
 use crate::doors::TlsFailure;
@@ -47,6 +48,7 @@ impl Leg {
         hop: &NextHop,
         depart: &Departure,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Self, Failure> {
         let login = depart.login();
         let way = Way::new(shared, hop, login, demand);
@@ -56,7 +58,7 @@ impl Leg {
         loop {
             match search.poll() {
                 Step::Ask(questions) => {
-                    let answers = answers(shared, &questions).await;
+                    let answers = answers(shared, &questions, dialogue).await;
                     for (question, answer) in questions.iter().zip(&answers) {
                         if let Answer::Bogus(what) = answer {
                             bogus.get_or_insert_with(|| what.clone());
@@ -113,10 +115,11 @@ impl Dialer {
         hop: &NextHop,
         depart: &Arc<Departure>,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Self, Ending> {
         let mut rest: VecDeque<NextHop> = hop.each().iter().cloned().collect();
         let mut failure = None;
-        match next_leg(shared, &mut rest, depart, demand, &mut failure).await {
+        match next_leg(shared, &mut rest, depart, demand, dialogue, &mut failure).await {
             Some(leg) => Ok(Self {
                 leg,
                 rest,
@@ -142,11 +145,12 @@ impl Dialer {
         &mut self,
         shared: &Arc<Shared>,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Connection, Ending> {
         loop {
             let Some(Candidate { host, address }) = self.leg.candidates.pop_front() else {
                 let (rest, failure) = (&mut self.rest, &mut self.failure);
-                match next_leg(shared, rest, &self.depart, demand, failure).await {
+                match next_leg(shared, rest, &self.depart, demand, dialogue, failure).await {
                     Some(leg) => self.leg = leg,
                     None => break,
                 }
@@ -154,7 +158,7 @@ impl Dialer {
             };
             self.tried += 1;
             let remote = remote_name(&host.host, address);
-            match self.call(shared, &host, address, &remote, demand).await {
+            match self.call(shared, &host, address, &remote, demand, dialogue).await {
                 Ok(connection) => return Ok(connection),
                 Err((said, policy)) => {
                     let said = if demand.require_tls { for_good(said) } else { said };
@@ -174,6 +178,7 @@ impl Dialer {
         to: SocketAddr,
         remote: &str,
         demand: Demand,
+        dialogue: &mut Dialogue,
     ) -> Result<Connection, (Said, Option<Arc<str>>)> {
         let mut wanted = match self.leg.way.to(shared, host, demand).await {
             Ok(wanted) => wanted,
@@ -181,6 +186,8 @@ impl Dialer {
                 // What holds for one address of the host holds for the others.
                 self.leg.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
                 info!(event = "host.unfit", remote, why = refusal.what);
+                let words = format_args!("{remote} is passed over: {}", refusal.what);
+                dialogue.tell(Part::Done, shared.world.clock.now(), words);
                 if let (Some(domain), Some(result)) = (self.leg.way.domain(), refusal.result) {
                     let noted = Noted { result, reason: refusal.what.clone() };
                     let ends = Ends { host: &host.host, to: None, from: None };
@@ -210,6 +217,7 @@ impl Dialer {
                 Service::Smtp | Service::Smtps => Hello::Extended,
             },
             noted: None,
+            dialogue,
         };
         let opened = caller.session(wanted).await;
         let noted = caller.noted.take();
@@ -264,10 +272,11 @@ async fn next_leg(
     rest: &mut VecDeque<NextHop>,
     depart: &Departure,
     demand: Demand,
+    dialogue: &mut Dialogue,
     failure: &mut Option<Ending>,
 ) -> Option<Leg> {
     while let Some(hop) = rest.pop_front() {
-        match Leg::search(shared, &hop, depart, demand).await {
+        match Leg::search(shared, &hop, depart, demand, dialogue).await {
             Ok(leg) => return Some(leg),
             Err(found) => {
                 if found.permanent {
@@ -281,8 +290,12 @@ async fn next_leg(
 }
 
 /// Asks `questions` all at once, and gives the answers in their order.
-async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
-    let ask = |question| Box::pin(shared.names.ask(&shared.world, question));
+async fn answers(
+    shared: &Arc<Shared>,
+    questions: &[Question],
+    dialogue: &mut Dialogue,
+) -> Vec<Answer> {
+    let ask = |question| Box::pin(shared.names.ask_dated(&shared.world, question));
     let mut open: Vec<_> = questions.iter().map(ask).collect();
     let mut answers = vec![None; questions.len()];
     poll_fn(|context| {
@@ -296,7 +309,19 @@ async fn answers(shared: &Arc<Shared>, questions: &[Question]) -> Vec<Answer> {
         if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    answers.into_iter().flatten().collect()
+    let now = shared.world.clock.now();
+    let mut given = Vec::with_capacity(questions.len());
+    for (question, (answer, age)) in questions.iter().zip(answers.into_iter().flatten()) {
+        if dialogue.begun().is_some() {
+            let known = match age {
+                Some(age) => format!(", known since {} s", age.as_secs()),
+                None => String::new(),
+            };
+            dialogue.tell(Part::Names, now, format_args!("{question}: {answer}{known}"));
+        }
+        given.push(answer);
+    }
+    given
 }
 
 /// Mail whose author requires TLS does not wait for hosts that cannot do it (RFC 8689 §4.2.1).
@@ -328,6 +353,7 @@ struct Caller<'a> {
     hello: Hello,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
+    dialogue: &'a mut Dialogue,
 }
 
 impl Caller<'_> {
@@ -391,7 +417,7 @@ impl Caller<'_> {
 
     /// One connection: dialled, secured, greeted.
     async fn once(
-        &self,
+        &mut self,
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, Failed>, Said> {
@@ -403,7 +429,19 @@ impl Caller<'_> {
             Some(path) => network.connect_socket(path),
             None => network.connect(to, depart.address(to.ip())),
         };
+        self.dialogue.tell(Part::Done, clock.now(), format_args!("connecting to {remote}"));
         let wire = connect(dialling, until).await;
+        let now = clock.now();
+        match &wire {
+            Ok(wire) => {
+                let (local, why) = (wire.local(), &wanted.requirement.reason);
+                let words = format_args!("connected from {local}; TLS: {why}");
+                self.dialogue.tell(Part::Done, now, words);
+            }
+            Err(error) => {
+                self.dialogue.tell(Part::Done, now, format_args!("no connection: {error}"));
+            }
+        }
         let mut wire =
             wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
         let failure = Arc::new(OnceLock::new());
@@ -420,6 +458,7 @@ impl Caller<'_> {
                 let until = clock.now() + shared.options().timeouts.handshake;
                 match tls.perform(wire, until).await {
                     Ok(secured) => {
+                        tell_secured(self.dialogue, clock.now(), &secured.facts);
                         wire = secured.wire;
                         Security::Implicit(secured.facts)
                     }
@@ -434,8 +473,16 @@ impl Caller<'_> {
         let opening = Opening { hello, security, login, unchunked };
         let session = Session::begun(depart.client.clone(), opening, clock.now());
         let handshake_timeout = shared.options().timeouts.handshake;
-        let opened =
-            Connection::open(wire, session, tls, handshake_timeout, clock, remote.to_owned()).await;
+        let opened = Connection::open(
+            wire,
+            session,
+            tls,
+            handshake_timeout,
+            clock,
+            remote.to_owned(),
+            self.dialogue,
+        )
+        .await;
         Ok(opened.map_err(|error| (error, failure.get().cloned())))
     }
 }

@@ -184,6 +184,11 @@ pub(crate) async fn act(
         let Deed { job, recipients, came, text } = deed;
         let (by, why, recipients) = (&operator.by, &operator.why, recipients.len());
         info!(event = "queue.action", id = %job.message, %action, by, why, recipients, ?came, text);
+        if *came != Came::Refused && shared.has_history() {
+            let about = deed.recipients.first().filter(|_| deed.recipients.len() == 1);
+            let what = format!("{action}: {text}");
+            shared.tell_acted(Some(job.message), about.map(String::as_str), operator, &what);
+        }
     }
     deeds
 }
@@ -291,6 +296,10 @@ async fn finish(
         match done {
             Ok(()) => {
                 woken.insert(task.job.queue.clone());
+                if *action == Action::Remove {
+                    let how = "removed by an operator, and nobody was told";
+                    shared.tell_ended(task.job.id.message, &task.chosen, how);
+                }
                 tell(deeds, place, Came::Done, words(action, &task));
             }
             Err(error) => {

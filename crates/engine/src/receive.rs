@@ -4,6 +4,7 @@
 mod answers;
 mod conversation;
 mod early;
+mod notes;
 mod proxied;
 
 use std::io;
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mail::{Reply, TlsFacts, Topic};
+use queue::Reason;
 use queue::access::Verdict;
 use queue::trust::{self, IpNet};
 use smtp::server::{Peer, Privileges, Session, SessionOptions};
@@ -22,6 +24,7 @@ use tracing::{debug, info, warn};
 use crate::doors::{Listener, Secured, TlsFailure, Wire};
 use crate::{Options, Shared};
 use conversation::{Conversation, End};
+use notes::Refusing;
 
 /// Pause after a failed accept (out of descriptors): the connection waits in the kernel.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -189,6 +192,10 @@ async fn hold(
         Some(_) => welcome(shared, client),
         None => Ok(()),
     };
+    let (welcome, refused) = match welcome {
+        Ok(()) => (Ok(()), None),
+        Err((reply, reason)) => (Err(reply.clone()), Some((reply, reason))),
+    };
     let mut peer = known(shared, &options, &gate, client);
     if gate.implicit_tls {
         let Some(secured) = secure(shared, wire, gate.options.handshake_timeout).await else {
@@ -204,6 +211,9 @@ async fn hold(
     let session = session(shared, &gate, peer.clone(), welcome, crowded, !early.is_empty());
     let mut conversation = Conversation::new(shared, options, wire, session, gate, client, peer);
     conversation.guard(guest.is_some());
+    if let Some((reply, reason)) = &refused {
+        conversation.refused(Refusing::new("connection", reply, Some(reason)));
+    }
     conversation.heard(&early);
     loop {
         match conversation.run().await? {
@@ -221,12 +231,12 @@ async fn hold(
 }
 
 /// Whether a client is within its bounds.
-fn welcome(shared: &Shared, client: IpAddr) -> Result<(), Reply> {
+fn welcome(shared: &Shared, client: IpAddr) -> Result<(), (Reply, Reason)> {
     match shared.clients.lock().opened(client, shared.world.clock.now()) {
         Verdict::Accept { .. } => Ok(()),
         Verdict::Refuse { reply, reason } => {
             info!(event = "client.refused", %client, %reply, %reason);
-            Err(reply)
+            Err((reply, reason))
         }
     }
 }

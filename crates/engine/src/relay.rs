@@ -1,11 +1,12 @@
 //! One attempt over SMTP: transactions with the next hop until every recipient has a result.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use mail::envelope::OriginalRecipient;
 use mail::{MailParameters, Recipient, TlsFacts, Topic};
 use queue::fate::Said;
+use queue::history::{Dialogue, Part};
 use queue::notify::{self, Onward, OnwardBy, Way};
 use queue::record::Stored;
 use queue::route::{NextHop, Service};
@@ -18,6 +19,7 @@ use crate::connection::{Connection, Transacted};
 use crate::content::Content;
 use crate::depart::Departure;
 use crate::dispatch::{Ending, Job};
+use crate::doors::Detail;
 use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
 use crate::place::Place;
@@ -55,17 +57,33 @@ pub(crate) struct Relay<'a> {
     unchunked: bool,
     /// The other end has made the connection: there is no other way to it.
     is_lent: bool,
+    /// What is said in this attempt.
+    dialogue: Dialogue,
 }
 
 impl<'a> Relay<'a> {
     /// A way that is not open yet.
     pub(crate) fn new(shared: &'a Arc<Shared>, queue: Arc<str>) -> Self {
-        Self { shared, queue, connection: None, letters: 0, unchunked: false, is_lent: false }
+        let dialogue = Dialogue::default();
+        let (connection, letters) = (None, 0);
+        Self { shared, queue, connection, letters, unchunked: false, is_lent: false, dialogue }
     }
 
     /// The way over a connection that the other end has made.
     pub(crate) fn over(shared: &'a Arc<Shared>, queue: Arc<str>, connection: Connection) -> Self {
         Self { connection: Some(connection), is_lent: true, ..Self::new(shared, queue) }
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        if self.shared.world.history.detail() >= Detail::Failures {
+            self.dialogue.begin(now);
+        }
+    }
+
+    /// What was said in the attempt.
+    pub(crate) fn dialogue(&mut self) -> &mut Dialogue {
+        &mut self.dialogue
     }
 
     /// The connection, if it is still open.
@@ -74,8 +92,8 @@ impl<'a> Relay<'a> {
     }
 
     /// Ends the session properly, if there is one.
-    pub(crate) async fn quit(self) {
-        if let Some(connection) = self.connection {
+    pub(crate) async fn hang_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
             connection.quit().await;
         }
     }
@@ -208,7 +226,9 @@ impl<'a> Relay<'a> {
         };
         let peer = Peer::of(&connection, hop, transaction.parameters.deliver_by.is_some());
         self.letters = self.letters.saturating_add(1);
+        std::mem::swap(&mut connection.dialogue, &mut self.dialogue);
         let transacted = connection.transact(transaction, &mut content).await;
+        std::mem::swap(&mut connection.dialogue, &mut self.dialogue);
         if transacted.usable {
             self.connection = Some(connection);
         }
@@ -232,6 +252,7 @@ impl<'a> Relay<'a> {
             let is_worn = limits.letters.value.is_some_and(|letters| self.letters >= letters);
             let fresh = age < LIFETIME && !is_worn;
             if fresh && connection.is_quiet() && connection.satisfies(demand) {
+                self.over_open(&connection);
                 return Ok(connection);
             }
             connection.quit().await;
@@ -239,11 +260,17 @@ impl<'a> Relay<'a> {
             *dialer = None;
         }
         let opened = match dialer {
-            Some(dialer) => dialer.open(self.shared, demand).await,
-            None => match Dialer::search(self.shared, hop, &self.depart(), demand).await {
-                Ok(found) => dialer.insert(found).open(self.shared, demand).await,
-                Err(ending) => Err(ending),
-            },
+            Some(dialer) => dialer.open(self.shared, demand, &mut self.dialogue).await,
+            None => {
+                match Dialer::search(self.shared, hop, &self.depart(), demand, &mut self.dialogue)
+                    .await
+                {
+                    Ok(found) => {
+                        dialer.insert(found).open(self.shared, demand, &mut self.dialogue).await
+                    }
+                    Err(ending) => Err(ending),
+                }
+            }
         };
         match opened {
             Ok(mut connection) => {
@@ -270,6 +297,14 @@ impl<'a> Relay<'a> {
     /// The way out, as it is configured now.
     fn depart(&self) -> Arc<Departure> {
         Departure::of_queue(self.shared, &self.shared.options(), &self.queue)
+    }
+
+    /// Notes that the attempt goes on where another ended.
+    fn over_open(&mut self, connection: &Connection) {
+        if self.dialogue.begun().is_some() {
+            let words = format_args!("over the open connection to {}", connection.remote);
+            self.dialogue.tell(Part::Done, self.shared.world.clock.now(), words);
+        }
     }
 
     /// The next hop did not answer: one probe for each pause from here on.

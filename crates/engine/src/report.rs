@@ -34,6 +34,14 @@ pub(crate) struct Due {
     pub(crate) done: Vec<ReportedRecipient>,
 }
 
+impl Due {
+    /// The kinds of the reports that are written, in their order.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let all = [("failed", &self.failed), ("delayed", &self.delayed), ("done", &self.done)];
+        all.into_iter().filter(|(_, told)| !told.is_empty()).map(|(kind, _)| kind)
+    }
+}
+
 /// Writes the reports that are due.
 ///
 /// # Errors

@@ -32,6 +32,9 @@ pub(crate) fn bare(name: &str) -> &str {
     name.strip_prefix(FORCED).unwrap_or(name)
 }
 
+/// Why mail is moved, for its history.
+const CHANGED: &str = "the configuration gives another route than before";
+
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
     // A letter still in memory was accepted moments ago: its route is today's.
@@ -80,9 +83,14 @@ async fn requeue(
     job: &Job,
     groups: BTreeMap<String, Vec<u32>>,
 ) -> Result<(), SpoolError> {
+    let told: Vec<_> = groups.iter().map(|(to, who)| (to.clone(), who.clone())).collect();
     let ops = groups.into_keys().map(|queue| Op::Requeue { job: job.id, queue });
     let ops = ops.inspect(|op| info!(event = "job.moved", job = %job.id, ?op)).collect();
-    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await.map(drop)
+    shared.world.spool.commit(Txn { ops, durability: RELAXED }).await?;
+    for (queue, recipients) in told {
+        shared.tell_moved(job, Some(&queue), Vec::new(), recipients, CHANGED);
+    }
+    Ok(())
 }
 
 /// They part: those who move become messages of their own that share the content.
@@ -112,7 +120,11 @@ async fn split(
             record: bytes::Bytes::new(),
         }));
     }
+    let moved = updates.iter().map(|update: &RecipientUpdate| update.recipient).collect();
     let next = if some_stay { Next::Release } else { Next::Done };
     let update = Op::Update { job: job.id, fence: job.fence, recipients: updates, next };
-    shared.insert(options, pending, vec![update]).await.map(drop)
+    let into: Vec<_> = pending.iter().map(|pending| pending.id).collect();
+    shared.insert(options, pending, vec![update]).await?;
+    shared.tell_moved(job, None, into, moved, CHANGED);
+    Ok(())
 }

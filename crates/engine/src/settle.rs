@@ -9,10 +9,12 @@ use queue::fate::{self, Case, Decision, Fate};
 use queue::notify;
 use queue::record::{Attempt, Class};
 use queue::schedule::Rank;
-use spool::{Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
+use spool::{MessageId, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{error, info, warn};
 
+use crate::admit::Pending;
 use crate::dispatch::{Ending, Job};
+use crate::history::Story;
 use crate::report::{self, Due};
 use crate::{RELAXED, Shared};
 
@@ -46,12 +48,15 @@ pub(crate) async fn settle(
     job: Job,
     results: Vec<(u32, Ending)>,
     not_before: Option<SystemTime>,
+    mut story: Story<'_>,
 ) {
     let settled = decide(shared, &job, results, not_before);
     let mut pause = PAUSE;
     loop {
         let error = match book(shared, &job, &settled).await {
-            Ok(()) => return,
+            Ok(()) => {
+                return shared.tell_attempt(&job, &settled.updates, settled.again, &mut story);
+            }
             // Also what follows an outcome that was not known, and was a success.
             Err(error @ (SpoolError::Fenced | SpoolError::NotFound)) => {
                 info!(event = "job.taken-away", job = %job.id, %error);
@@ -160,6 +165,8 @@ pub(crate) fn decide(
 /// Makes `settled` true, with the reports that are due; without them where there is no room.
 async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), SpoolError> {
     let reports = report::write(shared, job, &settled.told, shared.world.clock.wall()).await;
+    let told = reports.as_ref().map(|reports| reported(reports, &settled.told));
+    let told = told.unwrap_or_default();
     let booked = match reports {
         Ok(reports) if reports.is_empty() => commit(shared, vec![update(job, settled)]).await,
         Ok(reports) => {
@@ -168,6 +175,12 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
         Err(error) => Err(error),
     };
     match booked {
+        Ok(()) => {
+            for (report, to, kind) in told {
+                shared.tell_report(job.id.message, report, &to, kind);
+            }
+            Ok(())
+        }
         Err(SpoolError::Full(why)) => {
             warn!(event = "report.no-room", job = %job.id, why);
             let update = without_reports(job, settled, shared.world.clock.wall());
@@ -175,6 +188,15 @@ async fn book(shared: &Arc<Shared>, job: &Job, settled: &Settled) -> Result<(), 
         }
         booked => booked,
     }
+}
+
+/// Each report with its reader and its kind.
+pub(crate) fn reported(reports: &[Pending], due: &Due) -> Vec<(MessageId, String, &'static str)> {
+    let told = |(report, kind): (&Pending, &'static str)| {
+        let to = report.stored.recipients.first().map(|to| to.path.to_string());
+        (report.id, to.unwrap_or_default(), kind)
+    };
+    reports.iter().zip(due.kinds()).map(told).collect()
 }
 
 async fn commit(shared: &Shared, ops: Vec<Op>) -> Result<(), SpoolError> {

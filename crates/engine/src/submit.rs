@@ -8,6 +8,7 @@ use queue::record::Origin;
 use spool::BodySink;
 
 use crate::admit::{Accepted, Admission, Refusal};
+use crate::history::Inbound;
 use crate::passing::Passing;
 use crate::{Engine, Options, Shared};
 
@@ -35,7 +36,8 @@ impl Inlet {
     /// [`Refusal`]; then nothing is kept.
     pub async fn finish(self, envelope: Envelope, origin: Origin) -> Result<Accepted, Refusal> {
         let Self { shared, options, sink, passing } = self;
-        let admission = Admission { options, envelope, origin, passing, author: None };
+        let inbound = Inbound::default();
+        let admission = Admission { options, envelope, origin, passing, author: None, inbound };
         shared.admit(admission, sink).await
     }
 }

@@ -211,6 +211,8 @@ impl Engine {
         }
         let Operator { by, why } = &operator;
         info!(event = "queue.suspended", %what, by, why);
+        let (about, operator) = (what.to_string(), Operator { by: by.clone(), why: why.clone() });
+        shared.tell_acted(None, Some(&about), &operator, "suspend");
         suspensions.keep(&*shared.world.shelf).await.map_err(|error| {
             format!(
                 "it is suspended, but only until the next start: the order is not kept: {error}"
@@ -233,6 +235,8 @@ impl Engine {
         }
         let Operator { by, why } = &operator;
         info!(event = "queue.resumed", %what, by, why);
+        let (about, operator) = (what.to_string(), Operator { by: by.clone(), why: why.clone() });
+        shared.tell_acted(None, Some(&about), &operator, "resume");
         let kept = suspensions.keep(&*shared.world.shelf).await;
         let selector = match what {
             Suspended::Domain(domain) => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mail::{DomainName, Reply, Topic};
 use queue::fate::Said;
+use queue::history::Dialogue;
 use queue::route::NextHop;
 use smtp::client::{Opening, Security, Session};
 use spool::{ClaimRequest, Op, SpoolError, Txn};
@@ -114,7 +115,7 @@ async fn open(
     let wish = TlsWish { server_name: None, check: TlsCheck::Nothing };
     let tls = Handshake { tls: shared.world.tls.clone(), wish, failure: Arc::default() };
     let timeout = shared.options().timeouts.handshake;
-    Connection::open(wire, session, tls, timeout, clock, remote).await
+    Connection::open(wire, session, tls, timeout, clock, remote, &mut Dialogue::default()).await
 }
 
 /// Tries what waits in `queue`, once each, until nothing is left or the connection has ended.

@@ -48,6 +48,21 @@ impl Question {
     }
 }
 
+/// `MX example.org`, as people ask it.
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            Kind::A => "A",
+            Kind::Aaaa => "AAAA",
+            Kind::Mx => "MX",
+            Kind::Txt => "TXT",
+            Kind::Tlsa => "TLSA",
+            Kind::Cname => "CNAME",
+        };
+        write!(f, "{kind} {}", self.name)
+    }
+}
+
 /// How far an answer is proved (RFC 4033 §5, RFC 7672 §2.1.1). Answers that are bogus or whose state
 /// cannot be known are no answers: [`Answer::Bogus`] and [`Answer::Failed`].
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -106,6 +121,49 @@ pub enum Record {
     Txt(Vec<u8>),
     /// A certificate association.
     Tlsa(Tlsa),
+}
+
+/// As a zone file shows it, without name and type where they are those of the question.
+impl std::fmt::Display for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::A(address) => write!(f, "{address}"),
+            Self::Aaaa(address) => write!(f, "{address}"),
+            Self::Mx(preference, host) => write!(f, "{preference} {host}"),
+            Self::Cname(name) => write!(f, "alias of {name}"),
+            Self::Txt(text) => write!(f, "\"{}\"", text.escape_ascii()),
+            Self::Tlsa(tlsa) => write!(f, "{tlsa}"),
+        }
+    }
+}
+
+/// Records of an answer that are shown.
+const SHOWN: usize = 10;
+
+/// In one line, for people.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Found { records, .. } => {
+                for (n, record) in records.iter().take(SHOWN).enumerate() {
+                    let comma = if n == 0 { "" } else { ", " };
+                    write!(f, "{comma}{record}")?;
+                }
+                match records.len().saturating_sub(SHOWN) {
+                    0 => {}
+                    more => write!(f, " and {more} more")?,
+                }
+            }
+            Self::NoData { .. } => f.write_str("none")?,
+            Self::NoName { .. } => f.write_str("there is no such name")?,
+            Self::Failed(what) => write!(f, "no answer, {what}")?,
+            Self::Bogus(what) => write!(f, "bogus, {what}")?,
+        }
+        match self.security() {
+            Security::Secure => f.write_str(" (signed)"),
+            Security::Insecure | Security::Unchecked => Ok(()),
+        }
+    }
 }
 
 /// What the name system said, or that it said nothing.

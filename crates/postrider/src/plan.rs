@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::Logins;
+use engine::doors::{Detail, Logins};
 use engine::{
     EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
     TlsLevels, Transports,
@@ -32,6 +32,7 @@ use crate::config::{
     self, Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
     Severity, Share, Sourced, Way, aliases,
 };
+use crate::doors::history::Bounds;
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{DovecotLogins, FileLogins, ForwardPlace, Granted, SystemRandom, Templates};
 
@@ -344,6 +345,12 @@ pub fn spool(config: &Config) -> spool_log::Options {
 fn capacity(folder: &Path) -> u64 {
     let known = nix::sys::statvfs::statvfs(folder);
     known.map_or(u64::MAX, |known| known.blocks().saturating_mul(known.fragment_size()))
+}
+
+/// How much is kept of what happened to letters.
+pub fn history(config: &Config) -> (Detail, Bounds) {
+    let config::History { keep, size, detail } = config.history;
+    (if size == 0 { Detail::Off } else { detail }, Bounds { keep, size })
 }
 
 fn trust(config: &Config) -> Trust {

@@ -6,16 +6,17 @@
 //! was. What only a start can do (addresses, the spool) keeps its value and is named.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::Engine;
-use engine::doors::{Logins, Names, Web, World};
+use engine::doors::{History, Logins, Names, NoHistory, Web, World};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use spool::Spool;
 use tracing::{error, info};
 
 use crate::config::{self, Change, Config, Entry, Problem, Severity};
+use crate::doors::history::FileHistory;
 use crate::doors::tls::Material;
 use crate::doors::{
     FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
@@ -31,6 +32,7 @@ pub struct Doors {
     web: Arc<Replaceable<dyn Web>>,
     tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
+    history: OnceLock<Arc<FileHistory>>,
     forwards: Arc<FileForwards>,
 }
 
@@ -87,12 +89,25 @@ impl Doors {
             mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
             forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
+            history: OnceLock::new(),
         })
     }
 
     /// All doors on the real world, over `spool`.
+    ///
+    /// A history that cannot be opened is done without, and told: mail is not to wait for it.
     pub fn world(&self, config: &Config, spool: Arc<dyn Spool>) -> World {
+        let (detail, bounds) = plan::history(config);
+        let history: Arc<dyn History> =
+            match FileHistory::open(&config.data_dir, detail, bounds).map(Arc::new) {
+                Ok(history) => self.history.get_or_init(|| history).clone(),
+                Err(error) => {
+                    error!(event = "history.closed", %error, "nothing is told of letters");
+                    Arc::new(NoHistory)
+                }
+            };
         World {
+            history,
             tasks: Arc::new(Runtime),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -117,6 +132,10 @@ impl Doors {
         self.logins.replace(prepared.logins);
         self.names.replace(prepared.names);
         self.web.replace(prepared.web);
+        if let Some(history) = self.history.get() {
+            let (detail, bounds) = plan::history(config);
+            history.configure(detail, bounds);
+        }
         self.mailboxes.move_to(prepared.templates, config.hostname.as_str());
         self.forwards.move_to(plan::forward_place(config));
         self.tables.replace(prepared.tables);

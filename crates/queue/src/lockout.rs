@@ -201,6 +201,24 @@ impl Lockout {
         }
     }
 
+    /// For how long yet nobody is heard from `client`, or as `login`, and why; none where some are.
+    pub fn locked(
+        &self,
+        client: Option<IpAddr>,
+        login: Option<&str>,
+        now: Instant,
+    ) -> Option<(Duration, String)> {
+        let address =
+            client.map(|client| (Key::Address(Neighbourhood::of(client)), self.limits.address));
+        let login = login.map(|login| (Key::Login(key_of(login)), self.limits.login));
+        let over = |(key, limit): (Key, u32)| {
+            let failures = self.failures(&key, now);
+            let why = || format!("{failures} failed logins {key}, {limit} are heard");
+            (failures >= limit).then(|| (self.until_below(&key, limit, now), why()))
+        };
+        address.into_iter().chain(login).find_map(over)
+    }
+
     /// Addresses and logins in the table.
     pub fn len(&self) -> usize {
         self.clear_at.len()

@@ -6,7 +6,7 @@
 //! replaced with each try. Times are kept to the microsecond. A test reads the octets that version 1
 //! wrote; they are never to change.
 
-mod codec;
+pub(crate) mod codec;
 mod parameters;
 mod target;
 #[cfg(test)]
@@ -264,6 +264,37 @@ impl Stored {
     }
 }
 
+/// Whoever stands in an envelope, as text: its reverse-path, its recipients, who logged in. Nothing is
+/// allocated; what does not read is left out.
+pub(crate) fn people(envelope: &[u8], each: &mut impl FnMut(&[u8])) {
+    let Ok(mut reader) = Reader::record(envelope) else { return };
+    while let Ok(Some((tag, field))) = reader.field() {
+        match tag {
+            stored::REVERSE_PATH | stored::LOGIN => each(field),
+            stored::RECIPIENT => {
+                let mut inner = Reader::nested(field);
+                while let Ok(Some((tag, field))) = inner.field() {
+                    if tag == stored::PATH {
+                        each(field);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The address of the client in an envelope.
+pub(crate) fn client(envelope: &[u8]) -> Option<IpAddr> {
+    let mut reader = Reader::record(envelope).ok()?;
+    while let Ok(Some((tag, field))) = reader.field() {
+        if tag == stored::CLIENT {
+            return address(field).ok();
+        }
+    }
+    None
+}
+
 fn recipient(octets: &[u8]) -> Result<(Recipient, Option<Target>), RecordError> {
     let mut reader = Reader::nested(octets);
     let mut target = None;
@@ -310,7 +341,7 @@ fn tls(octets: &[u8]) -> Result<TlsFacts, RecordError> {
     Ok(facts)
 }
 
-fn address(octets: &[u8]) -> Result<IpAddr, RecordError> {
+pub(crate) fn address(octets: &[u8]) -> Result<IpAddr, RecordError> {
     if let Ok(v4) = <[u8; 4]>::try_from(octets) {
         return Ok(v4.into());
     }
@@ -577,12 +608,12 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 }
 
 /// Microseconds since 1970; what is before counts as 1970.
-fn micros(time: SystemTime) -> u64 {
+pub(crate) fn micros(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn time(octets: &[u8], what: &'static str) -> Result<SystemTime, RecordError> {
+pub(crate) fn time(octets: &[u8], what: &'static str) -> Result<SystemTime, RecordError> {
     let since = Duration::from_micros(number(octets, what)?);
     SystemTime::UNIX_EPOCH.checked_add(since).ok_or(RecordError::Malformed(what))
 }

@@ -18,6 +18,7 @@ use crate::letters::{self, Draft};
 use crate::net::Weather;
 use crate::peers::{self, Sent, Taken};
 use crate::plant::Plant;
+use crate::told;
 use crate::world::Chance;
 
 /// How long a world lives on when the weather has cleared: every letter has met its fate by then.
@@ -278,7 +279,9 @@ impl Chaos {
         });
         let mut broken = std::mem::take(&mut self.broken);
         broken.extend(self.foreign.offences());
+        broken.extend(self.hosts.iter().flat_map(|host| self.bears(host)));
         for (place, host) in self.hosts.iter_mut().enumerate() {
+            broken.extend(told::broken(host));
             for (user, letter) in host.boxes.all() {
                 evidence.found(&format!("{user}@{}", country::domain(place)), letter);
             }
@@ -309,6 +312,20 @@ impl Chaos {
             broken,
             story: self.ground.story.lines(),
         }
+    }
+
+    /// Whether `host` asked no more of the foreign one than it may. What has gone is kept in memory,
+    /// so a rate is for one life of the host.
+    fn bears(&self, host: &Host) -> Vec<String> {
+        let Some(from) = host.address() else { return Vec::new() };
+        let limits = host.promised().of_queue("mx:foreign.example");
+        let most = self.ground.net.most_calls(from, country::FOREIGN);
+        let letters = self.foreign.letters().into_iter();
+        let mine = letters.filter(|taken| taken.from == from).map(|taken| taken.letter.at);
+        let mut came: Vec<Duration> = mine.filter(|at| *at > host.started).collect();
+        came.sort_unstable();
+        let rate = limits.rate.value;
+        laws::bounds(host.name(), (most, limits.connections.value), &came, rate)
     }
 
     fn faults(&self) -> Faults {

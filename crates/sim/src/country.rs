@@ -1,13 +1,16 @@
 //! The hosts, zones and weather that a seed draws for a world in bad weather.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Masquerade, Options};
 use ipnet::IpNet;
 use mail::lookup::Record;
 use queue::domains::DomainPattern;
+use queue::expansion::Aliases;
 use queue::route::Rule;
+use queue::schedule::rate::Rate;
 
 use crate::chaos::{Chaos, Wish};
 use crate::host::{Ground, Host, Plan};
@@ -34,6 +37,9 @@ const NAMES: [(&str, &str); 4] = [
     ("mx2.b.example", "b.example"),
     ("sun.a.example", "sun.a.example"),
 ];
+/// Addresses of the hub that stand for others, here and at the next host.
+pub(crate) const ALIASES: [(&str, &str); 2] =
+    [("team@a.example", "cid@a.example"), ("away@a.example", "bob@b.example")];
 const USERS: [&str; 4] = ["ann", "bob", "cid", "postmaster"];
 
 fn ip(last: u8) -> IpAddr {
@@ -61,6 +67,8 @@ pub(crate) fn build(wish: Wish) -> Chaos {
     let names = zones(&chance, calm);
     let ground = Ground { net, names, story, tracks };
     let places = if workstation { HOSTS + 1 } else { HOSTS };
+    // Drawn from the seed itself, so that it moves nothing else in the world.
+    let is_paced = wish.seed.is_multiple_of(5);
     let hosts = (0..places).map(|place| {
         let boxes = Boxes::new(&USERS, chance.branch(), &ground.story).watched(
             host(place),
@@ -68,7 +76,7 @@ pub(crate) fn build(wish: Wish) -> Chaos {
             wish.plant,
         );
         boxes.set_fail_one_in(if calm { 0 } else { 10 });
-        let plan = plan(place, &chance, calm, wish.plant);
+        let plan = plan(place, &chance, calm, is_paced, wish.plant);
         Host::new(plan, &ground, chance.branch(), boxes)
     });
     let hosts = hosts.collect();
@@ -90,7 +98,7 @@ fn weather(chance: &Chance, calm: bool) -> Weather {
     }
 }
 
-fn plan(place: usize, chance: &Chance, calm: bool, plant: Option<Plant>) -> Plan {
+fn plan(place: usize, chance: &Chance, calm: bool, is_paced: bool, plant: Option<Plant>) -> Plan {
     let (name, domain) = NAMES.get(place).copied().unwrap_or_default();
     let address = host(place);
     // Programs send from the first network, the workstation from its own address.
@@ -106,7 +114,26 @@ fn plan(place: usize, chance: &Chance, calm: bool, plant: Option<Plant>) -> Plan
             hosts: vec![DomainPattern::Exact(setup::name("sun.a.example"))],
         });
     }
+    if place == 0 {
+        let line = |(name, member): &(&str, &str)| {
+            format!("{}: {member}\n", name.split('@').next().unwrap_or_default())
+        };
+        let text: String = ALIASES.iter().map(line).collect();
+        let aliases = Aliases::parse(&text, "aliases", &mut |_| Err("none".to_owned()));
+        options.access.aliases = Arc::new(aliases.unwrap_or_default());
+    }
     narrow(&mut options, chance, calm);
+    if is_paced {
+        pace(&mut options, 2);
+    }
+    let promised = options.limits.clone();
+    if plant == Some(Plant::RateTooHigh) && is_paced {
+        pace(&mut options, 4);
+    }
+    if plant == Some(Plant::CrowdTooBig) {
+        options.limits.default.connections.value *= 2;
+        options.limits.table = Default::default();
+    }
     if plant == Some(Plant::PatienceTooLong) {
         options.schedule.expire *= 13;
         options.schedule.expire /= 10;
@@ -117,8 +144,17 @@ fn plan(place: usize, chance: &Chance, calm: bool, plant: Option<Plant>) -> Plan
         options,
         listeners: vec![(SocketAddr::new(address, 25), setup::session(name))],
         min_free: if chance.once_in(2) { 64 * 1024 } else { 0 },
+        promised,
         plant,
     }
+}
+
+/// So many letters in two hours to the foreign host.
+fn pace(options: &mut Options, letters: u32) {
+    let mut limits = options.limits.default.clone();
+    limits.rate.value = Some(Rate::new(letters, Duration::from_secs(7200)));
+    let foreign = DomainPattern::Exact(setup::name("foreign.example"));
+    options.limits.table.insert(foreign, limits);
 }
 
 /// Bounds so narrow that they are met.

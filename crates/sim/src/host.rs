@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Mailboxes, NoCommands, NoTables, Random, World};
+use engine::doors::{Detail, Mailboxes, MemoryHistory, NoCommands, NoTables, Random, World};
 use engine::{Engine, Options};
+use queue::schedule::limits::LimitTable;
 use smtp::server::SessionOptions;
 use spool::{Spool, SpoolError};
 use spool_log::disk::Disk;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub listeners: Vec<(SocketAddr, SessionOptions)>,
     /// Free octets on the disk below which it takes no mail.
     pub min_free: u64,
+    /// What it asks other hosts to bear, if nothing is planted.
+    pub promised: LimitTable,
     /// The fault planted in its doors.
     pub plant: Option<Plant>,
 }
@@ -66,7 +69,11 @@ pub struct Host {
     pub boxes: Boxes,
     disk: MemoryDisk,
     shelf: Arc<engine::doors::MemoryShelf>,
+    /// What happened to its letters, over all its lives.
+    pub history: Arc<MemoryHistory>,
     running: Option<Running>,
+    /// When it was started last.
+    pub started: Duration,
     /// Since when its disk fails.
     ails: Option<Duration>,
     /// How often it crashed.
@@ -88,6 +95,10 @@ struct Running {
 impl Host {
     /// A host that is off.
     pub fn new(plan: Plan, ground: &Ground, chance: Chance, boxes: Boxes) -> Self {
+        let history = Arc::new(match plan.plant {
+            Some(Plant::HistoryForgets) => MemoryHistory::leaky(Detail::All, 7),
+            _ => MemoryHistory::new(Detail::All),
+        });
         Self {
             plan,
             ground: ground.clone(),
@@ -96,7 +107,9 @@ impl Host {
             boxes,
             disk: MemoryDisk::new(),
             shelf: Arc::default(),
+            history,
             running: None,
+            started: Duration::ZERO,
             ails: None,
             crashes: 0,
             stops: 0,
@@ -113,6 +126,16 @@ impl Host {
     /// Its engine's options.
     pub fn options(&self) -> &Options {
         &self.plan.options
+    }
+
+    /// What it asks other hosts to bear.
+    pub fn promised(&self) -> &LimitTable {
+        &self.plan.promised
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.plan.addresses.first().copied()
     }
 
     /// Starts the host from what its disk holds. A disk that fails is mended first.
@@ -136,6 +159,7 @@ impl Host {
             }
         };
         self.ground.story.tell(format_args!("{} starts", self.plan.name));
+        self.started = self.ground.story.now();
         let spool = Arc::new(log);
         let watched = Watched {
             log: spool.clone(),
@@ -158,6 +182,7 @@ impl Host {
             names: Arc::new(self.ground.names.clone()),
             web: Arc::new(engine::doors::NoWeb),
             shelf: self.shelf.clone(),
+            history: self.history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             commands: Arc::new(NoCommands),

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use mail::content::split_head;
 use mail::content::transfer::TransferEncoding;
 use mail::envelope::Notify;
+use queue::schedule::rate::Rate;
 
+use crate::country::ALIASES;
 use crate::mailboxes::Letter;
 use crate::peers::{Habits, Sent};
 use crate::tracks::Tracks;
@@ -115,7 +117,7 @@ impl Evidence {
             return self.report(&letter);
         }
         if let Some(number) = number {
-            let key = (number, address.to_ascii_lowercase());
+            let key = (number, sent_to(address));
             self.met.entry(key).or_default().copies.push(letter);
         }
     }
@@ -134,7 +136,7 @@ impl Evidence {
         let mut recipient = None;
         for line in letter.text().lines() {
             if let Some(address) = line.strip_prefix("Final-Recipient: rfc822;") {
-                recipient = Some(address.trim().to_ascii_lowercase());
+                recipient = Some(sent_to(address.trim()));
             } else if let Some(action) = line.strip_prefix("Action: ")
                 && let Some(recipient) = recipient.take()
             {
@@ -154,6 +156,14 @@ impl Evidence {
         let first = self.met.values().filter(|met| !met.copies.is_empty()).count();
         (copies as u64, reports as u64, (copies - first) as u64)
     }
+}
+
+/// The address that a letter at `address` was sent to: no letter is sent to those who stand for an
+/// alias.
+fn sent_to(address: &str) -> String {
+    let address = address.to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(_, member)| *member == address);
+    alias.map_or(address, |(alias, _)| (*alias).to_owned())
 }
 
 /// The number in the first [`MARK`] field of a text.
@@ -191,6 +201,34 @@ pub fn broken(errands: &[Errand], evidence: &Evidence, tracks: &Tracks) -> Vec<S
     }
     if evidence.terms.is_calm && evidence.terms.split > 0 {
         broken.push(format!("{} letters did not share a transaction", evidence.terms.split));
+    }
+    broken
+}
+
+/// How much later than it began a letter may come to its host: the waits of a session.
+const UNDER_WAY: Duration = Duration::from_secs(600);
+
+/// No host asks more of another than it may: `calls` it had open at most, and what it may; when its
+/// letters `came`, and its rate.
+pub fn bounds(
+    host: &str,
+    (calls, most): (usize, usize),
+    came: &[Duration],
+    rate: Option<Rate>,
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    if calls > most {
+        broken.push(format!("{host} had {calls} connections at once, and may have {most}"));
+    }
+    if let Some(rate) = rate {
+        let letters = usize::try_from(rate.letters()).unwrap_or(usize::MAX);
+        let window = rate.per().saturating_sub(UNDER_WAY);
+        let too_many = came
+            .windows(letters.saturating_add(1))
+            .find(|letters| matches!(letters, [first, .., last] if *last - *first < window));
+        if let Some([first, ..]) = too_many {
+            broken.push(format!("{host} sent beyond its rate of {rate}, from {first:?} on"));
+        }
     }
     broken
 }

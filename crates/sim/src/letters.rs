@@ -8,10 +8,13 @@ use crate::world::Chance;
 
 /// A recipient, whether anybody takes mail for it, and how many hosts of ours take it there from
 /// the hub on.
-const RECIPIENTS: [(&str, bool, usize); 12] = [
+const RECIPIENTS: [(&str, bool, usize); 14] = [
     ("ann@a.example", true, 1),
     ("bob@a.example", true, 1),
     ("nobody@a.example", false, 1),
+    // Others stand for these: see `country::ALIASES`.
+    ("team@a.example", true, 1),
+    ("away@a.example", true, 2),
     ("ann@b.example", true, 2),
     ("cid@b.example", true, 2),
     ("nobody@b.example", false, 2),

@@ -15,6 +15,7 @@ pub mod plant;
 pub mod play;
 pub mod setup;
 pub mod story;
+mod told;
 pub mod tracks;
 pub mod watched;
 pub mod world;

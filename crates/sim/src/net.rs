@@ -58,6 +58,8 @@ struct State {
     down: BTreeSet<IpAddr>,
     silent: BTreeSet<IpAddr>,
     cuts: BTreeMap<u64, Cut>,
+    /// Connections that a host has open to another, now and at most.
+    calls: BTreeMap<(IpAddr, IpAddr), (usize, usize)>,
     connections: u64,
     resets: u64,
     weather: Weather,
@@ -80,6 +82,7 @@ impl Net {
             down: BTreeSet::new(),
             silent: BTreeSet::new(),
             cuts: BTreeMap::new(),
+            calls: BTreeMap::new(),
             connections: 0,
             resets: 0,
             weather,
@@ -133,6 +136,11 @@ impl Net {
     pub fn figures(&self) -> (u64, u64) {
         let state = self.state.lock();
         (state.connections, state.resets)
+    }
+
+    /// How many connections `from` had open to `to` at once, at most.
+    pub fn most_calls(&self, from: IpAddr, to: IpAddr) -> usize {
+        self.state.lock().calls.get(&(from, to)).map_or(0, |(_, most)| *most)
     }
 
     /// Begins to listen.
@@ -203,9 +211,11 @@ impl Net {
             }
             net.state.lock().cuts.remove(&number);
         });
-        let wire =
-            |stream, local, peer| Box::new(SimWire { stream, local, peer, reset: reset.clone() });
-        (wire(client, from, to), wire(server, to, from))
+        let wire = |stream, local, peer, call| {
+            Box::new(SimWire { _call: call, stream, local, peer, reset: reset.clone() })
+        };
+        let call = Call::begin(self, from.ip(), to.ip());
+        (wire(client, from, to, Some(call)), wire(server, to, from, None))
     }
 }
 
@@ -348,7 +358,33 @@ impl Listener for SimListener {
     }
 }
 
+/// A connection, counted as long as who has made it holds on to it.
+struct Call {
+    net: Net,
+    ends: (IpAddr, IpAddr),
+}
+
+impl Call {
+    fn begin(net: &Net, from: IpAddr, to: IpAddr) -> Self {
+        let mut state = net.state.lock();
+        let (now, most) = state.calls.entry((from, to)).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+        drop(state);
+        Self { net: net.clone(), ends: (from, to) }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some((now, _)) = self.net.state.lock().calls.get_mut(&self.ends) {
+            *now -= 1;
+        }
+    }
+}
+
 struct SimWire {
+    _call: Option<Call>,
     stream: DuplexStream,
     local: SocketAddr,
     peer: SocketAddr,

@@ -152,6 +152,8 @@ impl Habits {
 /// A letter that a foreign server has taken.
 #[derive(Clone, Debug)]
 pub struct TakenLetter {
+    /// The host that it came from.
+    pub from: IpAddr,
     /// Its recipients, without brackets.
     pub recipients: Vec<String>,
     /// Its content.
@@ -171,7 +173,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    fn take(&self, recipients: &[String], octets: Vec<u8>, is_told: bool) {
+    fn take(&self, from: IpAddr, recipients: &[String], octets: Vec<u8>, is_told: bool) {
         let number = number_in(&octets).unwrap_or(0);
         let told = if is_told { "" } else { " and does not say so" };
         self.story.tell(format_args!("the foreign host takes letter {number}{told}"));
@@ -183,7 +185,8 @@ impl Taken {
             self.offences.lock().push(format!("letter {number} has 8 bits at a host that takes 7"));
         }
         let letter = Letter { octets: octets.into(), at: self.story.now() };
-        self.letters.lock().push(TakenLetter { recipients: recipients.to_vec(), letter });
+        let recipients = recipients.to_vec();
+        self.letters.lock().push(TakenLetter { from, recipients, letter });
     }
 
     /// Recipients and content of each letter.
@@ -378,7 +381,8 @@ async fn content(
     if is_plain {
         taken.plain.lock().extend(number_in(&octets));
     }
-    taken.take(recipients, octets, mood != Mood::TakesAndDies);
+    let from = wire.get_ref().peer().ip();
+    taken.take(from, recipients, octets, mood != Mood::TakesAndDies);
     if mood == Mood::TakesAndDies {
         return Ok(false);
     }

@@ -31,11 +31,17 @@ pub enum Plant {
     PatienceTooLong,
     /// A finished letter is given out once more.
     ResultForgotten,
+    /// The history loses some of what it is told.
+    HistoryForgets,
+    /// A host sends twice as many letters in a time as it may.
+    RateTooHigh,
+    /// A host opens twice as many connections as it may.
+    CrowdTooBig,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::MailboxDrops,
         Self::MailboxRepeats,
         Self::ReportsRepeat,
@@ -47,6 +53,9 @@ impl Plant {
         Self::NullIsForgotten,
         Self::PatienceTooLong,
         Self::ResultForgotten,
+        Self::HistoryForgets,
+        Self::RateTooHigh,
+        Self::CrowdTooBig,
     ];
 
     /// What the law that it breaks says, in part.
@@ -60,6 +69,9 @@ impl Plant {
             Self::CommitIsDenied => "was not taken, and yet",
             Self::NullIsForgotten => "came from <>",
             Self::PatienceTooLong => "after its end",
+            Self::HistoryForgets => "history",
+            Self::RateTooHigh => "beyond its rate",
+            Self::CrowdTooBig => "connections at once",
         }
     }
 }

@@ -75,6 +75,7 @@ impl Stage {
             let plan = Plan {
                 name: host.name.clone(),
                 min_free: 0,
+                promised: Default::default(),
                 plant: None,
                 options: options(host, &users, scene.port)?,
                 listeners: addresses.iter().map(listen).collect(),

@@ -51,6 +51,7 @@ fn a_job_parts_when_its_routes_do() {
         let plan = Plan {
             name: "hub.example".to_owned(),
             min_free: 0,
+            promised: Default::default(),
             plant: None,
             addresses: vec![ip(1)],
             options,

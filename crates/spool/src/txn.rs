@@ -117,7 +117,7 @@ pub enum RecipientOutcome {
 }
 
 /// The new state of one recipient.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RecipientUpdate {
     /// Its number in the envelope.
     pub recipient: u32,

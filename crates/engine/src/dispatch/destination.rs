@@ -15,7 +15,9 @@ use super::{Ending, Job};
 /// One next hop.
 pub(super) struct Destination {
     pub(super) line: Line<Job>,
+    /// With those that leave: they have their connections until they have said goodbye.
     pub(super) workers: usize,
+    pub(super) leaving: usize,
     pub(super) idle: usize,
     pub(super) wake: Arc<Notify>,
     pub(super) back_off: BackOff,
@@ -43,6 +45,7 @@ impl Destination {
         Self {
             line: Line::default(),
             workers: 0,
+            leaving: 0,
             idle: 0,
             wake: Arc::default(),
             back_off: BackOff::default(),
@@ -85,7 +88,7 @@ impl Destination {
 
     /// Whether fewer workers are wanted than there are.
     pub(super) fn is_crowded(&self) -> bool {
-        self.is_healthy() && self.workers > self.most()
+        self.is_healthy() && self.workers > self.most() + self.leaving
     }
 
     /// Until when nothing may go to it because enough has gone.

@@ -12,6 +12,7 @@ use queue::route::{self, NextHop, Routes, Rule, Transport};
 use spool::{Body, NewJob, NewMessage, Op};
 
 use super::{Task, commit};
+use crate::history::Taken;
 use crate::reroute::forced;
 use crate::{Options, Shared};
 
@@ -50,8 +51,37 @@ pub(super) async fn force(
     if !ops.iter().any(|op| matches!(op, Op::Requeue { .. })) {
         ops.push(task.finish());
     }
+    let parts: Vec<_> = ops.iter().filter_map(inserted).collect();
     commit(shared, ops).await.map_err(|error| error.to_string())?;
+    tell(shared, task, &groups, &parts);
     Ok(text.join(", "))
+}
+
+/// A message that comes about, with its envelope.
+fn inserted(op: &Op) -> Option<(spool::MessageId, Bytes)> {
+    match op {
+        Op::Insert(message) => Some((message.id, message.envelope.clone())),
+        _ => None,
+    }
+}
+
+/// The history hears of it.
+fn tell(
+    shared: &Arc<Shared>,
+    task: &Task,
+    groups: &BTreeMap<String, Vec<u32>>,
+    parts: &[(spool::MessageId, Bytes)],
+) {
+    const WHY: &str = "an operator has chosen another way";
+    let now = shared.world.clock.now();
+    for (id, envelope) in parts {
+        let of = Some(task.job.id.message);
+        let stored = &task.job.stored;
+        shared.tell_taken(&Taken { id: *id, of, stored, envelope, size: 0 }, None, now);
+    }
+    let into: Vec<_> = parts.iter().map(|(id, _)| *id).collect();
+    let queue = groups.keys().next().filter(|_| into.is_empty()).map(String::as_str);
+    shared.tell_moved(&task.job, queue, into, task.chosen.clone(), WHY);
 }
 
 /// Where `to` leads for `path`.

@@ -28,6 +28,7 @@ pub(super) async fn expire(shared: &Arc<Shared>, task: &Task) -> Result<String, 
     let now = shared.world.clock.wall();
     let reports = report::write(shared, job, &settled.told, now).await;
     let reports = reports.map_err(|error| format!("the report cannot be written: {error}"))?;
+    let told: Vec<_> = settle::reported(&reports, &settled.told);
     let sender = &job.stored.reverse_path;
     let text = match (reports.len(), sender.is_null()) {
         (0, true) => "given up; nobody is told, the reverse-path is null".to_owned(),
@@ -39,5 +40,9 @@ pub(super) async fn expire(shared: &Arc<Shared>, task: &Task) -> Result<String, 
         true => commit(shared, vec![update]).await,
         false => shared.insert(&shared.options(), reports, vec![update]).await.map(drop),
     };
+    if done.is_ok() {
+        shared.tell_ended(job.id.message, &task.chosen, "given up by an operator");
+        told.iter().for_each(|(id, to, kind)| shared.tell_report(job.id.message, *id, to, kind));
+    }
     done.map(|()| text).map_err(|error| error.to_string())
 }

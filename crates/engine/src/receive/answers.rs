@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use mail::{ForwardPath, Reply, ReversePath, Topic};
+use queue::Reason;
 use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 
 use super::conversation::Conversation;
 use super::known;
+use super::notes::{Notes, Refusing};
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
 use crate::{Options, expand, release, turned};
@@ -19,8 +21,20 @@ use crate::{Options, expand, release, turned};
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
         let reply = match question {
-            Question::Sender { path, .. } => self.sender(&path),
-            Question::Recipient { path, .. } => self.recipient(&path).await,
+            Question::Sender { path, .. } => {
+                self.said(format_args!("MAIL FROM:{path}"));
+                let reply = self.sender(&path);
+                (self.notes.from, self.notes.recipient) = (Some(path), None);
+                self.notes.times.mail = self.shared.world.clock.now();
+                reply
+            }
+            Question::Recipient { path, .. } => {
+                self.said(format_args!("RCPT TO:{path}"));
+                let reply = self.recipient(&path).await;
+                self.notes.recipient = Some(path);
+                self.notes.times.recipient = self.shared.world.clock.now();
+                reply
+            }
             Question::Message(transaction) => self.message(*transaction).await,
             Question::Verify(lookup) => self.verify(&lookup.text).await,
             Question::Expand(lookup) => self.expand(&lookup.text).await,
@@ -75,21 +89,28 @@ impl Conversation<'_> {
             let verdict = shared.clients.lock().message(self.client, now);
             if let Verdict::Refuse { reply, reason } = verdict {
                 info!(event = "client.refused", client = %self.client, %reply, %reason);
+                self.refuse("MAIL", &reply, Some(&reason), path);
                 return reply;
             }
         }
         if let Err(error) = shared.world.spool.healthy() {
-            return Refusal::from(error).reply();
+            let reason = Reason::new(format!("the spool takes nothing: {error}"));
+            let reply = Refusal::from(error).reply();
+            self.refuse("MAIL", &reply, Some(&reason), path);
+            return reply;
         }
         if let Some(crowded) = &self.crowded {
-            return crowded.clone();
+            let crowded = crowded.clone();
+            let reason = Reason::new("the login has as many sessions as it may have");
+            self.refuse("MAIL", &crowded, Some(&reason), path);
+            return crowded;
         }
         let verdict = match self.author() {
             Some(author) => author.sender(shared, &self.options, path),
             None => access::sender(&self.options.access, Some(self.client), path),
         };
         let sender_ok = || Reply::new(250, Topic(1, 0), "sender ok");
-        self.told(verdict, sender_ok, || path.to_string())
+        self.told("MAIL", verdict, sender_ok, path)
     }
 
     async fn recipient(&mut self, path: &ForwardPath) -> Reply {
@@ -107,7 +128,7 @@ impl Conversation<'_> {
             self.mistaken(1);
         }
         let recipient_ok = || Reply::new(250, Topic(1, 5), "recipient ok");
-        self.told(verdict, recipient_ok, || path.to_string())
+        self.told("RCPT", verdict, recipient_ok, path)
     }
 
     /// What those hear of mailboxes who are not told; none for the others.
@@ -145,19 +166,27 @@ impl Conversation<'_> {
 
     /// The reply of a verdict; a refusal leaves a line for the operator.
     fn told<T>(
-        &self,
+        &mut self,
+        step: &str,
         verdict: Verdict<T>,
         accepted: impl Fn() -> Reply,
-        path: impl Fn() -> String,
+        path: &impl Named,
     ) -> Reply {
         match verdict {
             Verdict::Accept { .. } => accepted(),
             Verdict::Refuse { reply, reason } => {
-                let (path, client) = (path(), self.client);
-                info!(event = "envelope.refused", %client, path, %reply, %reason);
+                let client = self.client;
+                info!(event = "envelope.refused", %client, %path, %reply, %reason);
+                self.refuse(step, &reply, Some(&reason), path);
                 reply
             }
         }
+    }
+
+    /// Tells the history that `path` is refused.
+    fn refuse(&mut self, step: &str, reply: &Reply, reason: Option<&Reason>, path: &impl Named) {
+        path.name(&mut self.notes);
+        self.refused(Refusing::new(step, reply, reason));
     }
 
     /// The answer to a complete message: 250 only from the receipt of the spool.
@@ -173,12 +202,16 @@ impl Conversation<'_> {
             (_, failed) => {
                 let client = self.client;
                 warn!(event = "content.not-stored", %client, error = ?failed);
-                return failed.map_or_else(local_error, |error| Refusal::from(error).reply());
+                let reason = failed.as_ref().map(|error| Reason::new(error.to_string()));
+                let reply = failed.map_or_else(local_error, |error| Refusal::from(error).reply());
+                self.refused(Refusing::new("end of data", &reply, reason.as_ref()));
+                return reply;
             }
         };
         if let Some(forwarded) = &transaction.forwarded {
             info!(event = "message.forwarded", client = %self.client, ?forwarded);
         }
+        let size = usize::try_from(transaction.size).unwrap_or(usize::MAX);
         let origin = Origin {
             client: Some(self.client),
             protocol: transaction.with().word().to_owned(),
@@ -195,14 +228,36 @@ impl Conversation<'_> {
             origin,
             passing: incoming.passing,
             author,
+            inbound: self.inbound(size),
         };
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
-            Err(refusal) => refusal.reply(),
+            Err(refusal) => {
+                let (reply, reason) = (refusal.reply(), Reason::new(refusal.in_words()));
+                self.refused(Refusing::new("end of data", &reply, Some(&reason)));
+                reply
+            }
         }
     }
 }
 
 fn local_error() -> Reply {
     Reply::new(451, Topic(3, 0), "local error in processing, try again later")
+}
+
+/// A path that was named in the session.
+trait Named: std::fmt::Display {
+    fn name(&self, notes: &mut Notes);
+}
+
+impl Named for ReversePath {
+    fn name(&self, notes: &mut Notes) {
+        (notes.from, notes.recipient) = (Some(self.clone()), None);
+    }
+}
+
+impl Named for ForwardPath {
+    fn name(&self, notes: &mut Notes) {
+        notes.recipient = Some(self.clone());
+    }
 }

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Sleep, sleep_until};
 use tracing::info;
 
+use super::notes::{Notes, Refusing};
 use super::{Gate, secure};
 use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
@@ -53,7 +54,7 @@ pub(super) struct Conversation<'a> {
     /// The configuration that decides: that of the moment when the transaction began.
     pub(super) options: Arc<Options>,
     wire: Box<dyn Wire>,
-    session: Session,
+    pub(super) session: Session,
     pub(super) gate: Arc<Gate>,
     /// Who speaks: the peer of the wire, or the client that it speaks for.
     pub(super) client: IpAddr,
@@ -79,6 +80,8 @@ pub(super) struct Conversation<'a> {
     out: Vec<u8>,
     alarm: Alarm,
     pub(super) incoming: Option<Incoming>,
+    /// For the history.
+    pub(super) notes: Notes,
 }
 
 impl<'a> Conversation<'a> {
@@ -91,8 +94,10 @@ impl<'a> Conversation<'a> {
         client: IpAddr,
         peer: Peer,
     ) -> Self {
-        let until = shared.world.clock.now() + gate.options.command_timeout;
+        let now = shared.world.clock.now();
+        let until = now + gate.options.command_timeout;
         Self {
+            notes: Notes::new(shared, now),
             buffer: vec![0; READ],
             out: Vec::with_capacity(512),
             alarm: Alarm::new(until),
@@ -172,6 +177,7 @@ impl<'a> Conversation<'a> {
         loop {
             match self.session.poll() {
                 Output::Send(octets) => {
+                    self.replied(&octets);
                     self.out.extend_from_slice(&octets);
                     if self.out.len() >= WRITE {
                         self.flush().await?;
@@ -259,6 +265,7 @@ impl<'a> Conversation<'a> {
         match notice {
             Notice::LoggedIn { login, mechanism } => {
                 let mechanism = mechanism.name();
+                self.said(format_args!("AUTH {mechanism} (as {login}; the rest is not kept)"));
                 self.identity = self.logging().succeeded(shared, &login, mechanism).await;
                 match Seat::take(shared, &login) {
                     Ok(seat) => self.seat = Some(seat),
@@ -266,6 +273,15 @@ impl<'a> Conversation<'a> {
                 }
             }
             Notice::NotLoggedIn { failure, mechanism } => {
+                let until = self.logging().locked_until(shared);
+                let reason = queue::Reason::new(failed_login(&failure, until.is_some()));
+                self.refused(Refusing {
+                    step: "AUTH",
+                    reply: &failure.reply(),
+                    reason: Some(&reason),
+                    login: failure.login.as_deref(),
+                    until,
+                });
                 self.logging().failed(shared, &failure, mechanism.name());
             }
             notice => info!(event = "session.notice", client = %self.client, reason = %notice),
@@ -291,6 +307,7 @@ impl<'a> Conversation<'a> {
     /// Hands content on to the spool.
     pub(super) async fn take(&mut self, octets: Bytes) {
         if self.incoming.is_none() {
+            self.notes.times.content = self.shared.world.clock.now();
             let begun = self.shared.world.spool.begin_body(None).await;
             let (sink, failed) = match begun {
                 Ok(sink) => (Some(sink), None),
@@ -306,6 +323,14 @@ impl<'a> Conversation<'a> {
             incoming.failed = Some(error);
             incoming.sink = None;
         }
+    }
+}
+
+/// Why a login failed, for the operator.
+fn failed_login(failure: &smtp::sasl::server::Failure, is_locked: bool) -> String {
+    match is_locked {
+        true => "too many logins have failed: no more are heard for a while".to_owned(),
+        false => format!("the login failed: {:?}", failure.kind),
     }
 }
 

@@ -24,8 +24,9 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, CommandError, CommandRun, Commands, Doing, MailboxDelivery, MailboxError, Mailboxes,
-    MemoryShelf, Names, NoTables, Place, Ran, Random, Secrets, Tasks, Tls, World,
+    Clock, CommandError, CommandRun, Commands, Detail, Doing, MailboxDelivery, MailboxError,
+    Mailboxes, MemoryHistory, MemoryShelf, Names, NoTables, Place, Ran, Random, Secrets, Tasks,
+    Tls, World,
 };
 use crate::{
     Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels, Transports,
@@ -319,6 +320,7 @@ pub(crate) struct Scene {
     pub(crate) zone: Zone,
     pub(crate) web: Pages,
     pub(crate) shelf: Arc<MemoryShelf>,
+    pub(crate) history: Arc<MemoryHistory>,
     pub(crate) boxes: Boxes,
     pub(crate) programs: Programs,
     pub(crate) spool: TestSpool,
@@ -392,6 +394,7 @@ impl Scene {
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
         let programs = Programs::default();
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
+        let history = Arc::new(MemoryHistory::new(Detail::Failures));
         let mut world = World {
             tasks: Arc::new(Runtime),
             clock: Arc::new(TestClock(tokio::time::Instant::now().into_std())),
@@ -403,6 +406,7 @@ impl Scene {
             names: Arc::new(zone.clone()),
             web: Arc::new(web.clone()),
             shelf: shelf.clone(),
+            history: history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
             commands: Arc::new(programs.clone()),
@@ -411,7 +415,7 @@ impl Scene {
         };
         change(&mut world);
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, web, shelf, boxes, programs, spool }
+        Self { engine, net, zone, web, shelf, history, boxes, programs, spool }
     }
 
     /// An engine at work.

@@ -13,6 +13,7 @@ mod check;
 mod destination;
 mod dns;
 mod entries;
+mod history;
 mod host;
 mod limits;
 mod listen;
@@ -51,6 +52,7 @@ pub use accounts::Accounts;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use history::History;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{AliasPlace, Allowances, Local, Users};
@@ -115,6 +117,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &destination::DOC,
     &limits::DOC,
     &spool::DOC,
+    &history::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -168,6 +171,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// How much is kept of what happened.
+    pub history: History,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -308,6 +313,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "destination",
         "limits",
         "spool",
+        "history",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -342,6 +348,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        history: history::read(&top.table("history")),
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

@@ -8,6 +8,7 @@ mod chance;
 mod clock;
 pub mod commands;
 mod forwards;
+pub mod history;
 pub mod logins;
 pub mod mailbox;
 pub mod names;

@@ -86,6 +86,7 @@ impl Stage {
         let has_login = identity.is_some();
         let world = World {
             commands: Arc::new(Programs),
+            history: Arc::new(engine::doors::NoHistory),
             tasks: Arc::new(HostTasks::default()),
             clock: clock.clone(),
             random: Arc::new(chance.branch()),

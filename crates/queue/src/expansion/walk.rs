@@ -252,19 +252,38 @@ impl Walk<'_> {
     }
 
     /// What leads to nobody comes to the mailbox of that name, where there is one.
-    fn or_own_mailbox(&mut self, mut node: Node, recipient: Recipient, way: &mut Way) -> Node {
-        if !node.leads_somewhere() && self.access.user(&recipient.path).is_some() {
-            node.members.push(self.take(recipient, way));
+    fn or_own_mailbox(&mut self, mut node: Node, recipient: Recipient, way: &Way) -> Node {
+        if !node.leads_somewhere() {
+            let reason = node.reason.clone();
+            let own = self.closed(recipient, reason, way);
+            node.members.extend(Some(own).filter(Node::leads_somewhere));
         }
         node
     }
 
     /// Where a loop closes: `ann: ann, bob` means the mailbox of ann.
     fn closed(&mut self, recipient: Recipient, reason: Reason, way: &Way) -> Node {
-        match self.access.user(&recipient.path) {
-            Some(_) => self.take(recipient, way),
-            None => Node { path: recipient.path, kind: Kind::Loop, reason, members: Vec::new() },
+        if self.access.user(&recipient.path).is_some() {
+            return self.take(recipient, way);
         }
+        match self.box_of(&recipient.path) {
+            Err(Wait::Ask(question)) => self.ask(recipient, question),
+            Err(Wait::NotNow(reason)) => self.put_off(recipient, reason),
+            Ok(None) => {
+                Node { path: recipient.path, kind: Kind::Loop, reason, members: Vec::new() }
+            }
+            Ok(Some(target)) => {
+                let reason = Reason::new("its own mailbox");
+                self.end(recipient, Some(target), Kind::Here, reason, way)
+            }
+        }
+    }
+
+    /// The mailbox that `path` names by a table, or in a virtual domain, whatever stands for it.
+    fn box_of(&self, path: &ForwardPath) -> Result<Option<Target>, Wait> {
+        let Some(mailbox) = mailbox_of(self.access, path) else { return Ok(None) };
+        let user = directory::user_of(self.access, &mailbox, self.answers)?;
+        Ok(user.map(|(user, domain)| Target::Mailbox { user, domain }))
     }
 
     fn is_marked(&self, mailbox: &Mailbox) -> bool {
@@ -356,16 +375,10 @@ impl Walk<'_> {
         if self.access.user(&recipient.path).is_some() {
             return self.end(recipient, None, Kind::Here, reason, way);
         }
-        let Some(mailbox) = mailbox_of(self.access, &recipient.path) else {
-            return self.take(recipient, way);
-        };
-        match directory::user_of(self.access, &mailbox, self.answers) {
+        match self.box_of(&recipient.path) {
             Err(Wait::Ask(question)) => self.ask(recipient, question),
             Err(Wait::NotNow(reason)) => self.put_off(recipient, reason),
-            Ok(None) => self.end(recipient, None, Kind::Here, reason, way),
-            Ok(Some((user, domain))) => {
-                self.end(recipient, Some(Target::Mailbox { user, domain }), Kind::Here, reason, way)
-            }
+            Ok(target) => self.end(recipient, target, Kind::Here, reason, way),
         }
     }
 

@@ -29,6 +29,16 @@ impl Rate {
         Self { letters, per: per.max(Duration::from_secs(1)), parts: letters.div_ceil(KEPT) }
     }
 
+    /// How many letters.
+    pub fn letters(&self) -> u32 {
+        self.letters
+    }
+
+    /// In what time.
+    pub fn per(&self) -> Duration {
+        self.per
+    }
+
     /// The letters of one part of the period, and that part.
     fn part(&self) -> (usize, Duration) {
         let letters = usize::try_from(self.letters / self.parts).unwrap_or(usize::MAX);

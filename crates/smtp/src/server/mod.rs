@@ -255,6 +255,16 @@ impl Session {
         }
     }
 
+    /// What the client called itself in EHLO, HELO or LHLO.
+    pub fn client_name(&self) -> Option<&str> {
+        self.dialogue.hello.as_ref().map(|hello| hello.name.as_str())
+    }
+
+    /// As whom the client has logged in.
+    pub fn login(&self) -> Option<&str> {
+        self.dialogue.login.as_deref()
+    }
+
     /// Takes in what happened. Afterwards [`poll`](Self::poll) tells what is to be done.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         if self.connection.is_closed() {

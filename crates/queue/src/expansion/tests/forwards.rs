@@ -300,9 +300,11 @@ fn who_may_bring_commands() {
 #[test]
 fn virtual_domains() {
     let mut access = forwarding("");
-    let addresses = aliases("info: eve, ann, far@x.example\nlist: eve\nowner-list: eve\n");
-    let own =
-        Virtual { users: crate::access::Users::listed(["eve"]), addresses, ..Virtual::default() };
+    let addresses = aliases(
+        "info: eve, ann, far@x.example\nlist: eve\nowner-list: eve\nboth: both, far@x.example\n",
+    );
+    let users = crate::access::Users::listed(["eve", "both"]);
+    let own = Virtual { users, addresses, ..Virtual::default() };
     access.virtuals = BTreeMap::from([("v.example".parse().unwrap(), own)]);
     let rows: &[(&[&str], &[&str])] = &[
         (
@@ -321,6 +323,14 @@ fn virtual_domains() {
             &["<owner-list@v.example>: <eve@v.example>[the mailbox eve of v.example]"],
         ),
         (&["postmaster@v.example"], &["<a@b.example>: <postmaster@home.example>"]),
+        // Its own name means the mailbox, there too.
+        (
+            &["both@v.example"],
+            &[
+                "<a@b.example>: <both@v.example>[the mailbox both of v.example]",
+                "<a@b.example>: <far@x.example> via both@v.example",
+            ],
+        ),
     ];
     for (to, expected) in rows {
         assert_eq!(came(&access, to, &[], &[]), *expected, "{to:?}");

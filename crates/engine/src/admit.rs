@@ -25,7 +25,7 @@ use crate::dispatch::{HotBody, Job};
 use crate::expand::Outcome;
 use crate::history::{self, Inbound, Taken};
 use crate::passing::Passing;
-use crate::{Options, Shared, expand};
+use crate::{Options, Shared, expand, forwarded};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -144,10 +144,15 @@ impl Shared {
                 .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
+        forwarded::reverse(&options, id, &mut envelope, now)?;
+        let came = options.srs.as_ref().map(|_| envelope.reverse_path.clone());
         let marks = passing.scanner.delivered_to();
-        let Outcome { envelopes, told, trees } =
+        let Outcome { mut envelopes, told, trees } =
             expand::expand(self, &options, id, envelope, marks).await?;
         inbound.expanded = history::expanded(&trees);
+        if let Some(came) = came {
+            forwarded::apply(&options, id, &came, &mut envelopes, now);
+        }
         let stored = |envelope: Envelope, targets, class| Stored {
             // Mail that is held lives from the moment it may go (RFC 4865 §4.2).
             expire: {
@@ -259,6 +264,7 @@ impl Shared {
             Err(error) => return Err(error),
         };
         for (id, stored, ..) in &kept {
+            self.counts.message(stored.recipients.len());
             info!(event = "message.accepted", %id, from = %stored.reverse_path, to = stored.recipients.len());
         }
         if self.has_history() {

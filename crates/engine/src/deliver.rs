@@ -10,7 +10,7 @@ use queue::fate::{self, Said};
 use queue::record::{Attempt, HeadEdits, RecordError, Stored};
 use queue::route::NextHop;
 use queue::schedule::crowd::Went;
-use spool::{ClaimRequest, Claimed, JobId, Op, Txn};
+use spool::{ClaimRequest, Claimed, JobId, Op, SpoolError, Txn};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
@@ -31,6 +31,8 @@ const CLAIM: usize = 500;
 /// Pause between two rounds of housekeeping, and its length.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 const MAINTAIN: Duration = Duration::from_millis(100);
+/// The same pause while the spool has no room: mail is refused until it is seen that there is some.
+const MAINTAIN_FULL: Duration = Duration::from_secs(1);
 
 /// Starts workers where they are wanted, until the host goes down.
 pub(crate) async fn hire(shared: Arc<Shared>) {
@@ -61,10 +63,14 @@ pub(crate) async fn hire(shared: Arc<Shared>) {
 pub(crate) async fn maintain(shared: Arc<Shared>) {
     let mut stop = pin!(shared.stopping());
     loop {
+        let pause = match shared.world.spool.healthy() {
+            Err(SpoolError::Full(_)) => MAINTAIN_FULL,
+            _ => MAINTAIN_EVERY,
+        };
         tokio::select! {
             biased;
             () = &mut stop => return,
-            () = tokio::time::sleep(MAINTAIN_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         if let Err(error) = shared.world.spool.maintain(MAINTAIN).await {
             warn!(event = "spool.maintain", %error);

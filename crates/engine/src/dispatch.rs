@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
+use queue::reason::Reason;
 use queue::schedule::crowd::Went;
 use queue::schedule::limits::LimitTable;
 use queue::schedule::line::{Lane, Ticket};
@@ -469,6 +470,15 @@ impl Dispatcher {
         destination.back_off.failure(schedule, &what, hint.as_ref(), now, chance);
         destination.probing = false;
         destination.failure = Some(failure);
+    }
+
+    /// What holds for `queue` just now: the bounds of the operator, and what was learnt.
+    pub(crate) fn bears(&self, queue: &str, now: SystemTime) -> Vec<Reason> {
+        let moment = self.clock.now();
+        match self.destinations.lock().known.get(queue) {
+            Some(destination) => destination.reasons(now, moment),
+            None => self.limits.read().of_queue(queue).reasons(),
+        }
     }
 
     /// Jobs that wait for a worker.

@@ -13,12 +13,14 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod counts;
 mod deliver;
 mod depart;
 mod dispatch;
 pub mod doors;
 mod expand;
 mod fit;
+mod forwarded;
 mod history;
 mod ids;
 mod listing;
@@ -73,6 +75,7 @@ use spool::Durability;
 use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
+pub use counts::Totals;
 pub use depart::Source;
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
@@ -114,6 +117,8 @@ pub struct Options {
     pub schedule: Schedule,
     /// Which hosts are hidden behind this one.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
     pub trust: queue::trust::Trust,
     /// How much one client may take.
@@ -199,6 +204,7 @@ pub(crate) struct Shared {
     pub(crate) remembered: smarthost::Remembered,
     /// Programs that run.
     pub(crate) runs: local::Runs,
+    pub(crate) counts: counts::Counts,
     is_stopping: AtomicBool,
     stop: Notify,
 }
@@ -258,6 +264,7 @@ impl Engine {
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
             runs: local::Runs::default(),
+            counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             settings: Settings::new(options),
@@ -313,6 +320,31 @@ impl Engine {
         }
     }
 
+    /// What has happened since the start.
+    pub fn totals(&self) -> Totals {
+        self.shared.counts.now()
+    }
+
+    /// Why new mail is refused now, if it is; `None` while it is taken.
+    pub fn unready(&self) -> Option<String> {
+        if self.shared.is_stopping() {
+            return Some("the server is stopping".to_owned());
+        }
+        self.shared.world.spool.healthy().err().map(|error| error.to_string())
+    }
+
+    /// The queues by name, those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// What the spool says.
+    pub async fn queues(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<spool::QueueStat>, spool::SpoolError> {
+        self.shared.world.spool.queues(after, limit).await
+    }
+
     /// Ends when nothing is at work any more.
     pub async fn stopped(&self) {
         loop {
@@ -325,6 +357,12 @@ impl Engine {
             }
             ended.await;
         }
+    }
+
+    /// What holds for a queue (`mx:example.org`) just now, a sentence each: its bounds with the line
+    /// that says them, and what was learnt of its host.
+    pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
+        self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
     }
 
     /// Lets every deferred job be tried now. Gives their number.

@@ -121,6 +121,7 @@ impl Logging {
             let now = shared.world.clock.now();
             shared.lockout.lock().undecided(client, tried.as_deref(), now);
         }
+        shared.counts.failed_login();
         info!(event = "login.failed", %client, login, mechanism, why = ?failure.kind);
     }
 }

@@ -146,6 +146,7 @@ async fn serve(
     gate: Arc<Gate>,
 ) {
     let before = shared.sessions.fetch_add(1, Ordering::Relaxed);
+    shared.counts.session();
     let _counted = Counted(shared.clone());
     let peer = wire.peer();
     debug!(event = "session.opened", %peer, listener = gate.name);
@@ -235,6 +236,7 @@ fn welcome(shared: &Shared, client: IpAddr) -> Result<(), (Reply, Reason)> {
     match shared.clients.lock().opened(client, shared.world.clock.now()) {
         Verdict::Accept { .. } => Ok(()),
         Verdict::Refuse { reply, reason } => {
+            shared.counts.refused_session();
             info!(event = "client.refused", %client, %reply, %reason);
             Err((reply, reason))
         }

@@ -19,11 +19,11 @@ use queue::schedule::Rank;
 use spool::{Body, BodySink, SpoolError};
 use tracing::{error, info};
 
-use crate::Shared;
 use crate::admit::{Pending, marked};
 use crate::content::{Content, content_len};
 use crate::dispatch::Job;
 use crate::expand::{self, Readers};
+use crate::{Shared, forwarded};
 
 /// Whom the sender is to be told of: one report for all that failed together, one for all that wait,
 /// one for all that are done with (RFC 3461 §5.2.8). Others are not in them.
@@ -59,7 +59,7 @@ pub(crate) async fn write(
         if told.is_empty() {
             continue;
         }
-        let Some(reader) = reader(shared, job, kind) else {
+        let Some(reader) = reader(shared, job, kind, now) else {
             info!(event = "report.none", id = %job.id.message, "the reverse-path is null");
             continue;
         };
@@ -70,9 +70,9 @@ pub(crate) async fn write(
 
 /// Who is told: the sender. A message from <> is never answered (RFC 5321 §4.5.5); but of a report of
 /// ours that reaches nobody the postmaster of this host is told, once, by a message of ours.
-fn reader(shared: &Shared, job: &Job, kind: Kind) -> Option<Mailbox> {
+fn reader(shared: &Shared, job: &Job, kind: Kind, now: SystemTime) -> Option<Mailbox> {
     match &job.stored.reverse_path {
-        ReversePath::Mailbox(sender) => Some(sender.clone()),
+        ReversePath::Mailbox(sender) => Some(forwarded::sender(&shared.options(), sender, now)),
         ReversePath::Null if kind == Kind::Failed && job.stored.class == Class::Report => {
             Some(postmaster(shared.options().hostname.clone()))
         }
@@ -138,6 +138,7 @@ async fn report(
             body(shared, &report, None).await.map_err(Unwritten::into_error)?
         }
     };
+    shared.counts.reports(1);
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
     let (stored, via) = envelope(shared, &report, job, now).await?;
     let head = marked(&HeadEdits::default(), via.as_ref());

@@ -137,6 +137,7 @@ pub(crate) fn decide(
             previous: previous.as_ref(),
         };
         let decision = fate::decide(&said, &case);
+        shared.counts.fate(&decision.fate);
         show(job, number, &decision);
         let record = decision.attempt.encode();
         let outcome = decision.fate.outcome();

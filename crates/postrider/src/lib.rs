@@ -17,3 +17,4 @@ pub mod pages;
 pub mod plan;
 pub mod rehearsal;
 pub mod reload;
+pub mod watch;

@@ -59,6 +59,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         routes: routes(config),
         schedule: schedule(config),
         masquerade: masquerade(config),
+        srs: srs(config)?,
         lockout: lockout(config),
         submission: Rules {
             foreign_from: config.submission.foreign_from,
@@ -284,6 +285,14 @@ pub async fn logins(config: &Config) -> Result<Arc<dyn Logins>, Vec<Problem>> {
         return Ok(source);
     }
     Ok(Arc::new(Granted::new(source, config.submission.grants.clone())))
+}
+
+/// Under whose address mail is forwarded.
+fn srs(config: &Config) -> Result<Option<queue::srs::Srs>, Vec<Problem>> {
+    let Some(srs) = &config.srs else { return Ok(None) };
+    let secrets = crate::config::srs::secrets(config, srs)?;
+    let secrets = secrets.iter().map(|secret| secret.as_bytes().into()).collect();
+    Ok(Some(queue::srs::Srs { domain: srs.domain.value.clone(), secrets }))
 }
 
 fn masquerade(config: &Config) -> Option<Masquerade> {

@@ -64,14 +64,7 @@ impl Site {
     }
 
     fn serve(&self) -> Server {
-        let mut child = self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Server { child, _said: said }
+        Server::of(self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap())
     }
 
     fn letters(&self, user: &str) -> Vec<String> {
@@ -93,6 +86,17 @@ struct Server {
 }
 
 impl Server {
+    /// Waits until `child` says that it is ready.
+    fn of(mut child: Child) -> Self {
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line.trim() != "ready" {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
+        }
+        Self { child, _said: said }
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
@@ -351,4 +355,43 @@ fn cases_are_played() {
         assert_eq!(played.status.code(), Some(code), "{}", text(&played));
         assert!(text(&played).contains(said), "{}", text(&played));
     }
+}
+
+/// A service manager hears when the server is ready, and those who watch see what it does.
+#[test]
+fn a_server_is_watched() {
+    let site = Site::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    site.configure(&format!("[metrics]\naddress = [\"127.0.0.1:{port}\"]\n"));
+    let manager = site.folder.path().join("notify");
+    let heard = std::os::unix::net::UnixDatagram::bind(&manager).unwrap();
+    heard.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut serve = site.command(&["serve"]);
+    let child = serve.env("NOTIFY_SOCKET", &manager).stderr(Stdio::null()).spawn().unwrap();
+    let server = Server::of(child);
+    let mut said = [0; 256];
+    let count = heard.recv(&mut said).unwrap();
+    assert!(said[..count].starts_with(b"READY=1\n"), "{:?}", &said[..count]);
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let sent = site.run(&["mail", "-s", "one", "ann@example.net"], "text\n");
+    assert!(sent.status.success(), "{sent:?}");
+    let rows = [
+        ("/health", "200 OK", "alive\n"),
+        ("/ready", "200 OK", "ready\n"),
+        ("/metrics", "200 OK", "\npostrider_messages_total 1\n"),
+        ("/metrics", "openmetrics-text", "# EOF\n"),
+        ("/", "404 Not Found", "/metrics"),
+    ];
+    for (path, head, body) in rows {
+        let answer = get(path);
+        assert!(answer.contains(head) && answer.contains(body), "{path}: {answer}");
+    }
+    server.stop();
 }

@@ -22,6 +22,7 @@ pub mod route;
 pub mod schedule;
 pub mod search;
 pub mod selector;
+pub mod srs;
 pub mod submission;
 pub mod table;
 pub mod target;

@@ -207,7 +207,7 @@ fn later(time: SystemTime, pause: Duration) -> SystemTime {
 }
 
 /// A duration as people say it: `5 days`, `3 h 20 min`, `40 s`.
-pub(crate) fn words(duration: Duration) -> String {
+pub fn words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours) = (seconds / 86_400, seconds % 86_400 / 3600);
     let (minutes, rest) = (seconds % 3600 / 60, seconds % 60);

@@ -44,6 +44,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         routes: Routes::default(),
         schedule: Schedule::default(),
         masquerade: None,
+        srs: None,
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits::default(),
         lockout: queue::lockout::Limits::default(),

@@ -1,13 +1,14 @@
 //! What is known of one next hop while there is work for it, or a failure to remember.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use queue::schedule::Destination as BackOff;
+use queue::reason::Reason;
 use queue::schedule::crowd::{Crowd, Went};
 use queue::schedule::limits::Limits;
 use queue::schedule::line::{Line, Ticket};
 use queue::schedule::rate::Pace;
+use queue::schedule::{self, Destination as BackOff, Gate};
 use tokio::sync::Notify;
 
 use super::{Ending, Job};
@@ -103,6 +104,29 @@ impl Destination {
             let transactions = job.open.len().div_ceil(self.limits.recipients.value.max(1));
             self.pace.begin(rate, transactions, now());
         }
+    }
+
+    /// What holds for it, bounds of the operator first.
+    pub(super) fn reasons(&self, now: SystemTime, moment: Instant) -> Vec<Reason> {
+        let mut reasons = self.limits.reasons();
+        reasons.push(self.crowd.reason(self.limits.connections.value, moment));
+        if let Some(recipients) = self.recipients {
+            let text =
+                format!("it has taken {recipients} recipients at once, and put off the others");
+            reasons.push(Reason::new(text));
+        }
+        if let Some(until) = self.rests_until(|| moment) {
+            let wait = schedule::words(until.duration_since(moment));
+            let text = format!(
+                "{} letters wait in hand; as many as the rate allows have gone, the next one goes in {wait}",
+                self.line.len()
+            );
+            reasons.push(Reason::new(text));
+        }
+        if let Gate::Closed { reason, .. } = self.back_off.gate(now) {
+            reasons.push(reason);
+        }
+        reasons
     }
 
     /// How an attempt went.

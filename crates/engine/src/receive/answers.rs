@@ -6,8 +6,7 @@ use queue::Reason;
 use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
-use queue::route;
-use queue::trust;
+use queue::{route, srs, trust};
 use smtp::server::{Input, Kind, Question, Transaction};
 use tracing::{info, warn};
 
@@ -115,6 +114,15 @@ impl Conversation<'_> {
 
     async fn recipient(&mut self, path: &ForwardPath) -> Reply {
         let shared = self.shared;
+        if let Some(srs) = &self.options.srs
+            && let Some(verdict) = srs::recipient(srs, path, shared.world.clock.wall())
+        {
+            if matches!(verdict, Verdict::Refuse { .. }) {
+                self.mistaken(1);
+            }
+            let sender_of = || Reply::new(250, Topic(1, 5), "recipient ok");
+            return self.told("RCPT", verdict, sender_of, path);
+        }
         let verdict = match self.author() {
             Some(author) => author.recipient(shared, &self.options, path).await,
             None => {
@@ -176,6 +184,7 @@ impl Conversation<'_> {
             Verdict::Accept { .. } => accepted(),
             Verdict::Refuse { reply, reason } => {
                 let client = self.client;
+                self.shared.counts.refused_command();
                 info!(event = "envelope.refused", %client, %path, %reply, %reason);
                 self.refuse(step, &reply, Some(&reason), path);
                 reply
@@ -233,6 +242,7 @@ impl Conversation<'_> {
         match shared.admit(admission, sink).await {
             Ok(accepted) => accepted.reply(),
             Err(refusal) => {
+                shared.counts.refused_message();
                 let (reply, reason) = (refusal.reply(), Reason::new(refusal.in_words()));
                 self.refused(Refusing::new("end of data", &reply, Some(&reason)));
                 reply

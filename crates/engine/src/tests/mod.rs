@@ -8,6 +8,7 @@ mod destination;
 mod doorway;
 mod expand;
 mod fit;
+mod forwarded;
 mod history;
 mod kept;
 mod lmtp;

@@ -288,3 +288,62 @@ fn double_bounces() {
         });
     }
 }
+
+/// Mail is taken again soon after there is room again.
+#[test]
+fn a_full_spool_is_looked_at_often() {
+    play(async {
+        let scene = started(options());
+        scene.pass(1).await;
+        scene.spool.fill(3);
+        let sends = async || scene.letter("ada@here.example", &["bob@here.example"], LETTER).await;
+        assert!(sends().await.is_err());
+        // The first round comes in its time, the others a second apart.
+        scene.pass(10).await;
+        assert!(sends().await.is_err());
+        scene.pass(2).await;
+        assert!(sends().await.is_ok());
+    });
+}
+
+/// What is told of a destination, and of one that nobody has had to do with.
+#[test]
+fn what_a_destination_bears_is_told() {
+    play(async {
+        let scene = started(limited(|limits| {
+            limits.rate.value = "2/min".parse().ok();
+            limits.connections.value = 9;
+        }));
+        scene.zone.exchangers("far.example", &["192.0.2.1"]);
+        (0..2).for_each(|_| scene.net.peer("192.0.2.1", &takes(2, 0)));
+        let told = |scene: &Scene, queue: &str| {
+            let reasons = scene.engine.bears(queue);
+            reasons.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let plain = [
+            "at most 9 connections at once",
+            "any number of letters over one connection",
+            "at most 100 recipients a transaction",
+            "at most 2/min letters",
+        ];
+        assert_eq!(told(&scene, "mx:other.example"), plain);
+        for _ in 0..3 {
+            scene.letter("ada@here.example", &["x@far.example"], LETTER).await.unwrap();
+        }
+        scene.pass(10).await;
+        let now = told(&scene, "mx:far.example");
+        assert_eq!(now[..4], plain);
+        let live = [
+            "7 of 9 connections, one more for each letter taken",
+            "1 letters wait in hand; as many as the rate allows have gone, the next one goes in 50 s",
+        ];
+        assert_eq!(now[4..], live);
+        let dead = "mx:dead.example";
+        scene.letter("ada@here.example", &["x@dead.example"], LETTER).await.unwrap();
+        scene.zone.exchangers("dead.example", &["192.0.2.66"]);
+        scene.letter("ada@here.example", &["x@dead.example"], LETTER).await.unwrap();
+        scene.pass(60).await;
+        let last = told(&scene, dead).pop().unwrap();
+        assert!(last.starts_with("the destination has not worked for "), "{last}");
+    });
+}

@@ -32,12 +32,19 @@ pub(crate) struct TestSpool {
     pub(crate) model: Model,
     faults: Arc<Mutex<VecDeque<Option<Fault>>>>,
     unreadable: Arc<Mutex<bool>>,
+    /// Rounds of housekeeping until there is room again, and those so far.
+    full: Arc<Mutex<(u32, u32)>>,
 }
 
 impl TestSpool {
     /// The next commits go so, one after the other; `None`: well.
     pub(crate) fn fail(&self, faults: &[Option<Fault>]) {
         self.faults.lock().extend(faults);
+    }
+
+    /// It is full for so many rounds of housekeeping.
+    pub(crate) fn fill(&self, rounds: u32) {
+        self.full.lock().0 = rounds;
     }
 
     /// No content can be read, or it can again.
@@ -112,11 +119,17 @@ impl Spool for TestSpool {
     }
 
     fn maintain(&self, budget: Duration) -> BoxFut<'_, ()> {
+        let mut full = self.full.lock();
+        *full = (full.0.saturating_sub(1), full.1 + 1);
+        drop(full);
         self.model.maintain(budget)
     }
 
     fn healthy(&self) -> Result<(), SpoolError> {
-        self.model.healthy()
+        match self.full.lock().0 {
+            0 => self.model.healthy(),
+            _ => Err(SpoolError::Full("so the test wants".to_owned())),
+        }
     }
 
     fn last_id(&self) -> Option<MessageId> {

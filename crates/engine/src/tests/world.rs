@@ -346,6 +346,7 @@ pub(crate) fn options() -> Options {
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
         masquerade: None,
+        srs: None,
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits {
             connections: 0,

@@ -8,7 +8,9 @@ mod privilege;
 mod rehearsal;
 mod serve;
 mod spool;
+mod systemd;
 mod table;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -20,7 +20,9 @@ use crate::agent::sysexits::{
 };
 use crate::config::{self, Accounts, Config};
 use crate::reload::{Doors, Running};
-use crate::{admin, doors, intake, plan};
+use crate::{admin, doors, intake, plan, watch};
+
+use super::{systemd, user};
 
 /// How long a graceful stop may take before what is open is left to the spool.
 const STOP: Duration = Duration::from_secs(30);
@@ -38,7 +40,7 @@ struct Stop(String, Exit);
 /// Serves until SIGTERM or SIGINT. `file`: where the configuration came from. `quarantine`: starts even if the spool is damaged.
 pub fn run(file: Option<PathBuf>, config: Config, quarantine: bool) -> ExitCode {
     // Lives until the end: what is still in its buffer is written when it goes.
-    let _log = start_log();
+    let _log = start_log(config.log.json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -58,7 +60,7 @@ pub fn run(file: Option<PathBuf>, config: Config, quarantine: bool) -> ExitCode 
 
 /// Facts go to standard error, one line each; `POSTRIDER_LOG` chooses them (default: info). A thread
 /// writes them, so that a reader who stalls does not stall the mail: lines are dropped then.
-fn start_log() -> WorkerGuard {
+fn start_log(json: bool) -> WorkerGuard {
     let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| QUIET.to_owned());
     let filter = wish.parse().unwrap_or_else(|error| {
         eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
@@ -68,16 +70,19 @@ fn start_log() -> WorkerGuard {
     let together = BufWriter::with_capacity(LOG_BUFFER, std::io::stderr());
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(together);
     let colour = may_colour(&std::io::stderr());
-    // A second start in one process (tests) keeps the first one's log.
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(colour)
+        .with_ansi(colour && !json)
         .with_target(false)
         // It would be told on standard error as well, where a write that fails panics: a full disk
         // under the log must not end sessions.
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
+    // A second start in one process (tests) keeps the first one's log.
+    let _ = match json {
+        true => log.json().flatten_event(true).with_current_span(false).try_init(),
+        false => log.try_init(),
+    };
     guard
 }
 
@@ -85,12 +90,20 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
     let wrong = |problems: Vec<config::Problem>| {
         Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
     };
+    let mut inherited = systemd::inherited();
+    let listeners = bind(&config, &mut inherited)?;
+    let observed = bind_metrics(&config)?;
+    private_folder(&config.data_dir)?;
+    if let Some(run_as) = &config.run_as {
+        user::become_user(run_as, &config.data_dir).map_err(|why| {
+            let problem = config.problem(config::Severity::Error, "user", why, "see `user`");
+            wrong(vec![problem])
+        })?;
+    }
     let options = plan::options(&config).map_err(wrong)?;
     let doors = Doors::open(&config).await.map_err(wrong)?;
-    private_folder(&config.data_dir)?;
     let spool = open_spool(&config, quarantine)?;
     let world = doors.world(&config, spool.clone());
-    let listeners = bind(&config)?;
     let engine = Engine::new(options, world);
     engine.start();
     let mut places = Vec::new();
@@ -104,9 +117,20 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
         |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
     let control = control.map_err(no_control)?;
     let intake = intake::start(&config.data_dir, engine.clone());
+    let networks = config.metrics.networks.iter().map(|network| network.value).collect();
+    let watching = watch::start(observed, networks, engine.clone());
+    for (address, _) in inherited {
+        warn!(event = "systemd.socket-unused", %address, "no listener has this address");
+    }
     greet(&config, &places);
-    wait_for_signal(&running).await?;
+    let status = format!("serving {} on {} sockets", config.hostname, places.len());
+    systemd::ready(&status);
+    let watchdog = systemd::feed_watchdog(&engine);
+    wait_for_signal(&running, &status).await?;
+    systemd::tell(&[sd_notify::NotifyState::Stopping]);
     stop(&engine).await;
+    drop(watching);
+    watchdog.inspect(tokio::task::JoinHandle::abort);
     intake.abort();
     drop(control);
     info!(event = "server.stopped");
@@ -172,12 +196,21 @@ fn whole(error: &dyn std::error::Error) -> String {
 
 type Bound = (String, Arc<dyn Listener>, engine::ListenOptions);
 
-fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
+/// Opens each address that is configured, or takes it where the service manager has opened it.
+fn bind(
+    config: &Config,
+    inherited: &mut Vec<(SocketAddr, std::net::TcpListener)>,
+) -> Result<Vec<Bound>, Stop> {
     let mut bound: Vec<Bound> = Vec::new();
     for listener in &config.listeners {
         let name = &listener.name;
         for address in &listener.addresses {
-            let opened = doors::listen(address.value).map_err(|error| {
+            let known = inherited.iter().position(|(open, _)| *open == address.value);
+            let opened = match known.map(|known| inherited.swap_remove(known)) {
+                Some((_, open)) => doors::listen_on(open),
+                None => doors::listen(address.value),
+            };
+            let opened = opened.map_err(|error| {
                 let what = match error.kind() {
                     std::io::ErrorKind::PermissionDenied => {
                         "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
@@ -191,6 +224,14 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Stop> {
         }
     }
     Ok(bound)
+}
+
+fn bind_metrics(config: &Config) -> Result<Vec<tokio::net::TcpListener>, Stop> {
+    let bind = |address: &config::Sourced<SocketAddr>| {
+        let failed = |error| format!("[metrics] address {}: {error}", address.value);
+        watch::bind(address.value).map_err(|error| Stop(failed(error), EX_UNAVAILABLE))
+    };
+    config.metrics.addresses.iter().map(bind).collect()
 }
 
 /// Where it listens, and how to send the first letter.
@@ -212,7 +253,7 @@ fn greet(config: &Config, places: &[(String, SocketAddr)]) {
 }
 
 /// Until it is time to stop; at SIGHUP the configuration is read again.
-async fn wait_for_signal(running: &Running) -> Result<(), Stop> {
+async fn wait_for_signal(running: &Running, status: &str) -> Result<(), Stop> {
     let no_signal = |error: std::io::Error| Stop(format!("signals: {error}"), EX_OSERR);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
@@ -228,7 +269,11 @@ async fn wait_for_signal(running: &Running) -> Result<(), Stop> {
                 return Ok(());
             }
             // The log tells what came of it.
-            _ = hangup.recv() => drop(running.reload().await),
+            _ = hangup.recv() => {
+                systemd::reloading();
+                drop(running.reload().await);
+                systemd::ready(status);
+            }
         }
     }
 }

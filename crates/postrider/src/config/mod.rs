@@ -18,8 +18,10 @@ mod host;
 mod limits;
 mod listen;
 mod local;
+mod log;
 mod logins;
 mod masquerade;
+mod metrics;
 mod options;
 mod outbound;
 mod pipe;
@@ -31,6 +33,7 @@ mod route;
 mod smarthost;
 mod source;
 mod spool;
+pub mod srs;
 mod submission;
 mod surroundings;
 mod table;
@@ -53,11 +56,14 @@ pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
 pub use history::History;
+pub use host::RunAs;
 pub use limits::Limits;
 pub use listen::{Listen, ListenKind, ListenTls};
 pub use local::{AliasPlace, Allowances, Local, Users};
+pub use log::Log;
 pub use logins::{LoginSource, Logins};
 pub use masquerade::Masquerade;
+pub use metrics::Metrics;
 pub use options::sample;
 pub use outbound::Outbound;
 pub use pipe::Pipe;
@@ -67,6 +73,7 @@ pub use relay::Relay;
 pub use route::{RoutePattern, Routes, Way};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
+pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
 pub use table::{Server, Table, TableKind};
@@ -97,6 +104,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::DOC,
     &virtuals::ADDRESSES,
     &masquerade::DOC,
+    &srs::DOC,
     &table::FILE,
     &table::SQLITE,
     &table::POSTGRES,
@@ -118,6 +126,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &limits::DOC,
     &spool::DOC,
     &history::DOC,
+    &metrics::DOC,
+    &log::DOC,
 ];
 
 /// Everything that can be said in a configuration.
@@ -143,6 +153,8 @@ pub struct Config {
     pub virtuals: Vec<Virtual>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Under whose address mail is forwarded off this host.
+    pub srs: Option<Srs>,
     /// What other sections look up.
     pub tables: Vec<Table>,
     /// For whom mail is passed on.
@@ -173,6 +185,12 @@ pub struct Config {
     pub spool: SpoolLimits,
     /// How much is kept of what happened.
     pub history: History,
+    /// Figures for those who watch.
+    pub metrics: Metrics,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who the server becomes.
+    pub run_as: Option<RunAs>,
     text: Text,
     spans: BTreeMap<String, Range<usize>>,
 }
@@ -235,6 +253,9 @@ impl Config {
             }
         }
         self.spool = running.spool.clone();
+        self.metrics = running.metrics.clone();
+        self.log = running.log;
+        self.run_as = running.run_as.clone();
         self
     }
 
@@ -299,6 +320,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "alias",
         "virtual",
         "masquerade",
+        "srs",
         "table",
         "relay",
         "access",
@@ -314,6 +336,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "limits",
         "spool",
         "history",
+        "metrics",
+        "log",
         "tls",
     ];
     top.only(&host::DOC, &tables);
@@ -330,6 +354,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         tls: tls::read(&top.table("tls")),
         accounts: logins::read(&top.table("accounts"), &host.data_dir),
         submission: submission::read(&top.table("submission")),
+        srs: srs::read(&top.table("srs"), &host, &local.domains),
         aliases: virtuals::read_named(&top.table("alias")),
         virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
@@ -349,6 +374,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
         history: history::read(&top.table("history")),
+        metrics: metrics::read(&top.table("metrics")),
+        log: log::read(&top.table("log")),
+        run_as: host.run_as,
         hostname: host.hostname,
         data_dir: host.data_dir,
         text: Text::default(),

@@ -624,6 +624,14 @@ fn problems() {
             "[queue]\nexpire = 5d\npaused = yes",
             &["2:10: this is not TOML: ", "3:10: this is not TOML: "],
         ),
+        (
+            "[srs]\ndomain = \"localhost\"",
+            &["2:10: `srs.domain` does nothing without `srs.secret-file`"],
+        ),
+        (
+            "[srs]\nsecret-file = \"s\"\ndomain = \"other.example\"",
+            &["3:10: reports to senders of forwarded mail would not come here"],
+        ),
         ("[table.a]\npath = \"x\"", &["1:1: `table.a` has no type"]),
         ("[table.a]\ntype = \"hash\"", &["2:8: `table.a.type` has a value it cannot have"]),
         (

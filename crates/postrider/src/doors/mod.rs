@@ -29,7 +29,7 @@ pub use forwards::{Account, FileForwards, ForwardPlace};
 pub use logins::{DovecotLogins, FileLogins, Granted};
 pub use mailbox::{FileMailboxes, MailboxTemplate, Templates};
 pub use names::{Anchors, AnchorsError, Checks, NameServers, Proof, Stub};
-pub use net::{TcpNetwork, listen};
+pub use net::{TcpNetwork, listen, listen_on};
 pub use replaceable::Replaceable;
 pub use secrets::FileSecrets;
 pub use shelf::FileShelf;

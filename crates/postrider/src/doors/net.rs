@@ -81,7 +81,16 @@ pub fn listen(address: SocketAddr) -> io::Result<Box<dyn Listener>> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
-    Ok(Box::new(TcpDoor { listener: TcpListener::from_std(socket.into())? }))
+    listen_on(socket.into())
+}
+
+/// Accepts on a socket that listens already. Called within the runtime that will accept.
+///
+/// # Errors
+/// What the system says.
+pub fn listen_on(socket: std::net::TcpListener) -> io::Result<Box<dyn Listener>> {
+    socket.set_nonblocking(true)?;
+    Ok(Box::new(TcpDoor { listener: TcpListener::from_std(socket)? }))
 }
 
 struct TcpDoor {

@@ -35,6 +35,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "sendmail" -d 'S
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "conformance" -d 'Ask any SMTP server for the rules of the standards'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "account" -d 'Say who may log in'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "queue" -d 'Look at the queue, and work with it'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "table" -d 'What a table of the configuration says of a key'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "spool" -d 'Look after the spool'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "pages" -d 'Write the manual pages and the completions of shells'
@@ -126,6 +127,185 @@ complete -c postrider -n "__fish_postrider_using_subcommand account; and __fish_
 complete -c postrider -n "__fish_postrider_using_subcommand account; and __fish_seen_subcommand_from help" -f -a "grant" -d 'Let an account send as further addresses'
 complete -c postrider -n "__fish_postrider_using_subcommand account; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Take back what `grant` gave'
 complete -c postrider -n "__fish_postrider_using_subcommand account; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "list" -d 'List what waits, and why'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "show" -d 'Show one letter whole'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "hold" -d 'Keep letters from being tried, until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "release" -d 'Let held letters go, now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "retry" -d 'Try letters now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "remove" -d 'Remove letters, and tell nobody'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "expire" -d 'Return letters to their senders now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "reroute" -d 'Send letters another way than the configuration says'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "suspend" -d 'Try nothing of a domain or queue, and keep its mail'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "resume" -d 'Try a suspended domain or queue again'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "stats" -d 'Count what waits, by domain and age'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release retry remove expire reroute suspend resume stats help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l content -d 'Write its octets and nothing else'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -l report -d 'Return them to their senders'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l to -d 'The transport' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l all -d 'All letters that fit; needed where nothing else chooses'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -s y -l yes -d 'Do it, without asking'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -s q -l quiet -d 'Say only how many'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -l configured -d 'As the configuration says'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from reroute" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from suspend" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from suspend" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from suspend" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from suspend" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from resume" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from resume" -l why -d 'Why; it is kept in the log, and shown to other operators' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from resume" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l id -d 'The same' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l domain -d 'For recipients of this domain; .DOMAIN for all below it' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l sender -d 'From this address; \'@DOMAIN\' for all of a domain, * for anything, \'<>\' for reports' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l recipient -d 'For this address, written so as well' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l older -d 'Came at least so long ago, like 30m, 4h or 2d' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l newer -d 'Came less than so long ago' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l reason -d 'The last attempt failed with these words' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l queue -d 'In this queue, like mx:example.org, local or \'smtp:[hub.example.net]:25\'' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l state -d 'In this state' -r -f -a "active\t'Being tried, or in line for it'
+deferred\t'Waiting for the next attempt'
+held\t'Held by an operator'"
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l top -d 'At most so many domains; 0 is all' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l json -d 'One JSON object a line instead of text'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -l sender-domains -d 'Count letters by the domains of their senders'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List what waits, and why'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one letter whole'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Keep letters from being tried, until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "release" -d 'Let held letters go, now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Try letters now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove letters, and tell nobody'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Return letters to their senders now'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "reroute" -d 'Send letters another way than the configuration says'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "suspend" -d 'Try nothing of a domain or queue, and keep its mail'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Try a suspended domain or queue again'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "stats" -d 'Count what waits, by domain and age'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand table" -s C -l config -d 'The configuration; else $POSTRIDER_CONFIG, else /etc/postrider/postrider.toml, else a safe local profile' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand table" -l json -d 'One JSON object instead of text'
 complete -c postrider -n "__fish_postrider_using_subcommand table" -s h -l help -d 'Print help'
@@ -170,21 +350,22 @@ complete -c postrider -n "__fish_postrider_using_subcommand mail" -s i -l ignore
 complete -c postrider -n "__fish_postrider_using_subcommand mail" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -l json -d 'One JSON object for each letter, one on each line'
 complete -c postrider -n "__fish_postrider_using_subcommand mailq" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "reload" -d 'Let the running server read its configuration anew'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "test" -d 'Play cases with the configuration: given, when, then'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "config" -d 'Show the configuration key by key'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "conformance" -d 'Ask any SMTP server for the rules of the standards'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "account" -d 'Say who may log in'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "table" -d 'What a table of the configuration says of a key'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "spool" -d 'Look after the spool'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "pages" -d 'Write the manual pages and the completions of shells'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account table spool pages mail mailq help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "serve" -d 'Run the mail system: listeners, queue, delivery'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "check" -d 'Check the configuration, and tell what is wrong and what to do'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "reload" -d 'Let the running server read its configuration anew'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "test" -d 'Play cases with the configuration: given, when, then'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "config" -d 'Show the configuration key by key'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "sendmail" -d 'Send a letter as programs do (also as `sendmail`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "newaliases" -d 'Kept for scripts: aliases need no rebuilding (also as `newaliases`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "conformance" -d 'Ask any SMTP server for the rules of the standards'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "account" -d 'Say who may log in'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "queue" -d 'Look at the queue, and work with it'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "table" -d 'What a table of the configuration says of a key'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "spool" -d 'Look after the spool'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "pages" -d 'Write the manual pages and the completions of shells'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "mail" -d 'Compose and send a letter (also as `mail`, `mailx`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "mailq" -d 'What waits in the queue, and why (also as `mailq`)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'What each key is, and where that stands'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "diff" -d 'What the file says against what the running server goes by'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "reload" -d 'The same as `postrider reload`'
@@ -196,4 +377,15 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_see
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from account" -f -a "enable" -d 'Let a disabled account log in again'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from account" -f -a "grant" -d 'Let an account send as further addresses'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from account" -f -a "revoke" -d 'Take back what `grant` gave'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List what waits, and why'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one letter whole'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "hold" -d 'Keep letters from being tried, until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "release" -d 'Let held letters go, now'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "retry" -d 'Try letters now'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "remove" -d 'Remove letters, and tell nobody'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "expire" -d 'Return letters to their senders now'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "reroute" -d 'Send letters another way than the configuration says'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "suspend" -d 'Try nothing of a domain or queue, and keep its mail'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "resume" -d 'Try a suspended domain or queue again'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "stats" -d 'Count what waits, by domain and age'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "verify" -d 'Read every segment and check every checksum; changes nothing'

@@ -156,7 +156,6 @@ impl Dispatcher {
     /// them have gone, [`room`](Self::room) is told.
     pub(crate) fn quota(&self, queue: &str) -> usize {
         let queue = crate::reroute::bare(queue);
-        let queue = crate::reroute::bare(queue);
         if self.reserved.lock().contains_key(queue) {
             return 0;
         }

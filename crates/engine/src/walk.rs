@@ -9,9 +9,11 @@ use spool::{Filter, JobId, JobInfo, MessageId, Spool, SpoolError};
 use crate::reroute;
 
 /// Jobs read together: their envelopes are in memory at once.
-const PIECE: usize = 64;
+const PIECE: usize = 32;
 /// Jobs looked at for one page, found or not.
 const LOOKED_AT: usize = 4000;
+/// Octets of envelopes and records found after which a page ends, since its rows are in memory.
+const OCTETS: usize = 4 << 20;
 /// Messages of an empty queue or a narrow filter that the spool may pass over for one page, in its
 /// own pieces.
 const PIECES: usize = 200;
@@ -100,7 +102,7 @@ pub(crate) async fn walk(
     let mut at = after.max(since).max(first);
     let last = selector.ids.iter().max().copied();
     let last = [last, selector.until].into_iter().flatten().min();
-    let (mut found, mut looked) = (0, 0);
+    let (mut found, mut looked, mut octets) = (0, 0, 0);
     for _ in 0..PIECES {
         let piece = PIECE.min(bounds.rows.saturating_sub(found).max(1));
         let page = spool.list(&filter, at, piece).await?;
@@ -112,6 +114,8 @@ pub(crate) async fn walk(
             let mut seen = Seen::read(row, bounds.attempts || selector.reason.is_some());
             if seen.is_meant(selector) {
                 found += 1;
+                let records = seen.row.open.iter().map(|(_, record)| record.len());
+                octets += seen.row.envelope.len() + records.sum::<usize>();
                 visit(seen);
             }
         }
@@ -119,7 +123,8 @@ pub(crate) async fn walk(
             None => return Ok(None),
             Some(next) => at = Some(next.max(skip(selector, next))),
         }
-        if found >= bounds.rows || looked >= LOOKED_AT {
+        let is_large = bounds.rows < usize::MAX && octets >= OCTETS;
+        if found >= bounds.rows || looked >= LOOKED_AT || is_large {
             break;
         }
         // Others want their turn, too.

@@ -245,8 +245,134 @@ fn the_queue_is_shown_with_reasons() {
     let json = text(&site.run(&["mailq", "--json"], ""));
     assert!(json.contains("\"deferred\""), "{json}");
     server.stop();
+    // Its user still sees what it holds, and letters that wait for it.
+    let sent = site.run(&["sendmail", "-f", "bob@example.net", "ann@example.net"], "\nhello\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
     let down = site.run(&["mailq"], "");
-    assert_eq!(down.status.code(), Some(69), "{}", text(&down));
+    assert_eq!(down.status.code(), Some(0), "{}", text(&down));
+    for part in ["not running", "eve@far.example", "drop/", "in 2 Requests."] {
+        assert!(text(&down).contains(part), "{part} is not in {}", text(&down));
+    }
+}
+
+/// The JSON lines of an output.
+fn lines(output: &Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What an operator does in a day, over a real control socket, and what is left after a restart.
+#[test]
+fn the_queue_is_worked_with() {
+    let site = Site::new();
+    // Port 9 of the loopback: nobody listens there.
+    site.configure("[route]\ndefault = \"smtp:[127.0.0.1]:9\"\n");
+    let server = site.serve();
+    let queue = |arguments: &[&str]| {
+        let output = site.run(&[&["queue"], arguments].concat(), "");
+        (output.status.code().unwrap(), text(&output), output)
+    };
+    for to in [&["eve@far.example", "adam@far.example"][..], &["carol@other.example"]] {
+        let mut arguments = vec!["sendmail", "-f", "ann@example.net"];
+        arguments.extend(to);
+        let sent = site.run(&arguments, "Subject: to work with\n\nhello\n");
+        assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    }
+    until("the failures", || {
+        let listed = lines(&queue(&["list", "--reason", "refused", "--json"]).2);
+        (listed.len() == 2).then_some(listed)
+    });
+    let of = |domain: &str| lines(&queue(&["list", "--domain", domain, "--json"]).2);
+    let id = of("far.example")[0]["id"].as_str().unwrap().to_owned();
+
+    // What is said before anything is done, and that it is not done.
+    let (code, said, _) = queue(&["hold", &id]);
+    assert!(code == 64 && said.contains("would hold 1 letter for 2 recipients"), "{code} {said}");
+    assert_eq!(queue(&["hold"]).0, 64, "nothing chosen");
+    assert_eq!(of("far.example")[0]["state"], "deferred");
+
+    // Held, shown, released.
+    let (code, said, _) = queue(&["hold", &id, "--yes", "--why", "to look at it"]);
+    assert!(code == 0 && said.contains("1 done, 0 later, 0 not done"), "{code} {said}");
+    assert_eq!(of("far.example")[0]["state"], "held");
+    assert_eq!(queue(&["hold", &id, "--yes"]).0, 75, "it is held already");
+    assert!(text(&site.run(&["mailq"], "")).contains(&format!("{id}!")));
+    let (code, shown, _) = queue(&["show", &id]);
+    for part in ["from       ann@example.net", "eve@far.example", "Subject: to work with", "held"] {
+        assert!(code == 0 && shown.contains(part), "{part} is not in {shown}");
+    }
+    let content = queue(&["show", &id, "--content"]).2.stdout;
+    let content = String::from_utf8(content).unwrap();
+    assert!(
+        content.starts_with("Received: ") && content.ends_with("\r\n\r\nhello\r\n"),
+        "{content}"
+    );
+    assert_eq!(queue(&["release", &id, "--yes"]).0, 0);
+
+    // Removed for one recipient, returned for the other.
+    let removed = queue(&["remove", "--recipient", "adam@far.example", "--yes", "--json"]).2;
+    assert_eq!(lines(&removed).last().unwrap()["sum"]["done"], 1, "{}", text(&removed));
+    assert_eq!(of("far.example")[0]["recipients"].as_array().unwrap().len(), 1);
+    let returned = || queue(&["expire", "--domain", "far.example", "--yes"]).0;
+    until("the return", || (returned() == 0 && of("far.example").is_empty()).then_some(()));
+    let report = until("the report", || site.letters("ann").pop());
+    assert!(report.contains("eve@far.example") && !report.contains("adam@far"), "{report}");
+    let (code, said, _) = queue(&["show", &id]);
+    assert!(code == 66 && said.contains("no letter"), "{code} {said}");
+
+    // Another way, and none at all.
+    let reroute = ["reroute", "--domain", "other.example", "--to", "smtp:[127.0.0.1]:10", "--yes"];
+    until("the other way", || (queue(&reroute).0 == 0).then_some(()));
+    assert_eq!(queue(&["suspend", "other.example", "--why", "for a test"]).0, 0);
+    server.stop();
+    let server = site.serve();
+    let other = &of("other.example")[0];
+    assert_eq!((&other["queue"], &other["forced"]), (&"smtp:[127.0.0.1]:10".into(), &true.into()));
+    let (code, listed, _) = queue(&["suspend"]);
+    assert!(code == 0 && listed.contains("other.example") && listed.contains(": for a test"));
+    assert!(queue(&["list"]).1.contains("is suspended by"));
+    assert_eq!(queue(&["resume", "other.example"]).0, 0);
+    assert_eq!(queue(&["resume", "other.example"]).0, 66);
+    let stats = lines(&queue(&["stats", "--json"]).2);
+    assert_eq!((&stats[0]["domain"], &stats[0]["total"]), (&"other.example".into(), &1.into()));
+
+    // What makes no sense.
+    assert_eq!(queue(&["list", "--sender", "nonsense"]).0, 65);
+    assert_eq!(queue(&["reroute", "--all", "--to", "pigeon:x", "--yes"]).0, 65);
+    assert_eq!(queue(&["suspend", "no domain"]).0, 65);
+    assert_eq!(queue(&["list", "--older", "soon"]).0, 64);
+
+    // Without a server it is looked at, and left alone.
+    server.stop();
+    let (code, listed, _) = queue(&["list"]);
+    assert!(code == 0 && listed.contains("not running") && listed.contains("carol@other.example"));
+    assert!(queue(&["stats"]).1.contains("other.example"));
+    assert_eq!(queue(&["remove", "--all", "--yes"]).0, 69);
+}
+
+/// Members of the group may look, and change nothing; the socket is nobody else's.
+#[test]
+fn the_control_socket_is_private() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let site = Site::new();
+    let mode = || fs::metadata(site.data().join("control")).unwrap().permissions().mode() & 0o777;
+    let server = site.serve();
+    assert_eq!(mode(), 0o600);
+    assert_eq!(site.run(&["queue", "list"], "").status.code(), Some(0));
+    server.stop();
+    let gid = fs::metadata(site.folder.path()).unwrap().gid();
+    let group = nix::unistd::Group::from_gid(nix::unistd::Gid::from_raw(gid)).unwrap().unwrap();
+    site.configure(&format!("[control]\ngroup = \"{}\"\n", group.name));
+    let server = site.serve();
+    assert_eq!(mode(), 0o660);
+    assert_eq!(site.run(&["queue", "list"], "").status.code(), Some(0));
+    server.stop();
+    site.configure("[control]\ngroup = \"no such group\"\n");
+    let checked = site.run(&["check"], "");
+    assert_eq!(checked.status.code(), Some(78));
+    for part in ["postrider.toml:10", "control.group", "getent group"] {
+        assert!(text(&checked).contains(part), "{part} is not in {}", text(&checked));
+    }
 }
 
 #[test]

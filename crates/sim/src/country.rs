@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::{Masquerade, Options};
 use ipnet::IpNet;
 use mail::lookup::Record;
+use queue::access::Forwarding;
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
 use queue::route::Rule;
@@ -121,6 +122,7 @@ fn plan(place: usize, chance: &Chance, calm: bool, is_paced: bool, plant: Option
         let text: String = ALIASES.iter().map(line).collect();
         let aliases = Aliases::parse(&text, "aliases", &mut |_| Err("none".to_owned()));
         options.access.aliases = Arc::new(aliases.unwrap_or_default());
+        options.access.forwarding = Some(Forwarding::default());
     }
     narrow(&mut options, chance, calm);
     if is_paced {

@@ -187,6 +187,7 @@ impl Host {
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             commands: Arc::new(NoCommands),
             forwards: Arc::new(engine::doors::NoForwards),
+            forwards: Arc::new(self.boxes.clone()),
             spool: Arc::new(watched),
         };
         let engine = Engine::new(self.plan.options.clone(), world);

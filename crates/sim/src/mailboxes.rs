@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use engine::doors::{Doing, Forwards, MailboxDelivery, MailboxError, Mailboxes};
 use parking_lot::Mutex;
+use queue::expansion::{Answer, ForwardFile};
 
 use crate::laws::number_in;
 use crate::plant::Plant;
@@ -161,6 +162,19 @@ impl Mailboxes for Boxes {
                 octets.extend_from_slice(&chunk);
             }
             self.put(delivery.user, octets)
+        })
+    }
+}
+
+/// Everybody forwards to the mailbox that is theirs already; the disk fails as the mailboxes do.
+impl Forwards for Boxes {
+    fn read<'a>(&'a self, user: &'a str) -> Doing<'a, Answer> {
+        Box::pin(async move {
+            if self.chance.once_in(self.fail_one_in.load(Ordering::Relaxed)) {
+                return Answer::NotNow { why: "the disk fails".to_owned() };
+            }
+            let text = format!("# here\n{user}\n");
+            Answer::Forward(ForwardFile { file: ".forward".into(), text })
         })
     }
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use spool::{Body, BodyReader, BodySink, BoxFut, MessageId, Spilled, SpoolError};
 
-use crate::disk::{File, read_full, write_all};
-use crate::index::BodyAt;
+use crate::disk::{Disk, File, read_full, write_all};
+use crate::index::{BodyAt, Index};
 use crate::meta::BodyRef;
 use crate::read::{At, io_error, locate};
 use crate::receipt::Receipt;
@@ -168,11 +169,12 @@ pub(crate) struct Reader {
 
 /// Opens the body of `id`.
 pub(crate) fn open(
-    shared: &Shared,
+    index: &Mutex<Index>,
+    disk: &dyn Disk,
     id: MessageId,
     range: Range<u64>,
 ) -> Result<Reader, SpoolError> {
-    let index = shared.index.lock();
+    let index = index.lock();
     let slot = index.find(id).ok_or(SpoolError::NotFound)?;
     let lost = || SpoolError::Corrupt(format!("the body of {id} is lost"));
     let holder = index.body_of(slot).ok_or_else(lost)?;
@@ -193,7 +195,7 @@ pub(crate) fn open(
             (Source::Inline(at), start, len, crc)
         }
         (BodyAt::Big { token, .. }, BodyRef::Big { len, crc, .. }) => {
-            let file = shared.disk.open(&big_path(token)).map_err(|error| match error.kind() {
+            let file = disk.open(&big_path(token)).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => lost(),
                 _ => io_error(error),
             })?;

@@ -128,6 +128,19 @@ pub(crate) fn rows(
     (rows, last.filter(|_| more))
 }
 
+/// The queues by name, those after `after`, at most `limit`.
+pub(crate) fn numbers(index: &Mutex<Index>, after: Option<&str>, limit: usize) -> Vec<QueueStat> {
+    let numbers = index.lock().queues.list(after, limit);
+    let row = |numbers: crate::queues::Numbers| QueueStat {
+        queue: numbers.name.as_ref().into(),
+        jobs: numbers.jobs,
+        held: numbers.held,
+        claimed: numbers.claimed,
+        next_due: numbers.next_due.map(moment),
+    };
+    numbers.into_iter().map(row).collect()
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
         match &self.committer {
@@ -177,6 +190,11 @@ impl Row {
             }
         };
         Ok((JobMeta { state: self.state.clone(), ..job }, base))
+    }
+
+    /// A job that has not ended.
+    pub(crate) fn find(index: &Index, job: JobId) -> Option<Self> {
+        index.find_job(job.message, job.n).and_then(|slot| Self::of(index, slot))
     }
 
     /// What a listing shows of it.
@@ -437,7 +455,7 @@ impl Spool for Log {
 
     fn open_body(&self, message: MessageId, range: Range<u64>) -> BoxFut<'_, Box<dyn BodyReader>> {
         Box::pin(async move {
-            let reader = body::open(&self.shared, message, range)?;
+            let reader = body::open(&self.shared.index, &*self.shared.disk, message, range)?;
             Ok(Box::new(reader) as Box<dyn BodyReader>)
         })
     }
@@ -448,9 +466,7 @@ impl Spool for Log {
             if let Some(reason) = self.shared.down() {
                 return Err(SpoolError::Unavailable(reason));
             }
-            let index = self.shared.index.lock();
-            let row = index.find_job(job.message, job.n).and_then(|slot| Row::of(&index, slot));
-            drop(index);
+            let row = Row::find(&self.shared.index.lock(), job);
             row.map(Row::info).transpose()
         })
     }
@@ -463,23 +479,18 @@ impl Spool for Log {
     ) -> BoxFut<'a, Page> {
         Box::pin(async move {
             let (rows, next) = rows(&self.shared.index, filter, after, limit);
-            let rows: Result<Vec<_>, _> = rows.into_iter().map(Row::info).collect();
+            // One that is damaged hides no other: it is told of when it is due, and by `verify`.
+            let sound = |row: Row| match row.info() {
+                Err(SpoolError::Corrupt(_)) => None,
+                info => Some(info),
+            };
+            let rows: Result<Vec<_>, _> = rows.into_iter().filter_map(sound).collect();
             Ok(Page { rows: rows?, next })
         })
     }
 
     fn queues<'a>(&'a self, after: Option<&'a str>, limit: usize) -> BoxFut<'a, Vec<QueueStat>> {
-        Box::pin(async move {
-            let numbers = self.shared.index.lock().queues.list(after, limit);
-            let row = |numbers: crate::queues::Numbers| QueueStat {
-                queue: numbers.name.as_ref().into(),
-                jobs: numbers.jobs,
-                held: numbers.held,
-                claimed: numbers.claimed,
-                next_due: numbers.next_due.map(moment),
-            };
-            Ok(numbers.into_iter().map(row).collect())
-        })
+        Box::pin(async move { Ok(numbers(&self.shared.index, after, limit)) })
     }
 
     fn maintain(&self, budget: Duration) -> BoxFut<'_, ()> {

@@ -1,8 +1,10 @@
 //! The agent's end of the control socket, `<data-dir>/control`.
 //!
-//! One connection, one request: a JSON object on one line. The answer is lines as well: any number
-//! of `{"row": …}`, then one `{"end": …}`, or `{"error": "…"}` at any point. Without an end the
-//! answer is not complete. The types serve both ends.
+//! A request is a JSON object on one line. The answer is lines as well: any number of `{"row": …}`,
+//! then one `{"end": …}`, or `{"error": "…"}` at any point. Without an end the answer is not complete.
+//! A connection takes one request after the other. The types serve both ends.
+
+mod queue;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,6 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Entry;
 use crate::reload::Reloaded;
+
+pub use queue::{
+    Count, DomainStock, Done, DoneResult, Grounds, LastAttempt, Part, SuspensionRow, Verb, Wanted,
+};
 
 /// Octets of one line of an answer: a row with a thousand recipients and their replies.
 const LINE_MAX: u64 = 4 << 20;
@@ -39,6 +45,79 @@ pub enum Request {
     Reload,
     /// The configuration of now.
     Configuration,
+    /// Rows of the queue that are wanted.
+    List {
+        /// Which.
+        wanted: Wanted,
+        /// Where the last page ended.
+        after: Option<String>,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// How much is wanted.
+    Count {
+        /// Which.
+        wanted: Wanted,
+        /// Where the last page ended.
+        after: Option<String>,
+    },
+    /// What waits, by domain and age.
+    Stats {
+        /// Which.
+        wanted: Wanted,
+        /// By the domain of the sender.
+        by_sender: bool,
+        /// Where the last page ended.
+        after: Option<String>,
+    },
+    /// One letter whole.
+    Show {
+        /// Its queue id.
+        id: String,
+        /// Its octets, too: all, or those of the header section.
+        octets: Octets,
+    },
+    /// Do something to letters.
+    Act {
+        /// Which.
+        wanted: Wanted,
+        /// What.
+        verb: Verb,
+        /// Which way, for a reroute; none: as configured.
+        to: Option<String>,
+        /// Why.
+        grounds: Grounds,
+        /// Where the last page ended.
+        after: Option<String>,
+    },
+    /// Try nothing of a domain or queue.
+    Suspend {
+        /// Which.
+        what: String,
+        /// Why.
+        grounds: Grounds,
+    },
+    /// Try it again.
+    Resume {
+        /// Which.
+        what: String,
+        /// Why.
+        grounds: Grounds,
+    },
+    /// What is suspended.
+    Suspensions,
+}
+
+/// How much of the octets of a letter is shown.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Octets {
+    /// None.
+    None,
+    /// The header section.
+    Header,
+    /// All.
+    All,
 }
 
 /// One line of an answer.
@@ -58,6 +137,22 @@ pub enum Answer {
         /// Its keys.
         entries: Vec<Entry>,
     },
+    /// How much is wanted.
+    Count(Box<Count>),
+    /// What waits of one domain.
+    Stock(DomainStock),
+    /// A part of a letter.
+    Part(Box<Part>),
+    /// Octets of a letter in base64; in order.
+    Octets(String),
+    /// What came of a deed.
+    Done(Done),
+    /// One suspension.
+    Suspension(SuspensionRow),
+    /// Whether there was such a suspension to end.
+    Resumed(bool),
+    /// Who asks may not.
+    Forbidden(String),
     /// The answer is complete.
     End {
         /// Where the next page begins, if there is one.
@@ -69,7 +164,7 @@ pub enum Answer {
 }
 
 /// One letter, or the part of it that goes one way, as a listing shows it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct QueueRow {
     /// The queue id.
@@ -86,10 +181,29 @@ pub struct QueueRow {
     pub state: QueueState,
     /// When it is tried next; none while it is held or being tried.
     pub next_attempt: Option<Timestamp>,
+    /// The name of the queue: its next hop.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub queue: String,
+    /// An operator has sent it there, whatever the configuration says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
+    /// The attempts so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire: Option<Timestamp>,
+    /// Recipients who are not in the row, since it would be too long.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// One recipient who still waits.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct QueueRecipient {
     /// The forward-path without brackets.
     pub address: String,
@@ -102,12 +216,13 @@ pub struct QueueRecipient {
 }
 
 /// What a letter in the queue is doing.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueState {
     /// Being tried right now.
     Active,
     /// Waiting for its next attempt.
+    #[default]
     Deferred,
     /// Held by the administrator.
     Held,
@@ -131,6 +246,9 @@ pub enum ControlError {
     /// The socket is the administrator's.
     #[error("you may not control the mail service ({0})")]
     NotAllowed(PathBuf),
+    /// Others may.
+    #[error("{0}")]
+    Forbidden(String),
     /// It said no.
     #[error("the mail service answered: {0}")]
     Refused(String),
@@ -160,53 +278,86 @@ pub fn flush(data_dir: &Path) -> Result<(), ControlError> {
 /// # Errors
 /// [`ControlError`].
 pub fn ask_once(data_dir: &Path, request: &Request) -> Result<Answer, ControlError> {
-    match next_answer(&mut send(data_dir, request)?)? {
-        Answer::Error(text) => Err(ControlError::Refused(text)),
-        answer => Ok(answer),
-    }
+    let mut conversation = Conversation::open(data_dir)?;
+    conversation.ask(request)?;
+    conversation.next_answer()
 }
 
 fn ask(data_dir: &Path, request: &Request) -> Result<QueuePage, ControlError> {
-    read_answer(&mut send(data_dir, request)?)
+    let mut conversation = Conversation::open(data_dir)?;
+    conversation.ask(request)?;
+    conversation.page()
 }
 
-fn send(data_dir: &Path, request: &Request) -> Result<impl BufRead, ControlError> {
-    let path = data_dir.join("control");
-    let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => ControlError::NotAllowed(path.clone()),
-        _ => ControlError::Down(error),
-    })?;
-    let lost = |error: io::Error| ControlError::Nonsense(error.to_string());
-    stream.set_read_timeout(Some(SILENCE)).map_err(lost)?;
-    stream.set_write_timeout(Some(SILENCE)).map_err(lost)?;
-    let mut line = serde_json::to_vec(request).map_err(|error| lost(error.into()))?;
-    line.push(b'\n');
-    stream.write_all(&line).map_err(lost)?;
-    Ok(BufReader::new(stream))
+/// A connection to the service.
+pub struct Conversation<S = BufReader<UnixStream>> {
+    stream: S,
+    line: Vec<u8>,
 }
 
-fn next_answer(reader: &mut impl BufRead) -> Result<Answer, ControlError> {
-    let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
-    let mut line = Vec::new();
-    let read = reader.take(LINE_MAX).read_until(b'\n', &mut line);
-    read.map_err(|error| nonsense(&error.to_string()))?;
-    if !line.ends_with(b"\n") {
-        return Err(nonsense("the answer is not complete"));
+impl Conversation {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn open(data_dir: &Path) -> Result<Self, ControlError> {
+        let path = data_dir.join("control");
+        let stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => ControlError::NotAllowed(path.clone()),
+            _ => ControlError::Down(error),
+        })?;
+        stream.set_read_timeout(Some(SILENCE)).map_err(lost)?;
+        stream.set_write_timeout(Some(SILENCE)).map_err(lost)?;
+        Ok(Self { stream: BufReader::new(stream), line: Vec::new() })
     }
-    serde_json::from_slice(&line).map_err(|error| nonsense(&error.to_string()))
+
+    /// Asks. Read the answer to its end before the next question.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn ask(&mut self, request: &Request) -> Result<(), ControlError> {
+        let mut line = serde_json::to_vec(request).map_err(|error| lost(error.into()))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(lost)
+    }
 }
 
-fn read_answer(reader: &mut impl BufRead) -> Result<QueuePage, ControlError> {
-    let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
-    let mut rows = Vec::new();
-    loop {
-        match next_answer(reader)? {
-            Answer::Row(_) if rows.len() == ROWS => return Err(nonsense("too many rows")),
-            Answer::Row(row) => rows.push(row),
-            Answer::End { next } => return Ok(QueuePage { rows, next }),
-            Answer::Error(text) => return Err(ControlError::Refused(text)),
-            Answer::Reloaded(_) | Answer::Wrong(_) | Answer::Configuration { .. } => {
-                return Err(nonsense("an answer to something else"));
+fn lost(error: io::Error) -> ControlError {
+    ControlError::Nonsense(error.to_string())
+}
+
+impl<S: BufRead> Conversation<S> {
+    /// The next line of the answer.
+    ///
+    /// # Errors
+    /// [`ControlError`], also where the service says no.
+    pub fn next_answer(&mut self) -> Result<Answer, ControlError> {
+        self.line.clear();
+        (&mut self.stream).take(LINE_MAX).read_until(b'\n', &mut self.line).map_err(lost)?;
+        if !self.line.ends_with(b"\n") {
+            return Err(ControlError::Nonsense("the answer is not complete".to_owned()));
+        }
+        let answer = serde_json::from_slice(&self.line).map_err(|error| lost(error.into()))?;
+        match answer {
+            Answer::Error(text) => Err(ControlError::Refused(text)),
+            Answer::Forbidden(text) => Err(ControlError::Forbidden(text)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn page(&mut self) -> Result<QueuePage, ControlError> {
+        let nonsense = |what: &str| ControlError::Nonsense(what.to_owned());
+        let mut rows = Vec::new();
+        loop {
+            match self.next_answer()? {
+                Answer::Row(_) if rows.len() == ROWS => return Err(nonsense("too many rows")),
+                Answer::Row(row) => rows.push(row),
+                Answer::End { next } => return Ok(QueuePage { rows, next }),
+                _ => return Err(nonsense("an answer to something else")),
             }
         }
     }
@@ -227,8 +378,7 @@ mod tests {
                 reason: None,
                 policy: None,
             }],
-            state: QueueState::Deferred,
-            next_attempt: None,
+            ..QueueRow::default()
         }
     }
 
@@ -240,7 +390,7 @@ mod tests {
         assert_eq!(text, r#"{"command":"queue","after":null,"limit":200}"#);
         assert_eq!(serde_json::to_string(&Request::Flush).unwrap(), r#"{"command":"flush"}"#);
         let text = serde_json::to_string(&Answer::Row(row())).unwrap();
-        let expected = r#"{"row":{"id":"01k0abcdef1","size":10,"arrival":"2026-07-06T10:00:00Z","sender":"a@x.example","recipients":[{"address":"b@y.example","reason":null}],"state":"deferred","next-attempt":null}}"#;
+        let expected = r#"{"row":{"id":"01k0abcdef1","size":10,"arrival":"2026-07-06T10:00:00Z","sender":"a@x.example","recipients":[{"address":"b@y.example","reason":null}],"state":"deferred","next-attempt":null,"attempts":0}}"#;
         assert_eq!(text, expected);
         assert_eq!(serde_json::to_string(&Answer::End { next: None }).unwrap(), r#"{"end":{}}"#);
     }
@@ -248,7 +398,7 @@ mod tests {
     #[test]
     fn answers() {
         let row = serde_json::to_string(&Answer::Row(row())).unwrap();
-        let read = |text: String| read_answer(&mut text.as_bytes());
+        let read = |text: String| Conversation { stream: text.as_bytes(), line: Vec::new() }.page();
         let page = read(format!("{row}\n{row}\n{{\"end\":{{\"next\":\"x\"}}}}\n")).unwrap();
         assert_eq!((page.rows.len(), page.next.as_deref()), (2, Some("x")));
         let refused = read("{\"error\":\"no\"}\n".into());

@@ -8,9 +8,10 @@ use clap::{CommandFactory, Parser};
 use jiff::tz::TimeZone;
 
 use super::console::{Console, harmless};
-use super::control::{self, ControlError, QueuePage, QueueRecipient, QueueRow, QueueState};
+use super::control::{ControlError, QueuePage, QueueRecipient, QueueRow, QueueState, Wanted};
 use super::site::Site;
 use super::sysexits::{EX_IOERR, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, Exit};
+use crate::cli::queue::source::Source;
 use crate::drop;
 
 const EXAMPLES: &str = "\
@@ -20,8 +21,11 @@ Examples:
 
 After the id: * is being tried right now, ! is held by the administrator.
 
-Exit codes: 0 shown, 64 wrong usage, 69 the mail service is not running (letters that wait for it
-are shown), 74 the listing cannot be written, 77 the queue is not for you.";
+While the mail service is down, its user and root see what its spool holds, others the letters that
+wait in the drop directory for it. `postrider queue` shows more, and works with the queue.
+
+Exit codes: 0 shown, 64 wrong usage, 69 the mail service is not running and its spool is not for you,
+74 the listing cannot be written, 77 the queue is not for you.";
 
 /// Show the mail queue.
 #[derive(Debug, Parser)]
@@ -70,34 +74,52 @@ impl Console<'_> {
 
 /// Shows the queue of the service, or of the drop directory while it is down.
 pub(super) fn mailq(site: &Site, json: bool, console: &mut Console<'_>) -> Exit {
-    let mut source = |after: Option<&str>| control::queue(&site.data_dir, after);
-    let colour = console.colour;
-    match list_queue(&mut source, json, colour, console.out) {
-        Ok(()) => EX_OK,
-        Err(ListingError::Control(error @ ControlError::Down(_))) => {
-            console.complain("mailq", &error.to_string());
-            let page = match dropped(site) {
-                Ok(page) => page,
-                // An empty list would be a lie.
-                Err(error) => {
-                    let dir = site.drop_dir();
-                    let line = format!("what waits in {} cannot be seen: {error}", dir.display());
-                    console.complain("mailq", &line);
-                    return EX_UNAVAILABLE;
-                }
-            };
-            let mut dropped = |_: Option<&str>| Ok(page.clone());
-            match list_queue(&mut dropped, json, colour, console.out) {
-                Ok(()) => EX_UNAVAILABLE,
-                Err(_) => EX_IOERR,
+    let mut queue = match Source::open(&site.data_dir) {
+        Ok(queue) => Some(queue),
+        Err(ControlError::Down(_)) => None,
+        Err(error) => return refused(&error, console),
+    };
+    let down = queue.as_ref().is_none_or(Source::is_disk);
+    let mut waiting = QueuePage::default();
+    if down {
+        console.complain("mailq", "the mail service is not running");
+        match dropped(site) {
+            Ok(page) => waiting = page,
+            // An empty list would be a lie.
+            Err(error) => {
+                let dir = site.drop_dir();
+                let line = format!("what waits in {} cannot be seen: {error}", dir.display());
+                console.complain("mailq", &line);
+                return EX_UNAVAILABLE;
             }
         }
-        Err(ListingError::Control(error)) => {
-            console.complain("mailq", &error.to_string());
-            let forbidden = matches!(error, ControlError::NotAllowed(_));
-            if forbidden { EX_NOPERM } else { EX_UNAVAILABLE }
-        }
+    }
+    // First what the spool holds, then what waits for the service to take it.
+    let mut source = |after: Option<&str>| {
+        let page = match (&mut queue, after) {
+            (Some(queue), after) => queue.list(&Wanted::default(), after)?,
+            (None, _) => QueuePage::default(),
+        };
+        let rows = match page.next {
+            Some(_) => page.rows,
+            None => page.rows.into_iter().chain(std::mem::take(&mut waiting.rows)).collect(),
+        };
+        Ok(QueuePage { rows, next: page.next })
+    };
+    let shown = list_queue(&mut source, json, console.colour, console.out);
+    match shown {
+        Ok(()) if queue.is_none() => EX_UNAVAILABLE,
+        Ok(()) => EX_OK,
+        Err(ListingError::Control(error)) => refused(&error, console),
         Err(ListingError::Write(_)) => EX_IOERR,
+    }
+}
+
+fn refused(error: &ControlError, console: &mut Console<'_>) -> Exit {
+    console.complain("mailq", &error.to_string());
+    match error {
+        ControlError::NotAllowed(_) | ControlError::Forbidden(_) => EX_NOPERM,
+        _ => EX_UNAVAILABLE,
     }
 }
 
@@ -139,8 +161,8 @@ pub fn list_queue(
             octets = octets.saturating_add(row.size);
         }
         match page.next {
-            // A page that leads nowhere would lead there for ever.
-            Some(next) if !page.rows.is_empty() => after = Some(next),
+            // A page that leads nowhere would lead there for ever; an empty one may lead on.
+            Some(next) if after.as_ref() != Some(&next) => after = Some(next),
             _ => break,
         }
     }
@@ -204,8 +226,7 @@ fn dropped(site: &Site) -> io::Result<QueuePage> {
             arrival: letter.envelope.time.try_into().ok()?,
             sender: without_brackets(&letter.envelope.sender),
             recipients: letter.envelope.recipients.iter().map(address).collect(),
-            state: QueueState::Deferred,
-            next_attempt: None,
+            ..QueueRow::default()
         })
     });
     Ok(QueuePage { rows: rows.collect(), next: None })

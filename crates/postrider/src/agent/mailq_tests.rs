@@ -13,7 +13,7 @@ fn row(id: &str, state: QueueState, sender: &str, recipients: &[(&str, Option<&s
         sender: sender.to_owned(),
         recipients: recipients.iter().map(recipient).collect(),
         state,
-        next_attempt: None,
+        ..QueueRow::default()
     }
 }
 

@@ -27,6 +27,7 @@ pub mod typing;
 
 pub use self::mail::{ESCAPES, command as mail_command, run_mail};
 pub use console::may_colour;
+pub(crate) use console::{Console, harmless, harmless_text};
 pub use mailq::{ListingError, QueueSource, command as mailq_command, list_queue, run_mailq};
 pub use sendmail::{help as sendmail_help, run_newaliases, run_sendmail};
 pub use site::{AliasCheck, AliasesFound, Person, Site};

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use queue::submission::Grant;
 
+use super::queue::arguments::{QUEUE, QueueCommand};
+
 const POSTRIDER: &str = "\
 Called as mail, mailx, sendmail, mailq or newaliases it acts as that program.
 
@@ -283,6 +285,9 @@ pub(crate) enum Command {
     /// Say who may log in
     #[command(subcommand, after_help = ACCOUNT)]
     Account(AccountCommand),
+    /// Look at the queue, and work with it
+    #[command(subcommand, after_help = QUEUE)]
+    Queue(QueueCommand),
     /// What a table of the configuration says of a key
     #[command(after_help = TABLE)]
     Table(TableArguments),

@@ -5,6 +5,7 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod privilege;
+pub(crate) mod queue;
 mod rehearsal;
 mod serve;
 mod spool;
@@ -89,6 +90,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Account(command) => {
             let config = command.config().clone();
             with_config(&config, |config| account::run(command, &config.accounts.file))
+        }
+        Command::Queue(command) => {
+            let config = command.common().config.clone();
+            with_config(&config, |config| queue::run(&command, &config.data_dir))
         }
         Command::Table(arguments) => {
             with_config(&arguments.config.clone(), |config| table::run(&config, &arguments))

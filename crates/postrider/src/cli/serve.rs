@@ -112,7 +112,8 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
         engine.listen(&name, listener, session);
     }
     let running = Arc::new(Running::new(file, config.clone(), engine.clone(), doors));
-    let control = admin::listen(&config.data_dir, engine.clone(), running.clone());
+    let group = config.control.group.as_ref().map(|group| group.value.as_str());
+    let control = admin::listen(&config.data_dir, group, engine.clone(), running.clone());
     let no_control =
         |error| Stop(format!("the control socket cannot be made: {error}"), EX_CANTCREAT);
     let control = control.map_err(no_control)?;

@@ -14,7 +14,7 @@ use super::{Config, SECTIONS, Shown, Source, Users};
 /// Keys that count from the next start on: what a running server has bound, locked or sized by them.
 /// A star stands for one name; what is below a key is meant as well.
 const RESTART: &[&str] =
-    &["data-dir", "group", "listen.*.address", "log", "metrics", "spool", "user"];
+    &["control.group", "data-dir", "group", "listen.*.address", "log", "metrics", "spool", "user"];
 
 /// One key.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 pub mod aliases;
 mod check;
+mod control;
 mod destination;
 mod dns;
 mod entries;
@@ -52,6 +53,7 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use control::Control;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
@@ -125,6 +127,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &destination::DOC,
     &limits::DOC,
     &spool::DOC,
+    &control::DOC,
     &history::DOC,
     &metrics::DOC,
     &log::DOC,
@@ -183,6 +186,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much is held.
     pub spool: SpoolLimits,
+    /// Who may look at the queue.
+    pub control: Control,
     /// How much is kept of what happened.
     pub history: History,
     /// Figures for those who watch.
@@ -335,6 +340,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "destination",
         "limits",
         "spool",
+        "control",
         "history",
         "metrics",
         "log",
@@ -373,6 +379,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         destinations: destination::read(&top.table("destination")),
         limits: limits::read(&top.table("limits")),
         spool: spool::read(&top.table("spool")),
+        control: control::read(&top.table("control")),
         history: history::read(&top.table("history")),
         metrics: metrics::read(&top.table("metrics")),
         log: log::read(&top.table("log")),

@@ -122,7 +122,7 @@ fn command(word: &str, trust: &Trust) -> Result<Member, Wrong> {
     if let Some(why) = &trust.no_commands {
         return wrong(
             format!("{word:?} is a command, and {why}"),
-            "allow commands there with local.commands, or name an address",
+            "local.commands allows them where only root or the server can write; or name an address",
         );
     }
     let argv = arguments(word.get(1..).unwrap_or_default())?;
@@ -192,7 +192,7 @@ fn file(word: &str, trust: &Trust) -> Result<Member, Wrong> {
     if let Some(why) = &trust.no_files {
         return wrong(
             format!("{word:?} is a file, and {why}"),
-            "allow files there with local.files, or name an address",
+            "local.files allows them where only root or the server can write; or name an address",
         );
     }
     if word.len() > PATH_MAX || word.split('/').any(|part| part == "..") {

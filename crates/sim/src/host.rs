@@ -186,7 +186,6 @@ impl Host {
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
             commands: Arc::new(NoCommands),
-            forwards: Arc::new(engine::doors::NoForwards),
             forwards: Arc::new(self.boxes.clone()),
             spool: Arc::new(watched),
         };

@@ -28,6 +28,9 @@ _postrider() {
             postrider,conformance)
                 cmd="postrider__subcmd__conformance"
                 ;;
+            postrider,explain)
+                cmd="postrider__subcmd__explain"
+                ;;
             postrider,help)
                 cmd="postrider__subcmd__help"
                 ;;
@@ -153,6 +156,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,conformance)
                 cmd="postrider__subcmd__help__subcmd__conformance"
+                ;;
+            postrider__subcmd__help,explain)
+                cmd="postrider__subcmd__help__subcmd__explain"
                 ;;
             postrider__subcmd__help,help)
                 cmd="postrider__subcmd__help__subcmd__help"
@@ -350,7 +356,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --help --version serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help"
+            opts="-h -V --help --version serve check reload explain test config sendmail newaliases conformance account queue table spool pages mail mailq help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1209,8 +1215,64 @@ _postrider() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        postrider__subcmd__explain)
+            opts="-C -h --from --client --login --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -C)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         postrider__subcmd__help)
-            opts="serve check reload test config sendmail newaliases conformance account queue table spool pages mail mailq help"
+            opts="serve check reload explain test config sendmail newaliases conformance account queue table spool pages mail mailq help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1420,6 +1482,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__conformance)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1770,7 +1846,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__mail)
-            opts="-s -c -b -a -r -C -q -M -t -E -~ -F -v -f -u -H -e -N -R -X -A -S -n -i -h --subject --cc --bcc --attach --from --reply-to --field --quote-file --media-type --take-fields --skip-empty --tilde --file-copy --flowed --parts --verbose --folder --user --headers --exists --no-list --read-only --screen --command --account --set --no-settings --ignore-interrupts --help"
+            opts="-s -c -b -a -r -C -q -M -t -E -~ -F -v -f -u -H -e -N -R -X -A -S -n -i -h --subject --cc --bcc --attach --from --reply-to --field --quote-file --media-type --take-fields --skip-empty --tilde --file-copy --require-tls --flowed --parts --verbose --folder --user --headers --exists --no-list --read-only --screen --command --account --set --no-settings --ignore-interrupts --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

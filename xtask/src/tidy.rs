@@ -18,7 +18,21 @@ const ROOMS: [(&str, u8, &[&str]); 10] = [
     ("spool-log", 2, &["spool"]),
     ("sim", 3, &["engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool", "scene"]),
     ("postrider-client", 3, &["smtp", "mail"]),
-    ("postrider", 4, &["sim", "engine", "spool-log", "smtp", "queue", "msgauth", "mail", "spool"]),
+    (
+        "postrider",
+        4,
+        &[
+            "sim",
+            "postrider-client",
+            "engine",
+            "spool-log",
+            "smtp",
+            "queue",
+            "msgauth",
+            "mail",
+            "spool",
+        ],
+    ),
 ];
 
 /// Effects that may only come through a door.

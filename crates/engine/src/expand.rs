@@ -85,7 +85,7 @@ pub(crate) async fn knowing<T>(
     }
 }
 
-async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers) {
+pub(crate) async fn ask_all(world: &World, questions: Vec<Question>, answers: &mut Answers) {
     for some in questions.chunks(TOGETHER) {
         let found = all(some.iter().map(|question| ask(world, question)).collect()).await;
         some.iter().zip(found).for_each(|(question, answer)| answers.add(question.clone(), answer));

@@ -19,6 +19,7 @@ mod depart;
 mod dispatch;
 pub mod doors;
 mod expand;
+mod explain;
 mod fit;
 mod forwarded;
 mod history;
@@ -77,6 +78,7 @@ use tokio::sync::Notify;
 pub use admit::{Accepted, Refusal};
 pub use counts::Totals;
 pub use depart::Source;
+pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{

@@ -74,6 +74,26 @@ impl Account {
         !self.smarthost.clear
     }
 
+    /// How we log in, for people: all but the secret.
+    pub(crate) fn told(&self) -> String {
+        let Smarthost { login, proof, mechanisms, clear } = &self.smarthost;
+        let proof = match proof {
+            ProofSource::Password(name) => format!("the password in {name}"),
+            ProofSource::Token(name) => format!("the token in {name}"),
+            ProofSource::Certificate => "our certificate".to_owned(),
+        };
+        let who = if login.is_empty() { String::new() } else { format!("as {login:?} ") };
+        let how = match mechanisms {
+            Some(list) => {
+                let names: Vec<&str> = list.iter().map(|mechanism| mechanism.name()).collect();
+                format!(", by {}", names.join(" or "))
+            }
+            None => String::new(),
+        };
+        let whom = if *clear { "whoever answers" } else { "a verified host only" };
+        format!("{who}with {proof}{how}, shown to {whom}")
+    }
+
     /// The certificate must be for the host as the operator named it: exchangers come from answers
     /// that anybody may have made up, unless DANE says whose they are (RFC 4954 §14).
     pub(crate) fn narrow(&self, check: &mut TlsCheck) {

@@ -53,7 +53,7 @@ impl Letter {
         };
         Ok(Self {
             // A draft without author was refused above.
-            sender: sender.ok_or(SendError::Recipients(0))?,
+            sender: sender.ok_or(SendError::NoRecipients)?,
             recipients,
             content: written.octets,
             body,

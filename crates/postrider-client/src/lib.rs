@@ -20,21 +20,31 @@
 //! # }
 //! ```
 //!
-//! One call is one connection and one transaction. What is to be tried again, and when, is left to
-//! the caller: a letter whose [`Sent`] is not [complete](Sent::is_complete) has not reached all.
+//! One call is one connection, with as many transactions as the recipients need. What is to be tried
+//! again, and when, is left to the caller: a letter whose [`Sent`] is not
+//! [complete](Sent::is_complete) has not reached all.
+//!
+//! A client that was told to secure the connection never goes on in the clear, and shows no login
+//! before the server's certificate is found good: what [`trust`] gives looks at chain, dates and
+//! name (RFC 8314 §5.2, §5.3).
 
+mod dialogue;
 mod letter;
 mod session;
+pub mod trust;
 mod wire;
 
 use std::fmt;
-use std::io;
+use std::future::pending;
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
 use mail::content::compose::{ComposeError, Draft};
-use mail::{BodyType, Mailbox, ReversePath};
+use mail::{BodyType, ForwardPath, Mailbox, ReversePath};
 use rustls::ClientConfig;
-use smtp::client::{Login, RecipientResult, SessionError};
+use smtp::client::{Login, Lost, RecipientResult, SessionError};
+
+pub use dialogue::{Dialogue, Silent};
 
 /// Recipients of one transaction: what every server must take (RFC 5321 §4.5.3.1.8).
 pub const RECIPIENTS_MAX: usize = 100;
@@ -45,9 +55,9 @@ pub enum SendError {
     /// The draft is no letter.
     #[error("the draft is no letter")]
     Draft(#[source] ComposeError),
-    /// Nobody is named, or more than [`RECIPIENTS_MAX`].
-    #[error("a letter goes to 1 to {RECIPIENTS_MAX} recipients, not to {0}")]
-    Recipients(usize),
+    /// Nobody is named.
+    #[error("the letter names no recipient")]
+    NoRecipients,
     /// An address of the draft to which no mail can go.
     #[error("no mail can go to {0}")]
     Address(String),
@@ -57,9 +67,46 @@ pub enum SendError {
     /// The name is none that a certificate could be for.
     #[error("{0} is no name of a server")]
     ServerName(String),
+    /// The connection could not be secured before the session, so nothing was said over it.
+    #[error("the connection to {0} cannot be secured: {1}")]
+    Tls(String, String),
     /// There was a connection and no session.
-    #[error("no session: {0:?}")]
+    #[error("{}", Told(.0))]
     Session(SessionError),
+    /// The content could not be read.
+    #[error("the letter cannot be read")]
+    Content(#[source] io::Error),
+}
+
+/// Why there is no session, in words.
+struct Told<'a>(&'a SessionError);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            SessionError::Refused(_, reply) => write!(f, "the server answered {reply}"),
+            SessionError::Lost(_, Lost::TimedOut) => {
+                f.write_str("the server did not answer in time")
+            }
+            SessionError::Lost(_, Lost::Nonsense(said)) => {
+                write!(f, "the server does not speak SMTP: {said:?}")
+            }
+            SessionError::Lost(_, Lost::Injected) => {
+                f.write_str("somebody speaks for the server before the connection is secured")
+            }
+            SessionError::Lost(_, Lost::Aborted) => f.write_str("broken off"),
+            SessionError::Lost(_, Lost::Closed | Lost::Unchunked) => {
+                f.write_str("the server closed the connection")
+            }
+            SessionError::NoTls => {
+                f.write_str("the server does not offer STARTTLS, and nothing is sent in the clear")
+            }
+            SessionError::TlsFailed(why) => {
+                write!(f, "the connection cannot be secured: {why}")
+            }
+            SessionError::Login(error) => write!(f, "no login: {error}"),
+        }
+    }
 }
 
 /// What became of a letter.
@@ -105,6 +152,47 @@ pub struct Envelope<'a> {
     pub utf8: bool,
 }
 
+/// The content of a letter, in lines that end in CR LF: read as often as there are transactions,
+/// in pieces of 64 KiB, by the task that sends.
+pub trait Content: Read {
+    /// Its octets.
+    fn size(&self) -> u64;
+
+    /// Goes back to its beginning.
+    ///
+    /// # Errors
+    /// Where it comes from fails.
+    fn rewind(&mut self) -> io::Result<()>;
+}
+
+impl<T: AsRef<[u8]>> Content for Cursor<T> {
+    fn size(&self) -> u64 {
+        self.get_ref().as_ref().len() as u64
+    }
+
+    fn rewind(&mut self) -> io::Result<()> {
+        self.set_position(0);
+        Ok(())
+    }
+}
+
+/// A letter of any size for any number of recipients.
+#[derive(Debug)]
+pub struct Parcel<'a, C: ?Sized> {
+    /// Where reports go.
+    pub sender: ReversePath,
+    /// Where it goes.
+    pub recipients: &'a [ForwardPath],
+    /// What the content needs of its path.
+    pub body: BodyType,
+    /// Whether its fields hold UTF-8.
+    pub utf8: bool,
+    /// Whether every host on its way must be reached over TLS (RFC 8689).
+    pub require_tls: bool,
+    /// The content.
+    pub content: &'a mut C,
+}
+
 /// How a connection is secured.
 #[derive(Clone, Debug, Default)]
 enum Tls {
@@ -117,7 +205,7 @@ enum Tls {
 /// A server to send to.
 #[derive(Clone, Debug)]
 pub struct Client {
-    server: String,
+    servers: Vec<String>,
     hostname: String,
     tls: Tls,
     login: Option<Login>,
@@ -126,7 +214,15 @@ pub struct Client {
 impl Client {
     /// The server at `server` (`name:port` or `address:port`); `hostname` names us in EHLO.
     pub fn new(server: impl Into<String>, hostname: impl Into<String>) -> Self {
-        Self { server: server.into(), hostname: hostname.into(), tls: Tls::None, login: None }
+        let servers = vec![server.into()];
+        Self { servers, hostname: hostname.into(), tls: Tls::None, login: None }
+    }
+
+    /// One more server, for when nothing answers at those before it.
+    #[must_use]
+    pub fn or(mut self, server: impl Into<String>) -> Self {
+        self.servers.push(server.into());
+        self
     }
 
     /// Secures the connection with STARTTLS, or sends nothing (RFC 3207).
@@ -165,11 +261,39 @@ impl Client {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn deliver(&self, envelope: &Envelope<'_>) -> Result<Sent, SendError> {
-        let count = envelope.recipients.len();
-        if count == 0 || count > RECIPIENTS_MAX {
-            return Err(SendError::Recipients(count));
+        let recipients: Vec<ForwardPath> =
+            envelope.recipients.iter().cloned().map(ForwardPath::Mailbox).collect();
+        let parcel = Parcel {
+            sender: envelope.sender.clone(),
+            recipients: &recipients,
+            body: envelope.body,
+            utf8: envelope.utf8,
+            require_tls: false,
+            content: &mut Cursor::new(envelope.content),
+        };
+        let results = self.submit(parcel, &mut Silent, pending()).await?;
+        Ok(Sent { recipients: envelope.recipients.iter().cloned().zip(results).collect() })
+    }
+
+    /// Sends a letter that may be larger than memory, followed by `dialogue`, and broken off when
+    /// `stop` is ready: a result for each recipient, in order. Whoever's fate was open then is
+    /// [`Lost`] with [`Lost::Aborted`]; at the step `Dot` the server may have the letter.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn submit<C, D>(
+        &self,
+        parcel: Parcel<'_, C>,
+        dialogue: &mut D,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Vec<RecipientResult>, SendError>
+    where
+        C: Content + ?Sized,
+        D: Dialogue + ?Sized,
+    {
+        if parcel.recipients.is_empty() {
+            return Err(SendError::NoRecipients);
         }
-        let login = self.login.as_ref();
-        session::deliver(&self.server, &self.hostname, &self.tls, login, envelope).await
+        session::submit(self, parcel, dialogue, stop).await
     }
 }

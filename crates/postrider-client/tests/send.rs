@@ -95,5 +95,5 @@ fn what_can_go_wrong() {
     let mut nobody = draft();
     (nobody.to, nobody.bcc) = (Vec::new(), Vec::new());
     let nobody = run(Client::new("x:1", "client.example").send(&nobody));
-    assert!(matches!(nobody, Err(SendError::Recipients(0))), "{nobody:?}");
+    assert!(matches!(nobody, Err(SendError::NoRecipients)), "{nobody:?}");
 }

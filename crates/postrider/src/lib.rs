@@ -11,6 +11,7 @@ pub mod config;
 pub mod conformance;
 pub mod doors;
 pub mod drop;
+pub mod explain;
 pub mod intake;
 pub mod mailbox;
 pub mod pages;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use engine::Engine;
-use engine::doors::{History, Logins, Names, NoHistory, Web, World};
+use engine::doors::{History, Logins, MemoryShelf, Names, NoHistory, Shelf, Web, World};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use spool::Spool;
@@ -93,6 +93,35 @@ impl Doors {
         })
     }
 
+    /// Doors for questions alone: no certificate is shown and nobody logs in, so whoever may read the
+    /// configuration may ask.
+    ///
+    /// # Errors
+    /// What keeps one of them shut.
+    pub fn to_ask(config: &Config) -> Result<Self, Vec<Problem>> {
+        let tls = RustlsTls::new(Material::default()).map_err(|why| no_tls(config, &why))?;
+        let tls = Arc::new(tls);
+        let proof = config.trust_anchor()?;
+        let names: Arc<dyn Names> = Arc::new(Stub::new(config.dns.name_servers().0, proof));
+        let web = HttpsWeb::new(names.clone(), tls.clone(), config.outbound.policy_port);
+        let template = config.local.mailbox.value.clone();
+        Ok(Self {
+            logins: Replaceable::new(Arc::new(engine::doors::NoLogins)),
+            names: Replaceable::new(names),
+            web: Replaceable::new(Arc::new(web)),
+            tables: Arc::new(NamedTables::new(plan::tables(config)?)),
+            mailboxes: Arc::new(FileMailboxes::new(template, config.hostname.as_str())),
+            forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
+            history: OnceLock::new(),
+            tls,
+        })
+    }
+
+    /// The world of questions alone: what is learnt is forgotten.
+    pub fn asking(&self, spool: Arc<dyn Spool>) -> World {
+        self.over(Arc::new(MemoryShelf::default()), Arc::new(NoHistory), spool)
+    }
+
     /// All doors on the real world, over `spool`.
     ///
     /// A history that cannot be opened is done without, and told: mail is not to wait for it.
@@ -106,6 +135,15 @@ impl Doors {
                     Arc::new(NoHistory)
                 }
             };
+        self.over(Arc::new(FileShelf::new(&config.data_dir)), history, spool)
+    }
+
+    fn over(
+        &self,
+        shelf: Arc<dyn Shelf>,
+        history: Arc<dyn History>,
+        spool: Arc<dyn Spool>,
+    ) -> World {
         World {
             history,
             tasks: Arc::new(Runtime),
@@ -117,8 +155,8 @@ impl Doors {
             logins: self.logins.clone(),
             names: self.names.clone(),
             web: self.web.clone(),
-            shelf: Arc::new(FileShelf::new(&config.data_dir)),
             commands: Arc::new(SystemCommands),
+            shelf,
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),
             forwards: self.forwards.clone(),

@@ -271,6 +271,139 @@ fn interrupted() {
     assert_eq!(kept[0].0, "x");
 }
 
+/// A program that is told to end while a person writes keeps the text, and ends by the signal.
+#[test]
+fn told_to_end_while_writing() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let rows =
+        [("xterm", "-TERM", 15), ("xterm", "-HUP", 1), ("dumb", "-TERM", 15), ("dumb", "-INT", 2)];
+    for (terminal, signal, number) in rows {
+        for in_line in [false, true] {
+            let place = Place::new("maildir");
+            let mut command = place.command(&["mail", "-s", "x", "myself"]);
+            command.env("TERM", terminal);
+            let mut mail = Terminal::start(&command, 24, 80).unwrap();
+            mail.send("my words\r").unwrap();
+            mail.expect("my words").unwrap();
+            // A command is answered when the line before is in the text.
+            mail.say("~p", "my words\n-------").unwrap();
+            if in_line {
+                mail.send("half a li").unwrap();
+                mail.expect("half a li").unwrap();
+            }
+            let pid = mail.pid().to_string();
+            assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+            mail.expect("the letter is saved in ").unwrap();
+            let status = mail.ends().unwrap();
+            assert_eq!(status.signal(), Some(number), "{terminal} {signal}: {}", mail.shown());
+            let kept = place.path("dead.letter");
+            assert_eq!(place.holds(&kept)[0].0, "x");
+            assert!(fs::read_to_string(kept).unwrap().contains("\nmy words\n"));
+        }
+    }
+}
+
+/// A terminal that is gone is no order to send what is half written.
+#[test]
+fn the_terminal_goes_away() {
+    let place = Place::new("maildir");
+    let _server = place.serve();
+    // With the signal that tells it, and without.
+    for heard in [true, false] {
+        let mail = place.command(&["mail", "-s", "x", "myself"]);
+        let mut command = Command::new("sh");
+        let script = if heard { "exec \"$@\"" } else { "trap '' HUP; exec \"$@\"" };
+        command.args(["-c", script, "sh"]).arg(mail.get_program()).args(mail.get_args());
+        for (name, value) in mail.get_envs() {
+            value.into_iter().for_each(|value| {
+                command.env(name, value);
+            });
+        }
+        command.current_dir(place.path(""));
+        let mut mail = Terminal::start(&command, 24, 80).unwrap();
+        mail.send("my words\r").unwrap();
+        mail.say("~p", "my words\n-------").unwrap();
+        mail.hangs_up().unwrap();
+        assert_eq!(place.holds(&place.path("dead.letter"))[0].0, "x", "{heard}");
+        assert_eq!(place.count(), 0);
+        fs::remove_file(place.path("dead.letter")).unwrap();
+    }
+}
+
+/// A server that hangs is left by Ctrl-C, and the letter is kept.
+#[test]
+fn a_hanging_server_is_left() {
+    let place = Place::new("maildir");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let file = place.path("config/postrider/mail.toml");
+    let own = fs::read_to_string(&file).unwrap();
+    let way = format!("[submission]\nserver = \"127.0.0.1:{port}\"\ntls = \"none\"\n");
+    fs::write(&file, own + &way).unwrap();
+    for typed in [true, false] {
+        let mut mail = if typed {
+            let mut mail = place.at_terminal(&["mail", "-v", "-s", "x", "myself"]);
+            mail.send("my words\r.\r").unwrap();
+            mail.expect("Cc: ").unwrap();
+            mail.send("\r").unwrap();
+            mail
+        } else {
+            let text = place.path("text");
+            fs::write(&text, "my words\n").unwrap();
+            let mail = place.command(&["mail", "-v", "-s", "x", "myself"]);
+            let mut command = Command::new("sh");
+            command.args(["-c", "exec \"$@\" <text", "sh"]);
+            command.arg(mail.get_program()).args(mail.get_args());
+            for (name, value) in mail.get_envs() {
+                value.into_iter().for_each(|value| {
+                    command.env(name, value);
+                });
+            }
+            command.current_dir(place.path(""));
+            Terminal::start(&command, 24, 80).unwrap()
+        };
+        mail.expect("Connecting to the mail service at").unwrap();
+        let _hangs = listener.accept().unwrap();
+        mail.insist("\x03", "broken off").unwrap();
+        mail.expect("the letter is saved in ").unwrap();
+        assert_eq!(mail.ends().unwrap().code(), Some(75));
+        fs::remove_file(place.path("dead.letter")).unwrap();
+    }
+}
+
+/// Keys that were typed before anybody asked go where they would have gone later.
+#[test]
+fn keys_typed_ahead_of_the_screen() {
+    let place = Place::new("maildir");
+    let _server = place.serve();
+    for n in 1..=3 {
+        place.send(&format!("letter {n}"), "text\n");
+    }
+    let fifo = place.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut mail = place.at_terminal(&["mail", "--screen"]);
+    mail.see("? tells the keys").unwrap();
+    // While the command runs: Enter for the question after it, then keys for the screen.
+    mail.send(":! echo be''gun; read x <fifo\r").unwrap();
+    mail.expect("begun").unwrap();
+    mail.send("\rjd").unwrap();
+    fs::write(&fifo, "go\n").unwrap();
+    mail.see(" D    2").unwrap();
+    mail.send("x").unwrap();
+    assert!(mail.ends().unwrap().success(), "{}", mail.shown());
+
+    // All of a letter at once, with the key that begins it.
+    let mut mail = place.at_terminal(&["mail", "--screen"]);
+    mail.see("? tells the keys").unwrap();
+    mail.send("mmyself\rahead\rone line\r.\r\r\rq").unwrap();
+    mail.expect("one line").unwrap();
+    place.until_holds(4);
+    let _ = mail.ends();
+    let held = place.holds(&place.mailbox());
+    assert!(held.iter().any(|(subject, _)| subject == "ahead"), "{held:?}");
+}
+
 /// A disk that is full, played by a bound on the size of files: folders are as they were, letters
 /// stay where they are, and the person is told.
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
+use super::sentry::Unlocked;
 use super::typing::{Asked, LineEditor, Typed};
 
 /// Octets of one line. A terminal gives 4096; a paste may give more.
@@ -49,6 +50,20 @@ impl Console<'_> {
         });
         let _ = io::stdout().flush();
         result
+    }
+
+    /// Runs `program` while the thread that owns the streams waits for a person: it reads nothing, and
+    /// speaks on standard error.
+    pub fn beside<T>(program: impl FnOnce(&mut Console<'_>) -> T) -> T {
+        program(&mut Console {
+            interactive: false,
+            editor: None,
+            colour: false,
+            err_colour: false,
+            input: &mut io::empty(),
+            out: &mut Unlocked,
+            err: &mut Unlocked,
+        })
     }
 
     /// A line to the person.

@@ -18,11 +18,14 @@ pub mod outbox;
 pub mod reading;
 mod running;
 mod sendmail;
+mod sentry;
 pub mod settings;
 pub mod settings_keys;
 mod site;
+pub mod submission;
 pub mod submit;
 pub mod sysexits;
+mod typed_ahead;
 pub mod typing;
 
 pub use self::mail::{ESCAPES, command as mail_command, run_mail};

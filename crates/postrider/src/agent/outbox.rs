@@ -3,19 +3,22 @@
 //! A refusal is told to the person at once; it is the one who can mend it. A service that is down,
 //! closing or hung up is nobody's fault: the letter is queued beside it. Where the connection was
 //! lost at the final dot the letter may have been taken, and is queued all the same: losing is worse
-//! than repeating (RFC 5321 §6.1).
+//! than repeating (RFC 5321 §6.1). A server elsewhere is another matter: what it does not take is
+//! told and stays with the person, as does what the person breaks off.
 
 use std::io;
 use std::time::SystemTime;
 
 use mail::{ForwardPath, Reply, ReversePath};
-use smtp::client::{RecipientResult, SessionError};
+use postrider_client::{Client, SendError};
+use smtp::client::{LoginError, Lost, RecipientResult, SessionError, Step};
 
 use super::console::harmless;
 use super::letter::Letter;
 use super::site::Site;
-use super::submit::{Dialogue, SubmitError, submit};
-use super::sysexits::{EX_IOERR, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, Exit};
+use super::submission::Submission;
+use super::submit::{Dialogue, service, submit};
+use super::sysexits::{EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, Exit};
 use crate::drop;
 
 /// A letter on its way out.
@@ -24,6 +27,8 @@ pub struct Parcel {
     pub reverse_path: ReversePath,
     /// Where it goes; at least one.
     pub recipients: Vec<ForwardPath>,
+    /// Whether every host on its way must be reached over TLS (RFC 8689).
+    pub require_tls: bool,
     /// The letter.
     pub letter: Letter,
 }
@@ -80,36 +85,114 @@ impl Report {
     }
 }
 
-/// Sends `parcel`, whose letter stays with the caller.
-pub fn send(site: &Site, parcel: &mut Parcel, dialogue: &mut dyn Dialogue) -> Report {
-    let submitted = submit(
-        &site.submission,
-        &site.hostname,
-        &parcel.reverse_path,
-        &parcel.recipients,
-        &mut parcel.letter,
-        dialogue,
-    );
+/// Sends `parcel`, whose letter stays with the caller: to `remote` where the person has set one,
+/// else to the service of this machine.
+pub fn send(
+    site: &Site,
+    remote: Option<&Submission>,
+    parcel: &mut Parcel,
+    dialogue: &mut dyn Dialogue,
+) -> Report {
+    match remote {
+        Some(remote) => send_away(site, remote, parcel, dialogue),
+        None => send_here(site, parcel, dialogue),
+    }
+}
+
+fn offer(
+    client: &Client,
+    parcel: &mut Parcel,
+    dialogue: &mut dyn Dialogue,
+) -> Result<Vec<RecipientResult>, SendError> {
+    let Parcel { reverse_path, recipients, require_tls, letter } = parcel;
+    submit(client, reverse_path, recipients, *require_tls, letter, dialogue)
+}
+
+fn send_here(site: &Site, parcel: &mut Parcel, dialogue: &mut dyn Dialogue) -> Report {
+    let client = service(&site.submission, &site.hostname);
+    let submitted = client.map(|client| offer(&client, parcel, dialogue));
     let (mut fates, why) = match submitted {
-        Ok(results) => (results.into_iter().map(fate).collect(), UNABLE),
-        Err(SubmitError::Down(_)) => (unsettled(parcel), DOWN),
-        Err(SubmitError::Session(SessionError::Refused(_, reply))) if reply.is_permanent() => {
+        Some(Ok(results)) => (results.into_iter().map(fate).collect(), UNABLE),
+        None | Some(Err(SendError::Connect(..))) => (unsettled(parcel), DOWN),
+        Some(Err(SendError::Session(SessionError::Refused(_, reply)))) if reply.is_permanent() => {
             let exit = Exit::of_refusal(&reply);
             (all(parcel, &Fate::Failed(shown(&reply), exit)), UNABLE)
         }
-        Err(SubmitError::Session(_)) => (unsettled(parcel), UNABLE),
-        Err(SubmitError::Letter(error)) => {
+        Some(Err(SendError::Content(error))) => {
             let reason = format!("the letter cannot be read: {error}");
             (all(parcel, &Fate::Failed(reason, EX_IOERR)), UNABLE)
         }
+        Some(Err(_)) => (unsettled(parcel), UNABLE),
     };
     let queued = queue_rest(site, parcel, &mut fates, why);
     let fates = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Queued));
     Report { fates: parcel.recipients.iter().cloned().zip(fates).collect(), queued }
 }
 
+/// What the server does not take stays with the caller: the service here would send it on as
+/// somebody else, if it could at all.
+fn send_away(
+    site: &Site,
+    remote: &Submission,
+    parcel: &mut Parcel,
+    dialogue: &mut dyn Dialogue,
+) -> Report {
+    let failed = |reason: String, exit| {
+        Fate::Failed(harmless(&format!("{}: {reason}", remote.name())), exit)
+    };
+    let fates: Vec<Fate> = match remote.client(site) {
+        Err(why) => vec![failed(why, EX_CONFIG); parcel.recipients.len()],
+        Ok(client) => match offer(&client, parcel, dialogue) {
+            Ok(results) => {
+                let settled = |result: RecipientResult| match &result {
+                    RecipientResult::Lost(Step::Dot, Lost::Closed | Lost::TimedOut) => failed(
+                        "gone after the letter; it may have it all the same".into(),
+                        EX_TEMPFAIL,
+                    ),
+                    RecipientResult::Refused(_, reply) if reply.code().get() == 421 => {
+                        failed(shown(reply), EX_TEMPFAIL)
+                    }
+                    _ => fate(result)
+                        .unwrap_or_else(|| failed("the connection was lost".into(), EX_TEMPFAIL)),
+                };
+                results.into_iter().map(settled).collect()
+            }
+            Err(error) => vec![failed(reason(&error), exit(&error)); parcel.recipients.len()],
+        },
+    };
+    Report { fates: parcel.recipients.iter().cloned().zip(fates).collect(), queued: None }
+}
+
+/// Why nothing was sent, with its causes.
+fn reason(error: &SendError) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        told += &format!(": {error}");
+        cause = error.source();
+    }
+    told
+}
+
+fn exit(error: &SendError) -> Exit {
+    match error {
+        SendError::Connect(..) => EX_TEMPFAIL,
+        SendError::ServerName(_) => EX_CONFIG,
+        SendError::Content(_) => EX_IOERR,
+        SendError::Session(SessionError::Refused(_, reply)) => Exit::of_refusal(reply),
+        SendError::Session(SessionError::Lost(..)) => EX_TEMPFAIL,
+        SendError::Session(SessionError::Login(LoginError::Refused(_, reply))) => {
+            if reply.is_permanent() { EX_NOPERM } else { EX_TEMPFAIL }
+        }
+        _ => EX_UNAVAILABLE,
+    }
+}
+
 const DOWN: &str = "queued; the mail service is not running, it will be taken when it starts";
 const UNABLE: &str = "queued; the mail service cannot take it now, it will be taken later";
+
+const NO_REQUIRETLS: &str =
+    "not queued: a letter that requires TLS waits for no service; send it again later";
 
 /// A fate, or none yet: the drop directory decides.
 type Open = Option<Fate>;
@@ -129,6 +212,14 @@ fn fate(result: RecipientResult) -> Open {
         RecipientResult::Refused(_, reply) if reply.code().get() == 421 => None,
         RecipientResult::Refused(_, reply) | RecipientResult::Later(reply) => {
             Some(Fate::Failed(shown(&reply), Exit::of_refusal(&reply)))
+        }
+        // The person said so; whether it was too late, only the server knows.
+        RecipientResult::Lost(Step::Dot, Lost::Aborted) => {
+            let reason = "broken off; the letter may have been taken all the same".to_owned();
+            Some(Fate::Failed(reason, EX_TEMPFAIL))
+        }
+        RecipientResult::Lost(_, Lost::Aborted) => {
+            Some(Fate::Failed("broken off".to_owned(), EX_TEMPFAIL))
         }
         RecipientResult::Lost(..) | RecipientResult::Excess => None,
         RecipientResult::Unsuitable(extension) => {
@@ -156,6 +247,12 @@ fn queue_rest(
     let open = parcel.recipients.iter().zip(fates.iter()).filter(|(_, fate)| fate.is_none());
     let recipients: Vec<ForwardPath> = open.map(|(path, _)| path.clone()).collect();
     if recipients.is_empty() {
+        return None;
+    }
+    if parcel.require_tls {
+        // The directory keeps no such wish, and a letter without it might go in the clear.
+        let failed = fates.iter_mut().filter(|fate| fate.is_none());
+        failed.for_each(|fate| *fate = Some(Fate::Failed(NO_REQUIRETLS.to_owned(), EX_TEMPFAIL)));
         return None;
     }
     let envelope = drop::Envelope {

@@ -68,6 +68,7 @@ fn parcel(recipients: &[&str]) -> Parcel {
     let mut text = Text::new();
     text.push(b"1, 2, 3.\n.\n").unwrap();
     Parcel {
+        require_tls: false,
         reverse_path: "<ann@sun.tuc.example>".parse().unwrap(),
         recipients: recipients.iter().map(|path| format!("<{path}>").parse().unwrap()).collect(),
         letter: text.into_letter(b"Subject: x\r\n".to_vec()).unwrap(),
@@ -101,6 +102,7 @@ fn waiting(site: &Site) -> Vec<(Vec<String>, String)> {
 
 const CONTENT: &str = "Subject: x\r\n\r\n1, 2, 3.\r\n.\r\n";
 
+/// Register: 5321-4.5.5-a, 3461-5.4-b
 #[test]
 fn taken() {
     let (address, server) = scripted(
@@ -122,7 +124,7 @@ fn taken() {
     let room = tempfile::tempdir().unwrap();
     let site = site(room.path(), address);
     let mut heard = Heard::default();
-    let report = send(&site, &mut parcel(&["bob@noao.example"]), &mut heard);
+    let report = send(&site, None, &mut parcel(&["bob@noao.example"]), &mut heard);
     assert_eq!(report.exit(), EX_OK);
     assert!(matches!(&report.fates[0].1, Fate::Taken(reply) if reply.code().get() == 250));
     assert!(waiting(&site).is_empty());
@@ -261,7 +263,7 @@ fn refusals_are_told_and_absence_is_bridged() {
         let site = site(room.path(), address);
         let recipients: Vec<&str> = recipients.split(' ').collect();
         let mut parcel = parcel(&recipients);
-        let report = send(&site, &mut parcel, &mut crate::agent::submit::Silent);
+        let report = send(&site, None, &mut parcel, &mut crate::agent::submit::Silent);
         server.join().unwrap();
         assert_eq!(report.exit(), *exit, "{rest}");
         let told: Vec<&str> = report.failures().map(|(_, reason)| reason).collect();
@@ -289,7 +291,7 @@ fn sessions_that_do_not_begin() {
         let room = tempfile::tempdir().unwrap();
         let site = site(room.path(), address);
         let mut parcel = parcel(&["bob@x.example"]);
-        let report = send(&site, &mut parcel, &mut crate::agent::submit::Silent);
+        let report = send(&site, None, &mut parcel, &mut crate::agent::submit::Silent);
         server.join().unwrap();
         assert_eq!((report.exit(), waiting(&site).len()), (exit, dropped), "{script}");
     }
@@ -300,7 +302,7 @@ fn the_service_is_down() {
     let room = tempfile::tempdir().unwrap();
     let site = site(room.path(), nowhere());
     let mut parcel = parcel(&["bob@x.example", "eve@x.example"]);
-    let report = send(&site, &mut parcel, &mut crate::agent::submit::Silent);
+    let report = send(&site, None, &mut parcel, &mut crate::agent::submit::Silent);
     assert_eq!(report.exit(), EX_OK);
     assert_eq!(report.queued.as_deref(), Some(DOWN));
     let to = ["<bob@x.example>", "<eve@x.example>"].map(str::to_owned).to_vec();
@@ -316,7 +318,7 @@ fn nothing_is_promised_that_is_not_kept() {
     let in_the_way = site(&file, nowhere());
     for site in [missing, in_the_way] {
         let mut parcel = parcel(&["bob@x.example"]);
-        let report = send(&site, &mut parcel, &mut crate::agent::submit::Silent);
+        let report = send(&site, None, &mut parcel, &mut crate::agent::submit::Silent);
         assert_eq!(report.exit(), EX_TEMPFAIL);
         assert!(report.is_hopeless() && report.queued.is_none());
         assert!(report.failures().all(|(_, reason)| reason.starts_with("not queued")));
@@ -364,7 +366,7 @@ fn more_recipients_than_a_transaction_takes() {
     });
     let many: Vec<String> = (0..250).map(|n| format!("p{n}@x.example")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let report = send(&site, &mut parcel(&many), &mut crate::agent::submit::Silent);
+    let report = send(&site, None, &mut parcel(&many), &mut crate::agent::submit::Silent);
     assert_eq!(report.exit(), EX_OK);
     assert!(report.fates.iter().all(|(_, fate)| matches!(fate, Fate::Taken(_))));
     assert_eq!(server.join().unwrap().iter().sum::<i32>(), 250);

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tokio::io::unix::AsyncFd;
 
 /// Octets that a program's output may have.
 const OUTPUT_MAX: u64 = 64 << 20;
@@ -34,6 +35,72 @@ pub fn was_interrupted() -> bool {
         any = true;
     }
     any
+}
+
+/// What asks a program to end: the terminal's keys, a terminal that is gone, the system.
+fn endings() -> SigSet {
+    let mut all = keys();
+    all.add(Signal::SIGTERM);
+    all.add(Signal::SIGHUP);
+    all
+}
+
+/// What ends a program while a person types: the keys too, where no editor of lines takes them.
+pub fn endings_while_typing(edits: bool) -> SigSet {
+    if edits { SigSet::from_iter([Signal::SIGTERM, Signal::SIGHUP]) } else { endings() }
+}
+
+/// While this lives, signals that ask the program to end wait: a letter is in hand, and is kept
+/// first. Then they do what they always do.
+pub struct Ending {
+    before: Option<SigSet>,
+}
+
+impl Ending {
+    /// From now on.
+    pub fn awaited() -> Self {
+        let before = SigSet::thread_get_mask().ok();
+        Self { before: before.filter(|_| endings().thread_block().is_ok()) }
+    }
+
+    /// Ready when one has come. Ctrl-C is taken by that: it was for what was under way. The others
+    /// stay, and end the program when the letter is kept.
+    pub async fn comes(&self) {
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let watched = SignalFd::with_flags(&endings(), flags);
+        let Some(watched) = watched.ok().and_then(watched_by_runtime) else {
+            return std::future::pending().await;
+        };
+        loop {
+            let Ok(mut ready) = watched.readable().await else { continue };
+            if let Ok(Some(came)) = watched.get_ref().read_signal() {
+                stays(came.ssi_signo);
+                return;
+            }
+            ready.clear_ready();
+        }
+    }
+}
+
+#[expect(deprecated, reason = "the other way is unsafe code; a SignalFd keeps its descriptor")]
+fn watched_by_runtime(signals: SignalFd) -> Option<AsyncFd<SignalFd>> {
+    AsyncFd::new(signals).ok()
+}
+
+/// A signal that was read from its descriptor comes again, unless it was a key.
+fn stays(number: u32) {
+    let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
+    if let Some(signal @ (Signal::SIGTERM | Signal::SIGHUP)) = signal {
+        let _ = raise(signal);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = before.thread_set_mask();
+        }
+    }
 }
 
 /// The terminal's signals are held back until this is dropped, and those that came are forgotten.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::addresses::{Entry, read_list, read_one};
 use super::fields::is_extra_field;
+use super::submission::Submission;
 
 /// The name below the directory of the configuration.
 const FILE: &str = "postrider/mail.toml";
@@ -51,6 +52,8 @@ pub struct Settings {
     pub ask_bcc: bool,
     /// Write text that other programs may fit to their windows (format=flowed).
     pub flowed: bool,
+    /// Send letters only where every host on the way is reached over TLS (REQUIRETLS).
+    pub require_tls: bool,
     /// Send a letter larger than this, in octets, in parts. Default: 0, never.
     pub part_size: u64,
     /// The editor of `~e`. Default: $EDITOR, else `ed`... see `visual`.
@@ -95,6 +98,8 @@ pub struct Settings {
     pub screen: bool,
     /// The lines of a list; 0: what fits on the screen.
     pub list_lines: usize,
+    /// A server that takes your letters. Default: the mail service of this machine.
+    pub submission: Option<Submission>,
     /// Names that stand for addresses or for other names.
     pub alias: BTreeMap<String, Members>,
     /// Other selves, chosen with `-A`.
@@ -148,6 +153,8 @@ pub struct Account {
     pub record: Option<String>,
     /// As the key of the file.
     pub inbox: Option<String>,
+    /// As the table of the file.
+    pub submission: Option<Submission>,
 }
 
 impl Default for Settings {
@@ -165,6 +172,7 @@ impl Default for Settings {
             ask_cc: true,
             ask_bcc: false,
             flowed: false,
+            require_tls: false,
             part_size: 0,
             editor: None,
             visual: None,
@@ -187,6 +195,7 @@ impl Default for Settings {
             shown_fields: shown.map(str::to_owned).to_vec(),
             screen: false,
             list_lines: 0,
+            submission: None,
             alias: BTreeMap::new(),
             account: BTreeMap::new(),
         }
@@ -266,6 +275,10 @@ impl Settings {
         for (name, value) in &self.fields {
             is_extra_field(name, value).map_err(|why| (name.clone(), why.to_owned()))?;
         }
+        let others = self.account.values().filter_map(|account| account.submission.as_ref());
+        for submission in self.submission.iter().chain(others) {
+            submission.check().map_err(|(key, why)| (key.to_owned(), why))?;
+        }
         for (name, members) in &self.alias {
             let fail = |why: String| (name.clone(), why);
             read_list(&members.list(), host).map_err(|error| fail(error.to_string()))?;
@@ -284,7 +297,8 @@ impl Settings {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(SettingsError(format!("there is no account {name}; known: {known}")));
         };
-        let Account { from, reply_to, signature, signature_text, record, inbox } = account;
+        let Account { from, reply_to, signature, signature_text, record, inbox, submission } =
+            account;
         if signature.is_some() || signature_text.is_some() {
             (self.signature, self.signature_text) = (signature, signature_text);
         }
@@ -292,6 +306,7 @@ impl Settings {
         self.reply_to = reply_to.or(self.reply_to.take());
         self.record = record.or(self.record.take());
         self.inbox = inbox.or(self.inbox.take());
+        self.submission = submission.or(self.submission.take());
         Ok(())
     }
 
@@ -326,7 +341,7 @@ impl Settings {
             Order::Arrival => "arrival",
             Order::Threads => "threads",
         };
-        let rows: [(&str, String); 30] = [
+        let rows: [(&str, String); 31] = [
             ("ask-bcc", self.ask_bcc.to_string()),
             ("ask-cc", self.ask_cc.to_string()),
             ("ask-subject", self.ask_subject.to_string()),
@@ -352,6 +367,7 @@ impl Settings {
             ("quote-answers", self.quote_answers.to_string()),
             ("record", text(&self.record)),
             ("reply-to", text(&self.reply_to)),
+            ("require-tls", self.require_tls.to_string()),
             ("screen", self.screen.to_string()),
             ("signature", text(&self.signature)),
             ("signature-text", text(&self.signature_text)),
@@ -377,6 +393,7 @@ impl Settings {
             "ask-cc" => self.ask_cc = given.ask_cc,
             "ask-bcc" => self.ask_bcc = given.ask_bcc,
             "flowed" => self.flowed = given.flowed,
+            "require-tls" => self.require_tls = given.require_tls,
             "part-size" => self.part_size = given.part_size,
             "editor" => self.editor = given.editor,
             "visual" => self.visual = given.visual,
@@ -399,6 +416,7 @@ impl Settings {
             "shown-fields" => self.shown_fields = given.shown_fields,
             "screen" => self.screen = given.screen,
             "list-lines" => self.list_lines = given.list_lines,
+            "submission" => self.submission = given.submission,
             _ => {}
         }
     }
@@ -446,12 +464,13 @@ impl Settings {
 }
 
 fn is_switch(key: &str) -> bool {
-    const SWITCHES: [&str; 11] = [
+    const SWITCHES: [&str; 12] = [
         "user-agent",
         "ask-subject",
         "ask-cc",
         "ask-bcc",
         "flowed",
+        "require-tls",
         "quote-answers",
         "forward-inline",
         "flip-reply",

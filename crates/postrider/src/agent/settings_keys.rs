@@ -4,7 +4,7 @@
 pub type Key = (&'static str, &'static str, &'static str);
 
 /// All keys at the top of the file.
-pub const KEYS: [Key; 32] = [
+pub const KEYS: [Key; 33] = [
     (
         "from",
         "\"Ann Archer <ann@example.net>\"",
@@ -27,6 +27,11 @@ pub const KEYS: [Key; 32] = [
     ("ask-cc", "true", "Ask for copies at the end."),
     ("ask-bcc", "false", "Ask for blind copies at the end."),
     ("flowed", "false", "Write text that others may fit to their windows (format=flowed)."),
+    (
+        "require-tls",
+        "false",
+        "Send letters only where every host on their way is reached over TLS (RFC 8689). Needs a [submission] server that offers it. For one that need not be: -C 'TLS-Required: No'.",
+    ),
     ("part-size", "0", "Send a letter of more octets than this in parts; 0: never."),
     ("editor", "\"ed\"", "The editor of ~e. Default: $EDITOR, $VISUAL, vi."),
     ("visual", "\"vi\"", "The editor of ~v. Default: $VISUAL, $EDITOR, vi."),
@@ -72,16 +77,52 @@ pub const KEYS: [Key; 32] = [
 ];
 
 /// The tables below them.
-pub const TABLES: [Key; 3] = [
+pub const TABLES: [Key; 11] = [
     (
         "[alias]",
         "team = [\"ann@example.net\", \"bob\"]",
         "Names that stand for addresses or other names: one text with commas, or a list.",
     ),
+    (
+        "[submission]",
+        "server = \"mail.example.net\"",
+        "A server that takes your letters, with or without a port, instead of the mail service of this machine. A letter that it does not take is kept in dead.letter; it is never sent another way.",
+    ),
+    (
+        "[submission] tls",
+        "\"implicit\"",
+        "TLS from the first octet (port 465); \"starttls\": STARTTLS or nothing (port 587); \"none\": for a server on this machine only. The server's certificate must be good and have its name.",
+    ),
+    (
+        "[submission] roots",
+        "\"~/ca.pem\"",
+        "A file of the only authorities whose certificates count. Default: those of the system.",
+    ),
+    ("[submission] login", "\"ann\"", "Your name there. Default: no login."),
+    (
+        "[submission] secret-file",
+        "\"~/.config/postrider/secret\"",
+        "A file whose first line is the password or token; only you may read it (0600).",
+    ),
+    (
+        "[submission] secret-command",
+        "\"pass show mail\"",
+        "A shell command that says it, in place of the file.",
+    ),
+    (
+        "[submission] secret",
+        "\"password\"",
+        "What it is: \"password\", or \"token\" for OAUTHBEARER and XOAUTH2.",
+    ),
+    (
+        "[submission] mechanisms",
+        "[\"SCRAM-SHA-256\", \"PLAIN\"]",
+        "Only these. Default: the strongest that the server offers; one that shows the secret is used under TLS only.",
+    ),
     ("[fields]", "X-Mood = \"fine\"", "More fields for each letter."),
     (
         "[account.NAME]",
         "from = \"a.archer@example.org\"",
-        "Another of your selves, chosen with -A NAME; it may have from, reply-to, signature, signature-text, record and inbox.",
+        "Another of your selves, chosen with -A NAME; it may have from, reply-to, signature, signature-text, record, inbox and a table [account.NAME.submission].",
     ),
 ];

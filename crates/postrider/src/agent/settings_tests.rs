@@ -19,6 +19,25 @@ fn errors_name_the_line() {
         ("[alias]\na = \"b\"\nb = \"a\"\n", "mail.toml:2: a: its names go round"),
         ("[fields]\nX-Mood = \"fine\"\nFrom = \"me\"\n", "mail.toml:3: From: "),
         ("[fields]\n\"X Y\" = \"z\"\n", "mail.toml:2: X Y: "),
+        ("[submission]\nserver = \"a b\"\n", "mail.toml:2: server: expected the name of a server"),
+        ("[submission]\ntls = \"starttls\"\n", "mail.toml:1: server: expected"),
+        (
+            "[submission]\nserver = \"mail.example.net\"\ntls = \"none\"\n",
+            "mail.toml:3: tls: \"none\" is for a server on this machine",
+        ),
+        (
+            "[submission]\nserver = \"a.example\"\nlogin = \"ann\"\n",
+            "mail.toml:3: login: name the secret",
+        ),
+        (
+            "[submission]\nserver = \"a.example\"\nsecret-file = \"x\"\n",
+            "mail.toml:3: secret-file: say your login",
+        ),
+        (
+            "[account.w.submission]\nserver = \"a.example\"\nmechanisms = [\"ROT13\"]\n",
+            "mail.toml:3: mechanisms: \"ROT13\" is none that is known",
+        ),
+        ("[submission]\npassword = \"x\"\n", "mail.toml:2: unknown field `password`"),
         ("order = \"size\"\n", "mail.toml:1: unknown variant"),
         ("x", "mail.toml:1: "),
     ];
@@ -57,11 +76,19 @@ fn the_keys_are_told() {
     }
     for (table, line, _) in TABLES {
         let table = table.replace("NAME", "work");
-        parse(&format!("{table}\n{line}\n")).unwrap_or_else(|error| panic!("{table}: {error}"));
+        let text = match table.split_once("] ") {
+            None => format!("{table}\n{line}\n"),
+            Some((table, key)) => {
+                let login = if key.starts_with("secret-") { "login = \"ann\"\n" } else { "" };
+                let secret = if key == "login" { "secret-file = \"x\"\n" } else { "" };
+                format!("{table}]\nserver = \"localhost\"\n{login}{secret}{key} = {line}\n")
+            }
+        };
+        parse(&text).unwrap_or_else(|error| panic!("{table}: {error}"));
     }
     let unknown = parse("x = 1\n").unwrap_err().0;
     let known = unknown.split('`').skip(3).step_by(2);
-    for key in known.filter(|key| !["alias", "fields", "account"].contains(key)) {
+    for key in known.filter(|key| !["alias", "fields", "account", "submission"].contains(key)) {
         assert!(KEYS.iter().any(|(told, ..)| *told == key), "{key} is not told of");
     }
 }

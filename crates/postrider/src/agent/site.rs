@@ -32,7 +32,7 @@ pub struct Site {
 /// What looks at the files of aliases as the service would, and what came of it: each file with the
 /// number of its aliases, and the lines that are wrong.
 #[derive(Clone)]
-pub struct AliasCheck(pub Arc<dyn Fn() -> AliasesFound>);
+pub struct AliasCheck(pub Arc<dyn Fn() -> AliasesFound + Send + Sync>);
 
 /// What `newaliases` tells.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,7 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::running;
+use super::typed_ahead::{self, Ahead};
 
 /// Lines remembered of each kind.
 const REMEMBERED: usize = 500;
@@ -54,6 +55,10 @@ pub struct LineEditor {
     histories: Vec<(Asked, VecDeque<String>)>,
     /// Where commands are kept from one run to the next.
     file: Option<PathBuf>,
+    /// The full-screen view has left the terminal for a while, and may have read keys ahead.
+    beside_screen: bool,
+    /// Since then the editor of lines has read keys, perhaps beyond its line.
+    has_read: bool,
 }
 
 impl LineEditor {
@@ -71,7 +76,13 @@ impl LineEditor {
         let mut editor = Editor::with_history(config, MemHistory::new()).ok()?;
         running::hold_signals();
         editor.set_helper(Some(Helping::default()));
-        Some(Self { editor, histories: Vec::new(), file: None })
+        Some(Self {
+            editor,
+            histories: Vec::new(),
+            file: None,
+            beside_screen: false,
+            has_read: false,
+        })
     }
 
     /// Completes these names where addresses are asked for, and these words where commands are.
@@ -97,6 +108,11 @@ impl LineEditor {
         if running::was_interrupted() {
             return Ok(Typed::Interrupted);
         }
+        let begun = match self.typed_ahead(prompt, asked, initial)? {
+            Ahead::Whole(typed) => return Ok(typed),
+            Ahead::Begun(line) => line,
+        };
+        let initial = begun.as_str();
         self.recall(asked);
         if let Some(helper) = self.editor.helper_mut() {
             helper.asked = asked;
@@ -115,6 +131,40 @@ impl LineEditor {
             Err(ReadlineError::Errno(errno)) => Err(errno.into()),
             Err(error) => Err(std::io::Error::other(error)),
         }
+    }
+
+    /// Tells that the full-screen view leaves the terminal for a command, or has it again.
+    pub fn is_beside_screen(&mut self, beside: bool) {
+        (self.beside_screen, self.has_read) = (beside, false);
+    }
+
+    /// Waits for `Enter` before the full-screen view has the terminal again.
+    pub fn enter(&mut self, prompt: &str) -> std::io::Result<()> {
+        // What this editor has read beyond its last line may be the key.
+        if self.has_read {
+            return self.ask(prompt, Asked::Subject, "").map(|_| ());
+        }
+        typed_ahead::enter(prompt, &mut std::io::stdout())?;
+        println!();
+        Ok(())
+    }
+
+    /// What the screen has read of the line already, shown as if it were typed now.
+    fn typed_ahead(&mut self, prompt: &str, asked: Asked, initial: &str) -> std::io::Result<Ahead> {
+        if !self.beside_screen || self.has_read {
+            return Ok(Ahead::Begun(initial.to_owned()));
+        }
+        let ahead = typed_ahead::line(initial)?;
+        match &ahead {
+            Ahead::Whole(Typed::Line(line)) => {
+                let line = String::from_utf8_lossy(line);
+                println!("{prompt}{}", super::console::harmless(&line));
+                self.note(asked, &line);
+            }
+            Ahead::Whole(_) => {}
+            Ahead::Begun(_) => self.has_read = true,
+        }
+        Ok(ahead)
     }
 
     fn recall(&mut self, asked: Asked) {

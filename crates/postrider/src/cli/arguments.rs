@@ -64,6 +64,24 @@ Examples:
 Exit codes: 0 done (perhaps nothing has changed), 69 the server is not running, 77 not allowed, 78 the
 configuration is not right and the old one is kept.";
 
+const EXPLAIN: &str = "\
+The decisions are the real ones, with the configuration that is there now: what MAIL and RCPT would be
+answered, whom the address stands for, the route of each recipient, its exchangers with their
+addresses, the policy of TLS, our login there, limits, and when it would be tried again. Each step names
+the line of the configuration that says so.
+
+No server need run. Name servers are asked, tables looked up and policies of other domains fetched;
+nothing is dialled, nothing is sent, nothing is written.
+
+Examples:
+  postrider explain staff@example.net
+  postrider explain y@far.example --from ann@example.net --login ann
+  postrider explain y@far.example --client 203.0.113.7     would we relay for that host?
+  postrider explain y@far.example --config new.toml --json
+
+Exit codes: 0 explained, whatever would come of the letter, 64 wrong usage, 78 the configuration is not
+right.";
+
 const TEST: &str = "\
 A case says what is given (client, login, names in DNS, what other hosts do, the time), which letter
 comes, and what then holds: replies, recipients, routes, header fields, the next attempt, delivery or
@@ -252,6 +270,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Explain what would become of a letter, and why
+    #[command(after_help = EXPLAIN)]
+    Explain(ExplainArguments),
     /// Play cases with the configuration: given, when, then
     #[command(after_help = TEST)]
     Test {
@@ -301,6 +322,27 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArguments {
+    /// The recipient
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+    /// The reverse-path; else the null one, <>
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// The address of who brings the letter; else a stranger's
+    #[arg(long, value_name = "IP")]
+    pub client: Option<std::net::IpAddr>,
+    /// As whom its author has logged in
+    #[arg(long, value_name = "NAME")]
+    pub login: Option<String>,
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Subcommand)]

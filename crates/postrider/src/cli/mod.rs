@@ -4,6 +4,7 @@ mod account;
 pub mod arguments;
 mod configuration;
 mod conformance;
+mod explain;
 mod privilege;
 pub(crate) mod queue;
 mod rehearsal;
@@ -80,6 +81,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         }
         Command::Config(ConfigCommand::Diff { config, json }) => {
             with_config(&config, |config| configuration::diff(&config, json))
+        }
+        Command::Explain(arguments) => {
+            with_config(&arguments.config, |config| explain::run(&config, &arguments))
         }
         Command::Test { file, config, json } => rehearsal::run(&file, &config, json),
         Command::Conformance(arguments) => conformance::run(&arguments),

@@ -11,8 +11,11 @@ use engine::Engine;
 use engine::doors::Listener;
 use spool_log::{Log, OpenError, OsDisk, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{Subscriber, info, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::agent::may_colour;
 use crate::agent::sysexits::{
@@ -64,12 +67,27 @@ fn start_log(json: bool) -> WorkerGuard {
     let wish = std::env::var("POSTRIDER_LOG").unwrap_or_else(|_| QUIET.to_owned());
     let filter = wish.parse().unwrap_or_else(|error| {
         eprintln!("postrider: POSTRIDER_LOG={wish}: {error}; taken as info");
-        tracing_subscriber::EnvFilter::new(QUIET)
+        EnvFilter::new(QUIET)
     });
     // Lines that come together are written together; the thread flushes when no more wait.
     let together = BufWriter::with_capacity(LOG_BUFFER, std::io::stderr());
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(together);
     let colour = may_colour(&std::io::stderr());
+    // A second start in one process (tests) keeps the first one's log.
+    let _ = lines(filter, writer, colour, json).try_init();
+    guard
+}
+
+/// A line for each fact, in UTF-8.
+fn lines<W>(
+    filter: EnvFilter,
+    writer: W,
+    colour: bool,
+    json: bool,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
@@ -78,12 +96,10 @@ fn start_log(json: bool) -> WorkerGuard {
         // It would be told on standard error as well, where a write that fails panics: a full disk
         // under the log must not end sessions.
         .log_internal_errors(false);
-    // A second start in one process (tests) keeps the first one's log.
-    let _ = match json {
-        true => log.json().flatten_event(true).with_current_span(false).try_init(),
-        false => log.try_init(),
-    };
-    guard
+    match json {
+        true => Box::new(log.json().flatten_event(true).with_current_span(false).finish()),
+        false => Box::new(log.finish()),
+    }
 }
 
 async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Result<(), Stop> {
@@ -284,5 +300,43 @@ async fn stop(engine: &Engine) {
     engine.stop();
     if tokio::time::timeout(STOP, engine.stopped()).await.is_err() {
         warn!(event = "server.impatient", left = engine.busy(), "the rest is left to the spool");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Addresses are shown as their owners write them, in one alphabet or another.
+    ///
+    /// Register: 6531-5-a
+    #[test]
+    fn addresses_in_the_log() {
+        let file = tempfile::tempfile().unwrap();
+        let writer = Arc::new(Mutex::new(file.try_clone().unwrap()));
+        let for_all = lines(EnvFilter::new("info"), move || Locked(writer.clone()), false, false);
+        let address = mail::Mailbox::parse_utf8("jürgen@bücher.example").unwrap();
+        tracing::subscriber::with_default(for_all, || {
+            tracing::info!(event = "recipient.delivered", recipient = %address);
+        });
+        let (mut file, mut text) = (file, String::new());
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert!(text.contains("recipient=jürgen@bücher.example"), "{text}");
+    }
+
+    struct Locked(Arc<Mutex<std::fs::File>>);
+
+    impl std::io::Write for Locked {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -35,7 +35,8 @@ use stage::Stage;
 pub use expect::Mismatch;
 
 /// The client of a case that names none: nobody's address (RFC 5737), in no network of anybody.
-const STRANGER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 99));
+pub(crate) const STRANGER: std::net::IpAddr =
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 99));
 /// Rows of the queue looked at.
 const ROWS: usize = 20_000;
 /// How long a first attempt may take: ten addresses, each with its patience.
@@ -108,7 +109,7 @@ fn play(config: &Config, options: &Options, tables: &Arc<NamedTables>, case: &Ca
 }
 
 /// As whom `login` sends. An account that this machine does not know is taken for one that exists.
-fn identity(config: &Config, login: &str) -> Identity {
+pub(crate) fn identity(config: &Config, login: &str) -> Identity {
     let file = || Store::new(&config.accounts.file).load().ok().flatten();
     let known = match &config.accounts.source.value {
         LoginSource::File => file().and_then(|(book, _)| Some(book.get(login)?.identity())),

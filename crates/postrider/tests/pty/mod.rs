@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 
@@ -38,8 +39,11 @@ impl Terminal {
     pub fn start(command: &Command, lines: u16, columns: u16) -> io::Result<Self> {
         let size = Winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None)?;
+        // The program must not hold its own terminal open from the other side.
+        fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         let mut with = Command::new("setsid");
         with.arg("-c").arg(command.get_program()).args(command.get_args());
+        with.env("TERM", "xterm");
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => with.env(name, value),
@@ -51,7 +55,6 @@ impl Terminal {
         }
         let slave = File::from(pair.slave);
         let child = with
-            .env("TERM", "xterm")
             .stdin(Stdio::from(slave.try_clone()?))
             .stdout(Stdio::from(slave.try_clone()?))
             .stderr(Stdio::from(slave))
@@ -60,6 +63,30 @@ impl Terminal {
         let (shown, pending, raw) = (String::new(), Vec::new(), Vec::new());
         let grid = grid::Grid::new(lines, columns);
         Ok(Self { master, child, shown, at: 0, pending, raw, grid })
+    }
+
+    /// The program's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Takes the terminal away, and waits for the end of the program.
+    ///
+    /// # Errors
+    /// It does not end in time.
+    pub fn hangs_up(mut self) -> io::Result<ExitStatus> {
+        // The last descriptor of the terminal's own end is closed by this.
+        self.master = File::open("/dev/null")?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() >= end {
+                return Err(io::Error::other("the program does not end"));
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Types.

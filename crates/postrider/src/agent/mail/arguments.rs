@@ -84,6 +84,9 @@ pub(super) struct Arguments {
     /// Keep a copy in a folder named after the first recipient
     #[arg(short = 'F', long, help_heading = "Writing")]
     pub file_copy: bool,
+    /// Only where every host on the way is reached over TLS (REQUIRETLS)
+    #[arg(long, help_heading = "Writing")]
+    pub require_tls: bool,
     /// Write text that others may fit to their windows (format=flowed)
     #[arg(long, help_heading = "Writing")]
     pub flowed: bool,

@@ -5,10 +5,10 @@
 //! went, seconds since the beginning, and in parentheses seconds since the line before.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use jiff::ZonedDateTime;
+use mail::TlsFacts;
 
 use crate::agent::console::harmless;
 use crate::agent::submit::Dialogue;
@@ -116,9 +116,17 @@ fn cut(line: &str) -> String {
 }
 
 impl Dialogue for Shown<'_> {
-    fn connecting(&mut self, to: SocketAddr) {
-        self.line(&format!("Connecting to the mail service at {to}..."));
-        self.note(Way::Neither, format!("connect to {to}"));
+    fn connecting(&mut self, server: &str) {
+        self.line(&format!("Connecting to the mail service at {server}..."));
+        self.note(Way::Neither, format!("connect to {server}"));
+    }
+
+    fn secured(&mut self, facts: &TlsFacts) {
+        let TlsFacts { version, cipher, peer, .. } = facts;
+        let peer = peer.as_deref().unwrap_or("an unknown host");
+        let line = format!("secured with {version} ({cipher}); the certificate is that of {peer}");
+        self.line(&format!("*** {line}"));
+        self.note(Way::Neither, line);
     }
 
     fn command(&mut self, line: &str) {

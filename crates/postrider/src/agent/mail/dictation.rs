@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use super::attach::{ATTACHMENTS_MAX, Attachment};
 use super::draft::Draft;
 use super::escapes::{Escape, escape, help};
+use super::outgoing::Sending;
 use crate::agent::addresses::Entry;
 use crate::agent::console::{Console, harmless_text};
 use crate::agent::letter::Text;
 use crate::agent::running;
+use crate::agent::sentry::{self, terminal_is_gone};
 use crate::agent::settings::Settings;
 use crate::agent::site::Site;
 use crate::agent::typing::{Asked, Typed};
@@ -91,9 +93,37 @@ fn told<T>(desk: &mut Desk<'_, '_>, result: Result<T, String>) -> Option<T> {
 }
 
 impl Desk<'_, '_> {
+    /// Asks for one line, and watches over the draft as long as nobody answers: when the program must
+    /// end, the draft is kept first.
+    fn type_in(
+        &mut self,
+        draft: &mut Draft,
+        prompt: &str,
+        asked: Asked,
+        initial: &str,
+    ) -> io::Result<Typed> {
+        if !self.console.interactive {
+            return self.console.ask(prompt, asked, initial);
+        }
+        let (site, settings) = (self.site, self.settings);
+        let sending = Sending { site, settings, verbose: false, file_copy: false };
+        let bury = |draft: &mut Draft| {
+            Console::beside(|console| sending.bury(std::mem::take(draft), console));
+        };
+        let console = &mut *self.console;
+        let signals = running::endings_while_typing(console.editor.is_some());
+        sentry::watched(&signals, draft, bury, || console.ask(prompt, asked, initial))
+    }
+
     /// Asks for one line; the end of input is an empty answer.
-    pub fn ask(&mut self, prompt: &str, asked: Asked, initial: &str) -> io::Result<String> {
-        Ok(match self.console.ask(prompt, asked, initial)? {
+    fn ask(
+        &mut self,
+        draft: &mut Draft,
+        prompt: &str,
+        asked: Asked,
+        initial: &str,
+    ) -> io::Result<String> {
+        Ok(match self.type_in(draft, prompt, asked, initial)? {
             Typed::Line(line) => String::from_utf8_lossy(&line).trim().to_owned(),
             Typed::End | Typed::Interrupted => String::new(),
         })
@@ -101,7 +131,12 @@ impl Desk<'_, '_> {
 
     /// Asks for addresses until the answer can be read; where answers can be edited, `initial` is
     /// what is changed.
-    pub fn ask_list(&mut self, prompt: &str, initial: &[Entry]) -> io::Result<Vec<Entry>> {
+    fn ask_list(
+        &mut self,
+        draft: &mut Draft,
+        prompt: &str,
+        initial: &[Entry],
+    ) -> io::Result<Vec<Entry>> {
         let mut begun = shown_list(initial);
         let can_edit = self.console.editor.is_some();
         loop {
@@ -110,7 +145,7 @@ impl Desk<'_, '_> {
             } else {
                 format!("{prompt}({begun}) ")
             };
-            let answer = self.ask(&prompt, Asked::Addresses, &begun)?;
+            let answer = self.ask(draft, &prompt, Asked::Addresses, &begun)?;
             if answer.is_empty() && !can_edit {
                 return Ok(initial.to_vec());
             }
@@ -125,11 +160,11 @@ impl Desk<'_, '_> {
     /// Asks for what is missing at the beginning.
     pub fn begin(&mut self, draft: &mut Draft, subject_given: bool) -> io::Result<()> {
         if draft.names_nobody() {
-            draft.to = self.ask_list("To: ", &[])?;
+            draft.to = self.ask_list(draft, "To: ", &[])?;
         }
         if !subject_given && self.settings.ask_subject {
             let initial = draft.subject.clone();
-            let answer = self.ask("Subject: ", Asked::Subject, &initial)?;
+            let answer = self.ask(draft, "Subject: ", Asked::Subject, &initial)?;
             if !answer.is_empty() || self.console.editor.is_some() {
                 draft.subject = answer;
             }
@@ -140,10 +175,10 @@ impl Desk<'_, '_> {
     /// Asks for what people decide last.
     pub fn end(&mut self, draft: &mut Draft) -> io::Result<()> {
         if draft.cc.is_empty() && self.settings.ask_cc {
-            draft.cc = self.ask_list("Cc: ", &[])?;
+            draft.cc = self.ask_list(draft, "Cc: ", &[])?;
         }
         if draft.bcc.is_empty() && self.settings.ask_bcc {
-            draft.bcc = self.ask_list("Bcc: ", &[])?;
+            draft.bcc = self.ask_list(draft, "Bcc: ", &[])?;
         }
         Ok(())
     }
@@ -152,7 +187,14 @@ impl Desk<'_, '_> {
     pub fn dictate(&mut self, draft: &mut Draft) -> io::Result<Ending> {
         let mut interrupted = false;
         loop {
-            let line = match self.console.ask("", Asked::Text, "")? {
+            let typed = match self.type_in(draft, "", Asked::Text, "") {
+                // A terminal that is gone has no wish: what was written is kept, not sent.
+                Ok(Typed::End) | Err(_) if self.console.interactive && terminal_is_gone() => {
+                    return Ok(Ending::Quit);
+                }
+                typed => typed?,
+            };
+            let line = match typed {
                 Typed::Line(line) => line,
                 Typed::End => {
                     // The shell's prompt would stand behind the last line.
@@ -263,14 +305,15 @@ impl Desk<'_, '_> {
 
     fn change_fields(&mut self, draft: &mut Draft) -> Result<(), String> {
         let mut change = || -> io::Result<()> {
-            draft.to = self.ask_list("To: ", &draft.to)?;
+            let (to, cc, bcc) = (draft.to.clone(), draft.cc.clone(), draft.bcc.clone());
+            draft.to = self.ask_list(draft, "To: ", &to)?;
             let initial = draft.subject.clone();
-            let subject = self.ask("Subject: ", Asked::Subject, &initial)?;
+            let subject = self.ask(draft, "Subject: ", Asked::Subject, &initial)?;
             if !subject.is_empty() || self.console.editor.is_some() {
                 draft.subject = subject;
             }
-            draft.cc = self.ask_list("Cc: ", &draft.cc)?;
-            draft.bcc = self.ask_list("Bcc: ", &draft.bcc)?;
+            draft.cc = self.ask_list(draft, "Cc: ", &cc)?;
+            draft.bcc = self.ask_list(draft, "Bcc: ", &bcc)?;
             Ok(())
         };
         change().map_err(|error| error.to_string())
@@ -307,25 +350,26 @@ impl Desk<'_, '_> {
 
     /// Asks for each attachment again: an empty answer keeps it, a dash leaves it out.
     fn change_attachments(&mut self, draft: &mut Draft) -> Result<(), String> {
-        let mut kept = Vec::new();
-        for old in std::mem::take(&mut draft.attachments) {
+        let mut at = 0;
+        while let Some(old) = draft.attachments.get(at) {
             let question = format!("{} (Enter keeps it, - leaves it out): ", old.describe());
-            let answer = self.ask(&harmless_text(&question), Asked::File, "");
+            let answer = self.ask(draft, &harmless_text(&question), Asked::File, "");
             match answer.map_err(|error| error.to_string())?.as_str() {
-                "" => kept.push(old),
-                "-" => {}
-                name => match self.attachment(name) {
-                    Ok(attachment) => kept.push(attachment),
-                    Err(why) => {
-                        self.console.complain("mail", &why);
-                        kept.push(old);
+                "" => at += 1,
+                "-" => drop(draft.attachments.remove(at)),
+                name => {
+                    match self.attachment(name) {
+                        Ok(attachment) => {
+                            draft.attachments.splice(at..=at, [attachment]);
+                        }
+                        Err(why) => self.console.complain("mail", &why),
                     }
-                },
+                    at += 1;
+                }
             }
         }
-        draft.attachments = kept;
         while draft.attachments.len() < ATTACHMENTS_MAX {
-            let answer = self.ask("One more file (Enter ends): ", Asked::File, "");
+            let answer = self.ask(draft, "One more file (Enter ends): ", Asked::File, "");
             match answer.map_err(|error| error.to_string())?.as_str() {
                 "" => break,
                 name => match self.attachment(name) {

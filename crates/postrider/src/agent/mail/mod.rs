@@ -31,6 +31,7 @@ use super::console::Console;
 use super::fields::is_extra_field;
 use super::folder::place::Places;
 use super::reading::{self, Opening};
+use super::running;
 use super::settings::{self, Settings, SettingsError};
 use super::site::Site;
 use super::sysexits::{EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, EX_OSERR, EX_USAGE, Exit};
@@ -118,6 +119,7 @@ fn load(arguments: &Arguments, site: &Site) -> Result<Settings, Stop> {
     }
     settings.flowed |= arguments.flowed;
     settings.screen |= arguments.screen;
+    settings.require_tls |= arguments.require_tls;
     if let Some(size) = arguments.parts {
         settings.part_size = size;
     }
@@ -206,6 +208,8 @@ fn write_on(
     sending: &Sending<'_>,
     console: &mut Console<'_>,
 ) -> Result<Exit, Stop> {
+    // From the first word to the end no signal takes the letter away.
+    let _ending = asks.then(running::Ending::awaited);
     let mut letters = NoLetters;
     let mut desk = Desk {
         site: sending.site,

@@ -19,6 +19,7 @@ use crate::agent::fields::write_addresses;
 use crate::agent::folder::{Deposit, Flags, FolderError, deposit};
 use crate::agent::letter::{Letter, PIECE, Stamp, Text};
 use crate::agent::outbox::{Parcel, Report, send};
+use crate::agent::running::Ending;
 use crate::agent::settings::Settings;
 use crate::agent::site::Site;
 use crate::agent::submit::Silent;
@@ -55,6 +56,8 @@ impl Sent {
 impl Sending<'_> {
     /// Sends the letter; one that nobody takes is kept, and the person is told.
     pub fn send(&self, mut draft: Draft, console: &mut Console<'_>) -> Sent {
+        // Until it is taken or kept, no signal ends this program.
+        let _ending = Ending::awaited();
         let recipients = recipients([&draft.to, &draft.cc, &draft.bcc]);
         let reverse_path = draft.sender.as_ref().or(draft.from.first());
         let reverse_path = reverse_path.map(|author| author.mailbox.clone());
@@ -77,8 +80,9 @@ impl Sending<'_> {
                 return Sent::not(EX_IOERR);
             }
         };
-        let mut parcel =
-            Parcel { reverse_path: ReversePath::Mailbox(author.clone()), recipients, letter };
+        let require_tls = self.settings.require_tls;
+        let reverse_path = ReversePath::Mailbox(author.clone());
+        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
         let report = match self.pieces(&mut parcel.letter, &stamp, console) {
             Some(pieces) => self.send_pieces(pieces, &parcel, console),
             None => self.hand_over(&mut parcel, console),
@@ -100,7 +104,8 @@ impl Sending<'_> {
         recipients: Vec<ForwardPath>,
         console: &mut Console<'_>,
     ) -> Sent {
-        let mut parcel = Parcel { reverse_path, recipients, letter };
+        let require_tls = self.settings.require_tls;
+        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
         let report = self.hand_over(&mut parcel, console);
         tell("mail", &report, self.verbose, console);
         Sent { exit: report.exit(), safe: !report.is_hopeless() }
@@ -165,6 +170,7 @@ impl Sending<'_> {
             let mut piece = Parcel {
                 reverse_path: parcel.reverse_path.clone(),
                 recipients: parcel.recipients.clone(),
+                require_tls: parcel.require_tls,
                 letter,
             };
             last = self.hand_over(&mut piece, console);
@@ -179,11 +185,12 @@ impl Sending<'_> {
     }
 
     fn hand_over(&self, parcel: &mut Parcel, console: &mut Console<'_>) -> Report {
+        let remote = self.settings.submission.as_ref();
         if !self.verbose {
-            return send(self.site, parcel, &mut Silent);
+            return send(self.site, remote, parcel, &mut Silent);
         }
         let mut shown = Shown::new(console.out);
-        let report = send(self.site, parcel, &mut shown);
+        let report = send(self.site, remote, parcel, &mut shown);
         shown.show_times();
         report
     }
@@ -284,7 +291,13 @@ impl Sending<'_> {
 
     /// Saves a letter nobody took in `dead.letter`, where mail programs always left it. It is an
     /// mbox, so that it can be read and sent again; one of another form gets the letter at its end.
-    fn keep(&self, letter: &mut Letter, bcc: &[Entry], author: &str, console: &mut Console<'_>) {
+    pub fn keep(
+        &self,
+        letter: &mut Letter,
+        bcc: &[Entry],
+        author: &str,
+        console: &mut Console<'_>,
+    ) {
         let path = dead_letter(self.settings, self.site);
         let flags = Flags { draft: true, ..Flags::default() };
         let kept = match self.put(&path, letter, bcc, author, flags) {

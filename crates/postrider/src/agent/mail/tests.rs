@@ -64,7 +64,7 @@ fn a_person_writes() {
     assert_eq!(body, "1, 2, 3.\r\n~tilde\r\n..\r\n");
 }
 
-/// Register: 5321-7.2-f, 5322-3.6.3-a
+/// Register: 5321-7.2-f, 5322-3.6.3-a, 5322-3.6.2-f
 #[test]
 fn a_program_writes() {
     let room = tempfile::tempdir().unwrap();

@@ -16,7 +16,6 @@ use super::session::{Done, Flow, Session};
 use super::{commands, list};
 use crate::agent::console::{Console, harmless_text};
 use crate::agent::settings::Order;
-use crate::agent::typing::Asked;
 
 /// Part of the screen that the list has while a letter is shown.
 const LIST_SHARE: u16 = 35;
@@ -101,7 +100,10 @@ pub fn run(session: &mut Session<'_>, console: &mut Console<'_>) -> Done {
             }
             Step::Run(line) => {
                 ratatui::restore();
-                match leave_for(session, &line, console) {
+                beside(console, true);
+                let done = leave_for(session, &line, console);
+                beside(console, false);
+                match done {
                     Ok(Flow::Go) => {}
                     end => return end,
                 }
@@ -123,8 +125,19 @@ fn leave_for(session: &mut Session<'_>, line: &str, console: &mut Console<'_>) -
         Ok(end) => return Ok(end),
         Err(why) => console.complain("mail", &why),
     }
-    console.ask("Enter goes back to the screen ", Asked::Subject, "").map_err(|e| e.to_string())?;
+    let _ = console.out.flush();
+    if let Some(editor) = &mut console.editor {
+        editor.enter("Enter goes back to the screen ").map_err(|error| error.to_string())?;
+    }
     Ok(Flow::Go)
+}
+
+/// Keys typed ahead for a command have been read by the screen, and those for the screen must not be
+/// read by the command.
+fn beside(console: &mut Console<'_>, beside: bool) {
+    if let Some(editor) = &mut console.editor {
+        editor.is_beside_screen(beside);
+    }
 }
 
 impl Screen {

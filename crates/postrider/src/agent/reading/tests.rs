@@ -266,6 +266,7 @@ fn attachments_are_written_where_the_person_says() {
 }
 
 /// Register: 2046-5.2.3.6-a
+/// Register: 2046-5.2.3.6-a
 #[test]
 fn bodies_elsewhere_are_followed_only_when_asked() {
     let room = Room::new("maildir");

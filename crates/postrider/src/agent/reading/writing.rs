@@ -20,6 +20,7 @@ use crate::agent::mail::dictation::{Desk, Ending, Letters, Manner};
 use crate::agent::mail::draft::Draft;
 use crate::agent::mail::outgoing::{Sending, recipients};
 use crate::agent::mail::{finish, new_draft};
+use crate::agent::running;
 
 /// The folder, while a letter is written.
 struct Open<'s, 'a>(&'s mut Session<'a>);
@@ -61,6 +62,8 @@ impl Session<'_> {
         let verbose = self.verbose;
         let mut letters = Open(self);
         let asks = console.interactive;
+        // From the first word to the end no signal takes the letter away.
+        let _ending = asks.then(running::Ending::awaited);
         let mut desk =
             Desk { site, settings: &settings, console, letters: &mut letters, tildes: true };
         let fail = |error: io::Error| format!("the letter cannot be kept: {error}");

@@ -21,12 +21,18 @@ use super::addresses::{Entry, read_list, read_one};
 use super::console::Console;
 use super::control::{self, ControlError};
 use super::letter::Stamp;
+use super::mail::outgoing::Sending;
 use super::mail::{Shown, recipients, tell};
 use super::mailq::mailq;
 use super::outbox::{Parcel, send};
+use super::running::Ending;
+use super::settings::{Settings, SettingsError};
 use super::site::Site;
 use super::submit::Silent;
-use super::sysexits::{EX_DATAERR, EX_IOERR, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, Exit};
+use super::sysexits::{
+    EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_OK, EX_OSERR, EX_UNAVAILABLE, EX_USAGE, Exit,
+};
+use crate::drop::lent;
 
 /// `sendmail`. `arguments` begin with the program's name.
 pub fn run_sendmail(arguments: Vec<OsString>, site: &Site) -> ExitCode {
@@ -113,6 +119,7 @@ struct Stop(String, Exit);
 
 /// Takes a letter in and sends it.
 fn letter(call: &Call, site: &Site, console: &mut Console<'_>) -> Result<Exit, Stop> {
+    let settings = settings(site)?;
     let reverse_path = reverse_path(call.sender.as_deref(), site)?;
     let mut to = Vec::new();
     for word in &call.recipients {
@@ -140,14 +147,32 @@ fn letter(call: &Call, site: &Site, console: &mut Console<'_>) -> Result<Exit, S
         let reason = "no recipients in To, Cc or Bcc of the letter";
         return Err(Stop(reason.to_owned(), EX_DATAERR));
     }
-    let mut parcel = Parcel { reverse_path, recipients, letter };
+    let require_tls = settings.require_tls;
+    let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
+    let remote = settings.submission.as_ref();
+    let _ending = remote.map(|_| Ending::awaited());
     let report = if call.verbose {
-        send(site, &mut parcel, &mut Shown::new(console.out))
+        send(site, remote, &mut parcel, &mut Shown::new(console.out))
     } else {
-        send(site, &mut parcel, &mut Silent)
+        send(site, remote, &mut parcel, &mut Silent)
     };
     tell("sendmail", &report, call.verbose, console);
+    if remote.is_some() && report.is_hopeless() {
+        let sending = Sending { site, settings: &settings, verbose: false, file_copy: false };
+        let author = site.own_address().to_string();
+        sending.keep(&mut parcel.letter, &[], &author, console);
+    }
     Ok(report.exit())
+}
+
+/// What the person has set for letters that leave: the server, and where they are kept. The files and
+/// commands in it are the person's, so the group of the program is put aside first.
+fn settings(site: &Site) -> Result<Settings, Stop> {
+    lent::put_aside().map_err(|error| {
+        Stop(format!("the group of the program cannot be put aside: {error}"), EX_OSERR)
+    })?;
+    let Some(file) = &site.settings_file else { return Ok(Settings::default()) };
+    Settings::load(file, &site.hostname).map_err(|SettingsError(why)| Stop(why, EX_CONFIG))
 }
 
 /// Where reports go: to the person, unless `-f` says otherwise.

@@ -5,7 +5,7 @@
 //! our own user, so nobody is refused, and no clock runs: who holds a pipe to us may be slow.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,7 +18,7 @@ use tempfile::SpooledTempFile;
 use crate::agent::letter::PIECE;
 use crate::agent::outbox::not_queued;
 use crate::agent::site::Site;
-use crate::agent::submit::{Silent, connect};
+use crate::agent::submit::reachable;
 use crate::agent::sysexits::{EX_IOERR, EX_OK, Exit};
 use crate::drop;
 
@@ -29,16 +29,27 @@ const RECIPIENTS_MAX: usize = 1000;
 /// Errors until the session ends.
 const ERRORS_MAX: u32 = 20;
 const DAY: Duration = Duration::from_secs(86_400);
+/// How long a connection to our own service may take to come about.
+const CONNECT: Duration = Duration::from_secs(30);
 /// Octets of content kept in memory before a file is made.
 const IN_MEMORY: usize = 1 << 20;
 
 /// Speaks SMTP with who is at `input` and `output`.
 pub(super) fn run(site: &Site, input: impl Read + Send + 'static, output: &mut dyn Write) -> Exit {
-    let done = match connect(&site.submission, &mut Silent) {
-        Ok(stream) => pass(stream, input, output),
-        Err(_) => Counter::new(site, output).serve(input),
+    let done = match connect(site) {
+        Some(stream) => pass(stream, input, output),
+        None => Counter::new(site, output).serve(input),
     };
     if done.is_ok() { EX_OK } else { EX_IOERR }
+}
+
+/// A connection to the first address of the service that answers.
+fn connect(site: &Site) -> Option<TcpStream> {
+    let stream = |address: &SocketAddr| TcpStream::connect_timeout(&reachable(*address), CONNECT);
+    let stream = site.submission.iter().find_map(|address| stream(address).ok())?;
+    // Commands are small and each waits for its reply.
+    let _ = stream.set_nodelay(true);
+    Some(stream)
 }
 
 /// Octets both ways until the service closes.

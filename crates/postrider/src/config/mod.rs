@@ -78,7 +78,7 @@ pub use spool::SpoolLimits;
 pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
-pub use table::{Server, Table, TableKind};
+pub use table::{Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -109,8 +109,6 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &srs::DOC,
     &table::FILE,
     &table::SQLITE,
-    &table::POSTGRES,
-    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,

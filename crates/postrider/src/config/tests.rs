@@ -642,10 +642,7 @@ fn problems() {
             "[table.a]\ntype = \"file\"\npath = \"x\"\nquery = \"y\"",
             &["4:1: unknown key `table.a.query`"],
         ),
-        (
-            "[table.a]\ntype = \"ldap\"\nserver = \"ldap://x\"\nbase = \"b\"\nattribute = \"m\"\nfilter = \"mail=1\"",
-            &["6:10: `table.a.filter` has a value it cannot have"],
-        ),
+        ("[table.a]\ntype = \"ldap\"", &["2:8: `table.a.type` has a value it cannot have"]),
         ("[queue]\npaused = true\npaused = true", &["3:1: this is not TOML: duplicate key"]),
         // All at once, in the order of the file.
         ("[queue]\nexpire = \"5x\"\nretri = 1\n[dns]\nservers = 5", &["2:10: ", "3:1: ", "5:11: "]),

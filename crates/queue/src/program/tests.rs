@@ -7,9 +7,13 @@ fn envelope(sender: &str, recipient: &str) -> Envelope {
 }
 
 /// Whatever stands in an address stays within its argument, and begins no option.
+/// The arguments, or what is wrong.
+type Filled = Result<&'static [&'static str], &'static str>;
+
 #[test]
 fn arguments() {
-    let rows: &[(&[&str], &str, &str, Result<&[&str], &str>)] = &[
+    type Row = (&'static [&'static str], &'static str, &'static str, Filled);
+    let rows: &[Row] = &[
         (
             &["/bin/x", "-f", "{sender}", "{user}:{extension}@{domain}", "{recipient}/{id}"],
             "a@b.example",

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use mail::trace::{self, From, Received, Way};
-use mail::{Envelope, ForwardPath, Mailbox, Reply, Topic};
+use mail::{Envelope, ForwardPath, Mailbox, Recipient, Reply, Topic};
 use queue::access::{self, Verdict};
 use queue::expansion::Expanded;
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
-use queue::route;
+use queue::route::{self, NextHop};
 use queue::schedule::Rank;
 use queue::schedule::line::Lane;
 use spool::{
@@ -324,6 +324,22 @@ impl Shared {
     }
 }
 
+/// The queue of one recipient, by the routes of `options`.
+pub(crate) fn queue_of(
+    options: &Options,
+    stored: &Stored,
+    number: u32,
+    recipient: &Recipient,
+) -> String {
+    // Nothing goes anywhere any more.
+    if matches!(stored.class, Class::Expanded | Class::Listed) {
+        return NextHop::Local.queue_name();
+    }
+    let (routes, access, target) = (&options.routes, &options.access, stored.targets.get(&number));
+    let (sender, path) = (&stored.reverse_path, &recipient.path);
+    route::route_recipient(routes, access, sender, path, target).queue_name()
+}
+
 /// The header of a copy that leaves this host by an address of ours: it says so, and when it comes
 /// back to that address it is not sent out again.
 pub(crate) fn marked(head: &HeadEdits, via: Option<&Mailbox>) -> HeadEdits {
@@ -338,10 +354,7 @@ pub(crate) fn marked(head: &HeadEdits, via: Option<&Mailbox>) -> HeadEdits {
 fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
     let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, recipient) in (0..).zip(&stored.recipients) {
-        let target = stored.targets.get(&number);
-        let (routes, access) = (&options.routes, &options.access);
-        let routed = route::route_recipient(routes, access, &recipient.path, target);
-        queues.entry(routed.next_hop.queue_name()).or_default().push(number);
+        queues.entry(queue_of(options, stored, number, recipient)).or_default().push(number);
     }
     let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
     queues.into_iter().map(job).collect()

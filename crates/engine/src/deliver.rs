@@ -294,7 +294,9 @@ async fn try_job(
         _ if fate::is_overdue(&job.stored.parameters, job.stored.arrival, now) => {
             job.everyone(&Ending::here(Said::Overdue))
         }
-        Some(NextHop::Local) => local::attempt(shared, &job).await,
+        Some(hop) if !matches!(hop.each(), [NextHop::Exchangers(_) | NextHop::Host { .. }, ..]) => {
+            local::attempt(shared, hop, &job).await
+        }
         Some(hop) => match relay.attempt(hop, &job).await {
             Attempted::Ended(results) => results,
             Attempted::Crowded => {

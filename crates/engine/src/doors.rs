@@ -4,6 +4,7 @@
 //! Timers are tokio's: in the simulation the runtime's clock is paused and jumps. A [`Clock`] only
 //! tells the time, and must agree with the timers.
 
+mod commands;
 mod forwards;
 mod history;
 mod logins;
@@ -26,6 +27,7 @@ use mail::{DomainName, TlsFacts};
 use spool::{BodyReader, Spool};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use commands::{CommandError, CommandRun, Commands, NoCommands, Ran};
 pub use forwards::{Forwards, NoForwards};
 pub use history::{Detail, History, MemoryHistory, NoHistory, Told};
 pub use logins::{LoginFacts, Logins, NoLogins, RelayedLogin};
@@ -181,10 +183,31 @@ pub trait Names: Send + Sync {
     fn ask<'a>(&'a self, question: &'a Question) -> Doing<'a, Answer>;
 }
 
+/// Where a message is to lie.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place<'a> {
+    /// In the mailbox of the user.
+    Home,
+    /// In the mailbox that a route describes, `maildir:/srv/{domain}/{user}`. It must be there, and
+    /// what is written belongs to whom it belongs.
+    Described {
+        /// The description.
+        template: &'a str,
+        /// For `{domain}`.
+        domain: &'a str,
+    },
+    /// In this file, which an alias or a user names: at its end, or in a Maildir where the path ends
+    /// with `/`.
+    File(&'a str),
+}
+
 /// One message for one mailbox.
 pub struct MailboxDelivery<'a> {
-    /// The user the mailbox belongs to: a name of the configuration, never raw octets of the wire.
+    /// The user the mailbox belongs to: a name of the configuration, never raw octets of the wire. Of
+    /// a place that a route describes, what stands in the address.
     pub user: &'a str,
+    /// Where it is.
+    pub place: Place<'a>,
     /// The virtual domain that the mailbox belongs to; none for the users of this host.
     pub domain: Option<&'a DomainName>,
     /// What is written before the content: `Return-Path`, `Delivered-To`, our `Received`.
@@ -208,7 +231,13 @@ pub enum MailboxError {
     /// Its owner has as much as is allowed: again later (4.2.2).
     #[error("the mailbox is full: {0}")]
     Full(String),
-    /// Locked by another program, disk full, not mounted: again later.
+    /// Its owner has as much as the operator allows (4.2.2, or 5.2.2 if the operator wants it so).
+    #[error("the mailbox is full: {0}")]
+    Over(String),
+    /// The disk is full: again later, and an alarm.
+    #[error("there is no room: {0}")]
+    NoSpace(String),
+    /// Locked by another program, not mounted: again later.
     #[error("the mailbox is not available: {0}")]
     Unavailable(String),
     /// The operator must mend it: again later, and an alarm.
@@ -261,6 +290,8 @@ pub struct World {
     pub tables: Arc<dyn Tables>,
     /// Where local mail ends.
     pub mailboxes: Arc<dyn Mailboxes>,
+    /// Programs that mail is handed to.
+    pub commands: Arc<dyn Commands>,
     /// Where users say that their mail is to go elsewhere.
     pub forwards: Arc<dyn Forwards>,
     /// Where mail in flight is held.

@@ -19,9 +19,10 @@ use queue::search::{Exchanger, Facts, Failure, Search, Step};
 use queue::submission::{self, Identity};
 use queue::target::Target;
 
+use crate::depart::Departure;
 use crate::security::{Demand, Way};
 use crate::smarthost::Account;
-use crate::{Engine, Options, Shared, expand, open};
+use crate::{Engine, Options, Shared, expand};
 
 /// Tries that are told of.
 const TRIES: usize = 12;
@@ -193,12 +194,17 @@ async fn end(
     target: Option<Target>,
 ) -> End {
     let path = recipient.path.clone();
-    let routed = route_recipient(&options.routes, &options.access, &path, target.as_ref());
+    let from = &envelope.reverse_path;
+    let routed = route_recipient(&options.routes, &options.access, from, &path, target.as_ref());
     let rank = Rank::of(&envelope.reverse_path, &envelope.parameters, envelope.recipients.len());
     let arrival = SystemTime::UNIX_EPOCH;
     let tries = options.schedule.tries(arrival, rank, TRIES).into_iter();
     let since = |moment: SystemTime| moment.duration_since(arrival).unwrap_or_default();
-    let hop = hop(shared, options, &routed.next_hop).await;
+    let depart = Departure::of_queue(shared, options, &routed.queue_name());
+    let mut hops = Vec::new();
+    for one in routed.next_hop.each() {
+        hops.extend(hop(shared, options, one, &depart).await);
+    }
     End {
         from: envelope.reverse_path.clone(),
         user: options.access.user(&path),
@@ -206,7 +212,7 @@ async fn end(
         target,
         limits: options.limits.of(&routed.next_hop).reasons(),
         routed,
-        hops: hop.into_iter().collect(),
+        hops,
         tries: tries.map(since).collect(),
         notice: options.schedule.notice(rank),
         life: options.schedule.life(rank),
@@ -214,12 +220,17 @@ async fn end(
 }
 
 /// The hosts of `hop`; none where it is not another host.
-async fn hop(shared: &Arc<Shared>, options: &Options, hop: &NextHop) -> Option<Hop> {
+async fn hop(
+    shared: &Arc<Shared>,
+    options: &Options,
+    hop: &NextHop,
+    depart: &Departure,
+) -> Option<Hop> {
     if !matches!(hop, NextHop::Exchangers(_) | NextHop::Host { .. }) {
         return None;
     }
-    let mut way = Way::new(shared, hop, Demand::default());
-    let facts = Facts { checked: way.asks_dane(), ..open::facts(shared) };
+    let mut way = Way::new(shared, hop, depart.login(), Demand::default());
+    let facts = Facts { checked: way.asks_dane(), ..depart.facts(shared) };
     let mut search = Search::new(hop, facts, shared.world.random.next());
     let found = loop {
         match search.poll() {
@@ -248,6 +259,6 @@ async fn hop(shared: &Arc<Shared>, options: &Options, hop: &NextHop) -> Option<H
         hop: hop.clone(),
         trail: search.trail().to_vec(),
         hosts,
-        login: Account::at(&options.smarthosts, hop).map(|account| account.told()),
+        login: Account::at(&options.smarthosts, hop, depart.login()).map(|account| account.told()),
     })
 }

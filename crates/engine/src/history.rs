@@ -147,7 +147,9 @@ impl Shared {
         let (number, _) = job.open.first()?;
         let recipient = job.stored.recipients.get(*number as usize)?;
         let options = self.options();
-        let routed = route::route_path(&options.routes, &options.access, &recipient.path);
+        let (routes, access) = (&options.routes, &options.access);
+        let (sender, target) = (&job.stored.reverse_path, job.stored.targets.get(number));
+        let routed = route::route_recipient(routes, access, sender, &recipient.path, target);
         Some(routed.reason.to_string())
     }
 

@@ -15,6 +15,7 @@ mod connection;
 mod content;
 mod counts;
 mod deliver;
+mod depart;
 mod dispatch;
 pub mod doors;
 mod expand;
@@ -56,6 +57,7 @@ mod tests;
 mod turned;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -65,6 +67,7 @@ use mail::DomainName;
 use queue::access::Access;
 use queue::clients::Clients;
 use queue::lockout::Lockout;
+use queue::program::Program;
 use queue::route::Routes;
 use queue::schedule::Schedule;
 use queue::schedule::limits::LimitTable;
@@ -74,6 +77,7 @@ use tokio::sync::Notify;
 
 pub use admit::{Accepted, Refusal};
 pub use counts::Totals;
+pub use depart::Source;
 pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
@@ -137,6 +141,8 @@ pub struct Options {
     pub chunking: bool,
     /// Who we are at the hosts that mail is handed to.
     pub smarthosts: Smarthosts,
+    /// What routes refer to by name.
+    pub transports: Transports,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
@@ -159,6 +165,17 @@ pub struct Options {
     pub memory: u64,
     /// Minutes east of Greenwich in the dates that we write.
     pub zone: i32,
+}
+
+/// What routes refer to by name, and what holds for all that ends here.
+#[derive(Clone, Debug, Default)]
+pub struct Transports {
+    /// The programs (`[pipe.NAME]`).
+    pub programs: BTreeMap<Box<str>, Arc<Program>>,
+    /// The addresses to connect from (`[source.NAME]`).
+    pub sources: BTreeMap<Box<str>, Source>,
+    /// Mail for a mailbox that is over its quota goes back at once, and does not wait.
+    pub return_over_quota: bool,
 }
 
 /// What all tasks of one engine share.
@@ -187,6 +204,8 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    /// Programs that run.
+    pub(crate) runs: local::Runs,
     pub(crate) counts: counts::Counts,
     is_stopping: AtomicBool,
     stop: Notify,
@@ -246,6 +265,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            runs: local::Runs::default(),
             counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),

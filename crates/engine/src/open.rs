@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -14,12 +14,13 @@ use msgauth::transport::Requirement;
 use queue::fate::Said;
 use queue::history::{Dialogue, Part};
 use queue::route::{NextHop, Service};
-use queue::search::{Exchanger, Facts, Search, Step};
+use queue::search::{Exchanger, Facts, Failure, Search, Step};
 use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
 use tracing::{debug, info, warn};
 
 use crate::Shared;
 use crate::connection::{Connection, Handshake, connect, remote_name, tell_secured};
+use crate::depart::Departure;
 use crate::dispatch::Ending;
 use crate::doors::TlsFailure;
 use crate::security::{self, Demand, Start, Wanted, Way};
@@ -32,32 +33,26 @@ struct Candidate {
     address: SocketAddr,
 }
 
-/// The addresses of a next hop that are still to be tried.
-pub(crate) struct Dialer {
+/// One of the next hops that the operator named, with its addresses that are still to be tried.
+struct Leg {
     way: Way,
     candidates: VecDeque<Candidate>,
-    /// The last failure; a permanent refusal counts only when no host said anything better.
-    failure: Option<Ending>,
-    tried: usize,
-    /// Hosts with which TLS has failed in this attempt, and that may do without.
-    cleared: BTreeSet<String>,
     /// Who we are there.
     account: Option<Account>,
 }
 
-impl Dialer {
+impl Leg {
     /// Searches the hosts of `hop`.
-    ///
-    /// # Errors
-    /// What the recipients are to be told when there is none.
-    pub(crate) async fn search(
+    async fn search(
         shared: &Arc<Shared>,
         hop: &NextHop,
+        depart: &Departure,
         demand: Demand,
         dialogue: &mut Dialogue,
-    ) -> Result<Self, Ending> {
-        let way = Way::new(shared, hop, demand);
-        let facts = Facts { checked: way.asks_dane(), ..facts(shared) };
+    ) -> Result<Self, Failure> {
+        let login = depart.login();
+        let way = Way::new(shared, hop, login, demand);
+        let facts = Facts { checked: way.asks_dane(), ..depart.facts(shared) };
         let mut search = Search::new(hop, facts, shared.world.random.next());
         let mut bogus = None;
         loop {
@@ -80,14 +75,8 @@ impl Dialer {
                             host: host.clone(),
                         })
                     });
-                    return Ok(Self {
-                        way,
-                        candidates: candidates.collect(),
-                        failure: None,
-                        tried: 0,
-                        cleared: BTreeSet::new(),
-                        account: Account::at(&shared.options().smarthosts, hop),
-                    });
+                    let account = Account::at(&shared.options().smarthosts, hop, login);
+                    return Ok(Self { way, candidates: candidates.collect(), account });
                 }
                 Step::Done(Err(failure)) => {
                     if let (Some(domain), Some(reason)) = (way.domain(), bogus) {
@@ -96,9 +85,50 @@ impl Dialer {
                         let against = Against::nothing();
                         Tally::session(shared, domain.clone(), against, &ends, Some(noted));
                     }
-                    return Err(Ending::here(Said::NoRoute(failure)));
+                    return Err(failure);
                 }
             }
+        }
+    }
+}
+
+/// The addresses of a next hop that are still to be tried.
+pub(crate) struct Dialer {
+    leg: Leg,
+    /// Those that are asked when the hosts of this one are through.
+    rest: VecDeque<NextHop>,
+    depart: Arc<Departure>,
+    /// The last failure; a permanent refusal counts only when no host said anything better.
+    failure: Option<Ending>,
+    tried: usize,
+    /// Hosts with which TLS has failed in this attempt, and that may do without.
+    cleared: BTreeSet<String>,
+}
+
+impl Dialer {
+    /// Searches the hosts of `hop`; where it names several, of the first that has any.
+    ///
+    /// # Errors
+    /// What the recipients are to be told when there is none.
+    pub(crate) async fn search(
+        shared: &Arc<Shared>,
+        hop: &NextHop,
+        depart: &Arc<Departure>,
+        demand: Demand,
+        dialogue: &mut Dialogue,
+    ) -> Result<Self, Ending> {
+        let mut rest: VecDeque<NextHop> = hop.each().iter().cloned().collect();
+        let mut failure = None;
+        match next_leg(shared, &mut rest, depart, demand, dialogue, &mut failure).await {
+            Some(leg) => Ok(Self {
+                leg,
+                rest,
+                depart: depart.clone(),
+                failure,
+                tried: 0,
+                cleared: BTreeSet::new(),
+            }),
+            None => Err(failure.unwrap_or_else(|| Ending::here(nowhere(0)))),
         }
     }
 
@@ -117,7 +147,15 @@ impl Dialer {
         demand: Demand,
         dialogue: &mut Dialogue,
     ) -> Result<Connection, Ending> {
-        while let Some(Candidate { host, address }) = self.candidates.pop_front() {
+        loop {
+            let Some(Candidate { host, address }) = self.leg.candidates.pop_front() else {
+                let (rest, failure) = (&mut self.rest, &mut self.failure);
+                match next_leg(shared, rest, &self.depart, demand, dialogue, failure).await {
+                    Some(leg) => self.leg = leg,
+                    None => break,
+                }
+                continue;
+            };
             self.tried += 1;
             let remote = remote_name(&host.host, address);
             match self.call(shared, &host, address, &remote, demand, dialogue).await {
@@ -129,8 +167,7 @@ impl Dialer {
                 }
             }
         }
-        let nothing = || Said::Unreachable { tried: self.tried, what: "no address is left".into() };
-        Err(self.failure.take().unwrap_or_else(|| Ending::here(nothing())))
+        Err(self.failure.take().unwrap_or_else(|| Ending::here(nowhere(self.tried))))
     }
 
     /// A session with one address, or what it said and under which policy.
@@ -143,15 +180,15 @@ impl Dialer {
         demand: Demand,
         dialogue: &mut Dialogue,
     ) -> Result<Connection, (Said, Option<Arc<str>>)> {
-        let mut wanted = match self.way.to(shared, host, demand).await {
+        let mut wanted = match self.leg.way.to(shared, host, demand).await {
             Ok(wanted) => wanted,
             Err((refusal, against)) => {
                 // What holds for one address of the host holds for the others.
-                self.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
+                self.leg.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
                 info!(event = "host.unfit", remote, why = refusal.what);
                 let words = format_args!("{remote} is passed over: {}", refusal.what);
                 dialogue.tell(Part::Done, shared.world.clock.now(), words);
-                if let (Some(domain), Some(result)) = (self.way.domain(), refusal.result) {
+                if let (Some(domain), Some(result)) = (self.leg.way.domain(), refusal.result) {
                     let noted = Noted { result, reason: refusal.what.clone() };
                     let ends = Ends { host: &host.host, to: None, from: None };
                     Tally::session(shared, domain, against, &ends, Some(noted));
@@ -162,7 +199,7 @@ impl Dialer {
         if self.cleared.contains(&host.host) {
             wanted = wanted.in_the_clear().unwrap_or(wanted);
         }
-        if let Some(account) = &self.account {
+        if let Some(account) = &self.leg.account {
             account.narrow(&mut wanted.wish.check);
         }
         let against = wanted.against.clone();
@@ -173,8 +210,9 @@ impl Dialer {
             to,
             remote,
             unchunked: demand.unchunked,
-            account: self.account.as_ref(),
-            hello: match self.way.service() {
+            account: self.leg.account.as_ref(),
+            depart: &self.depart,
+            hello: match self.leg.way.service() {
                 Service::Lmtp => Hello::Lmtp,
                 Service::Smtp | Service::Smtps => Hello::Extended,
             },
@@ -184,13 +222,13 @@ impl Dialer {
         let opened = caller.session(wanted).await;
         let noted = caller.noted.take();
         if let (Some(domain), true) =
-            (self.way.domain(), counts && (opened.is_ok() || noted.is_some()))
+            (self.leg.way.domain(), counts && (opened.is_ok() || noted.is_some()))
         {
             let local = opened.as_ref().ok().map(|opened| opened.connection.local());
             let ends = Ends {
                 host: &host.host,
                 to: Some(to.ip()),
-                from: local.or(source(shared, to.ip())),
+                from: local.or(self.depart.address(to.ip())),
             };
             Tally::session(shared, domain, against, &ends, noted);
         }
@@ -207,7 +245,7 @@ impl Dialer {
         let refused = is_refused_for_good(&ending.said);
         if refused {
             // 5yz to the greeting speaks for the host, not for one address of it.
-            self.candidates.retain(|other| other.host.host != host);
+            self.leg.candidates.retain(|other| other.host.host != host);
         }
         let known_is_worse =
             self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
@@ -221,6 +259,34 @@ impl Dialer {
             self.failure = Some(ending);
         }
     }
+}
+
+fn nowhere(tried: usize) -> Said {
+    Said::Unreachable { tried, what: "no address is left".into() }
+}
+
+/// The next of the hops in `rest` that has a host. What is wrong for good with the exchangers of a
+/// domain is not mended by sending its mail elsewhere: then the others are not asked.
+async fn next_leg(
+    shared: &Arc<Shared>,
+    rest: &mut VecDeque<NextHop>,
+    depart: &Departure,
+    demand: Demand,
+    dialogue: &mut Dialogue,
+    failure: &mut Option<Ending>,
+) -> Option<Leg> {
+    while let Some(hop) = rest.pop_front() {
+        match Leg::search(shared, &hop, depart, demand, dialogue).await {
+            Ok(leg) => return Some(leg),
+            Err(found) => {
+                if found.permanent {
+                    rest.clear();
+                }
+                failure.get_or_insert_with(|| Ending::here(Said::NoRoute(found)));
+            }
+        }
+    }
+    None
 }
 
 /// Asks `questions` all at once, and gives the answers in their order.
@@ -283,6 +349,7 @@ struct Caller<'a> {
     remote: &'a str,
     unchunked: bool,
     account: Option<&'a Account>,
+    depart: &'a Departure,
     hello: Hello,
     /// What was amiss first, whatever was done in spite of it.
     noted: Option<Noted>,
@@ -354,13 +421,13 @@ impl Caller<'_> {
         wanted: &Wanted,
         hello: Hello,
     ) -> Result<Result<Connection, Failed>, Said> {
-        let Self { shared, to, remote, unchunked, account, .. } = *self;
+        let Self { shared, to, remote, unchunked, account, depart, .. } = *self;
         let clock = shared.world.clock.clone();
         let until = clock.now() + shared.options().connect_timeout;
         let network = &shared.world.network;
         let dialling = match remote.strip_prefix("unix:") {
             Some(path) => network.connect_socket(path),
-            None => network.connect(to, source(shared, to.ip())),
+            None => network.connect(to, depart.address(to.ip())),
         };
         self.dialogue.tell(Part::Done, clock.now(), format_args!("connecting to {remote}"));
         let wire = connect(dialling, until).await;
@@ -404,7 +471,7 @@ impl Caller<'_> {
             None => None,
         };
         let opening = Opening { hello, security, login, unchunked };
-        let session = Session::begun(shared.client_options(), opening, clock.now());
+        let session = Session::begun(depart.client.clone(), opening, clock.now());
         let handshake_timeout = shared.options().timeouts.handshake;
         let opened = Connection::open(
             wire,
@@ -466,24 +533,4 @@ fn said(error: SessionError, requirement: &Requirement) -> Said {
         SessionError::Login(error) => Said::NoLogin { topic: Topic(7, 8), what: error.to_string() },
         SessionError::TlsFailed(what) => insecure(Topic(7, 5), what),
     }
-}
-
-/// What a search must know of this host.
-pub(crate) fn facts(shared: &Shared) -> Facts {
-    let options = shared.options();
-    let mut own_addresses = shared.world.network.own_addresses();
-    own_addresses.extend_from_slice(&options.own_addresses);
-    Facts {
-        own_names: vec![options.hostname.clone()],
-        own_addresses,
-        own_ports: options.own_ports.clone(),
-        // Who sends from a loopback address means other hosts by the others.
-        loopback_is_own: !options.outbound_source.iter().any(IpAddr::is_loopback),
-        port: options.outbound_port,
-        ..Facts::default()
-    }
-}
-
-fn source(shared: &Shared, to: IpAddr) -> Option<IpAddr> {
-    shared.options().outbound_source.iter().find(|from| from.is_ipv4() == to.is_ipv4()).copied()
 }

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::connection::{Connection, Transacted};
 use crate::content::Content;
+use crate::depart::Departure;
 use crate::dispatch::{Ending, Job};
 use crate::doors::Detail;
 use crate::fit::{self, Fitted, Unfit};
@@ -260,12 +261,16 @@ impl<'a> Relay<'a> {
         }
         let opened = match dialer {
             Some(dialer) => dialer.open(self.shared, demand, &mut self.dialogue).await,
-            None => match Dialer::search(self.shared, hop, demand, &mut self.dialogue).await {
-                Ok(found) => {
-                    dialer.insert(found).open(self.shared, demand, &mut self.dialogue).await
+            None => {
+                match Dialer::search(self.shared, hop, &self.depart(), demand, &mut self.dialogue)
+                    .await
+                {
+                    Ok(found) => {
+                        dialer.insert(found).open(self.shared, demand, &mut self.dialogue).await
+                    }
+                    Err(ending) => Err(ending),
                 }
-                Err(ending) => Err(ending),
-            },
+            }
         };
         match opened {
             Ok(mut connection) => {
@@ -287,6 +292,11 @@ impl<'a> Relay<'a> {
                 Err(NoSession::Failed(ending))
             }
         }
+    }
+
+    /// The way out, as it is configured now.
+    fn depart(&self) -> Arc<Departure> {
+        Departure::of_queue(self.shared, &self.shared.options(), &self.queue)
     }
 
     /// Notes that the attempt goes on where another ended.

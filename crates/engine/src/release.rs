@@ -130,12 +130,13 @@ pub(crate) async fn queues_of(
 ) -> Result<Vec<(String, u64)>, SpoolError> {
     let options = shared.options();
     let routed = route::route(&options.routes, &options.access, &Domain::Name(node.clone()));
-    let own = routed.next_hop.queue_name();
+    let own = routed.queue_name();
     queues(shared, |queue| {
-        let of_domain = match NextHop::parse(queue) {
-            Ok(NextHop::Exchangers(domain)) => wanted(&domain),
+        // Where several hosts are named, the first says whose mail it is.
+        let of_domain = NextHop::parse(queue).is_ok_and(|hop| match hop.each().first() {
+            Some(NextHop::Exchangers(domain)) => wanted(domain),
             _ => false,
-        };
+        });
         of_domain || queue == own
     })
     .await

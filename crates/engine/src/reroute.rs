@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use queue::record::Stored;
-use queue::route;
 use spool::{Body, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
-use crate::admit::Pending;
+use crate::admit::{self, Pending};
 use crate::dispatch::Job;
 use crate::{Options, RELAXED, Shared, settle};
 
@@ -72,10 +71,8 @@ fn groups(options: &Options, job: &Job) -> BTreeMap<String, Vec<u32>> {
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, _) in &job.open {
         let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
-        let target = job.stored.targets.get(number);
-        let (routes, access) = (&options.routes, &options.access);
-        let routed = route::route_recipient(routes, access, &recipient.path, target);
-        groups.entry(routed.next_hop.queue_name()).or_default().push(*number);
+        let queue = admit::queue_of(options, &job.stored, *number, recipient);
+        groups.entry(queue).or_default().push(*number);
     }
     groups
 }

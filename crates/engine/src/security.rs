@@ -147,14 +147,14 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    pub(crate) fn new(shared: &Shared, hop: &NextHop, demand: Demand) -> Self {
+    pub(crate) fn new(shared: &Shared, hop: &NextHop, login: Option<&str>, demand: Demand) -> Self {
         let options = shared.options();
         let level = match options.tls_levels.of(hop) {
             // What the message asks for can be had only by looking at what is published.
             Level::Opportunistic if demand.require_tls => Level::Auto,
             // A login wants to know whom it is shown to (RFC 4954 §14).
             Level::Auto | Level::Never | Level::Opportunistic | Level::Required
-                if Account::at(&options.smarthosts, hop)
+                if Account::at(&options.smarthosts, hop, login)
                     .is_some_and(|account| account.is_guarded()) =>
             {
                 Level::Verify
@@ -240,7 +240,7 @@ fn domain(hop: &NextHop) -> Option<&DomainName> {
     match hop {
         NextHop::Exchangers(domain) => Some(domain),
         NextHop::Host { host: Host::Name(name), .. } => Some(name),
-        NextHop::Host { host: Host::Address(_) | Host::Socket(_), .. } | NextHop::Local => None,
+        _ => None,
     }
 }
 

@@ -42,8 +42,8 @@ pub enum ProofSource {
     Certificate,
 }
 
-/// The logins by host.
-pub type Smarthosts = BTreeMap<Host, Smarthost>;
+/// The logins, by host and by the name that routes give them; empty for the one that needs none.
+pub type Smarthosts = BTreeMap<(Host, Box<str>), Smarthost>;
 
 /// With which mechanism each host has let us in, since the start.
 #[derive(Debug, Default)]
@@ -58,10 +58,14 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Who we are at `hop`, if it wants to know.
-    pub(crate) fn at(smarthosts: &Smarthosts, hop: &NextHop) -> Option<Self> {
+    /// Who we are at `hop`, if it wants to know: by the login of this name, or by the one without.
+    pub(crate) fn at(smarthosts: &Smarthosts, hop: &NextHop, login: Option<&str>) -> Option<Self> {
         let NextHop::Host { host, port, .. } = hop else { return None };
-        let smarthost = smarthosts.get(host)?.clone();
+        if smarthosts.is_empty() {
+            return None;
+        }
+        let key = (host.clone(), login.unwrap_or_default().into());
+        let smarthost = smarthosts.get(&key)?.clone();
         Some(Self { host: host.clone(), port: *port, smarthost })
     }
 

@@ -50,7 +50,14 @@ pub(crate) async fn requested(
             }
         }
     }
-    names.retain(|(name, jobs)| *jobs > 0 && name != "local");
+    // What ends here, or is a program's, is nobody's to fetch.
+    let is_hosts = |name: &str| {
+        let hop = NextHop::parse(name);
+        hop.is_ok_and(|hop| {
+            matches!(hop.each(), [NextHop::Exchangers(_) | NextHop::Host { .. }, ..])
+        })
+    };
+    names.retain(|(name, jobs)| *jobs > 0 && is_hosts(name));
     names.sort();
     names.dedup();
     let jobs: u64 = names.iter().map(|(_, jobs)| jobs).sum();

@@ -48,11 +48,11 @@ impl fmt::Display for ReplyCode {
 }
 
 /// Subject and detail of an enhanced status: `Topic(1, 1)` is the `1.1` of `5.1.1` (RFC 3463 §2).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Topic(pub u16, pub u16);
 
 /// An enhanced status code, `class.subject.detail` (RFC 3463 §2). The class is 2, 4 or 5.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EnhancedStatus {
     class: u8,
     topic: Topic,

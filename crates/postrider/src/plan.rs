@@ -1,5 +1,5 @@
 //! From the configuration to what the engine is told. Names and numbers are checked by `config`;
-//! what only other rooms can judge (routes) is judged here, with its place in the file.
+//! what only the world can judge is judged here, with its place in the file.
 
 mod tables;
 
@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use engine::doors::{Detail, Logins};
 use engine::{
-    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts, TlsLevels,
+    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
+    TlsLevels, Transports,
 };
 use queue::access::{Access, Forwarding, Users};
 use queue::domains::DomainPattern;
 use queue::lockout;
-use queue::route::{Routes, Rule, Transport};
+use queue::program::Program;
+use queue::route::{Routes, Rule, Via};
 use queue::schedule::Schedule;
 use queue::schedule::limits::{LimitTable, Limits, Told};
 use queue::submission::Rules;
@@ -28,7 +30,7 @@ use crate::accounts::Store;
 use crate::config::aliases::{Directory, rule_source};
 use crate::config::{
     self, Accounts, CertificateFiles, Config, Listen, ListenKind, ListenTls, LoginSource, Problem,
-    Severity, Share, Sourced, aliases,
+    Severity, Share, Sourced, Way, aliases,
 };
 use crate::doors::history::Bounds;
 use crate::doors::tls::{self, LoadError, Material};
@@ -50,12 +52,11 @@ const MEMORY: u64 = 128 * 1024 * 1024;
 pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
     let accounts = Accounts::read(config)?;
     let directory = aliases::read(config)?;
-    let routes = routes(config)?;
     Ok(Options {
         hostname: config.hostname.clone(),
         node: 0,
         access: access(config, &accounts, directory),
-        routes,
+        routes: routes(config),
         schedule: schedule(config),
         masquerade: masquerade(config),
         srs: srs(config)?,
@@ -72,6 +73,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         outbound_port: config.outbound.port,
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
+        transports: transports(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         outbound_source: values(&config.outbound.source),
@@ -132,7 +134,11 @@ fn access(config: &Config, accounts: &Accounts, directory: Directory) -> Access 
 pub fn templates(config: &Config) -> Templates {
     let virtuals = config.virtuals.iter();
     let virtuals = virtuals.map(|own| (own.domain.clone(), Arc::new(own.mailbox.clone())));
-    Templates { local: Arc::new(config.local.mailbox.value.clone()), virtuals: virtuals.collect() }
+    Templates {
+        local: Arc::new(config.local.mailbox.value.clone()),
+        virtuals: virtuals.collect(),
+        quota: config.local.quota,
+    }
 }
 
 /// Where a `.forward` is.
@@ -140,25 +146,44 @@ pub fn forward_place(config: &Config) -> Option<ForwardPlace> {
     config.local.forward.as_ref().map(|place| place.value.clone())
 }
 
-fn routes(config: &Config) -> Result<Routes, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut rule = |key: &str, target: &Sourced<String>| {
-        let transport = target.value.parse().unwrap_or_else(|error| {
-            let remedy =
-                "say \"mx\", \"local\", \"smtp:HOST\", \"smtp:[HOST]\" or \"smtp:[ADDRESS]:PORT\"";
-            let title = format!("{:?} is no transport: {error}", target.value);
-            problems.push(config.problem(Severity::Error, key, title, remedy));
-            Transport::Mx
-        });
-        Rule { transport, source: rule_source(&target.source) }
+fn routes(config: &Config) -> Routes {
+    let rule = |route: &Way| Rule {
+        transport: route.to.value.clone(),
+        via: Via {
+            from: route.source.as_ref().map(|name| name.value.as_str().into()),
+            login: route.login.as_ref().map(|name| name.value.as_str().into()),
+        },
+        source: rule_source(&route.to.source),
     };
-    let mut routes =
-        Routes { default: rule("route.default", &config.default_route), ..Routes::default() };
-    for route in &config.routes {
-        let key = format!("route.\"{}\"", route.pattern);
-        routes.table.insert(route.pattern.clone(), rule(&key, &route.target));
+    let routes = &config.routes;
+    let mut made = Routes { default: rule(&routes.default), ..Routes::default() };
+    for (pattern, way) in &routes.domains {
+        made.table.insert(pattern.clone(), rule(way));
     }
-    if problems.is_empty() { Ok(routes) } else { Err(problems) }
+    for (pattern, way) in &routes.recipients {
+        made.recipients.insert(pattern.clone(), rule(way));
+    }
+    for (pattern, way) in &routes.senders {
+        made.senders.insert(pattern.clone(), rule(way));
+    }
+    made
+}
+
+/// What routes refer to by name.
+fn transports(config: &Config) -> Transports {
+    let programs = config.pipes.iter().map(|(name, pipe)| {
+        let program = Program { source: rule_source(&pipe.source), ..pipe.value.clone() };
+        (name.as_str().into(), Arc::new(program))
+    });
+    let sources = config.sources.iter().map(|source| {
+        let addresses = values(&source.addresses);
+        (source.name.as_str().into(), engine::Source { addresses, hello: source.hello.clone() })
+    });
+    Transports {
+        programs: programs.collect(),
+        sources: sources.collect(),
+        return_over_quota: config.local.return_over_quota,
+    }
 }
 
 fn smarthosts(config: &Config) -> Smarthosts {
@@ -175,7 +200,7 @@ fn smarthosts(config: &Config) -> Smarthosts {
             mechanisms: known.mechanisms.clone(),
             clear: known.allow_clear,
         };
-        (known.host.clone(), smarthost)
+        ((known.host.clone(), known.name.as_str().into()), smarthost)
     });
     known.collect()
 }

@@ -20,7 +20,7 @@ use crate::doors::history::FileHistory;
 use crate::doors::tls::Material;
 use crate::doors::{
     FileForwards, FileMailboxes, FileSecrets, FileShelf, HttpsWeb, NamedTables, Replaceable,
-    Runtime, RustlsTls, Stub, SystemClock, SystemRandom, TcpNetwork, Templates,
+    Runtime, RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
 
@@ -155,6 +155,7 @@ impl Doors {
             logins: self.logins.clone(),
             names: self.names.clone(),
             web: self.web.clone(),
+            commands: Arc::new(SystemCommands),
             shelf,
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),

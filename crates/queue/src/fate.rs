@@ -91,6 +91,16 @@ pub enum Said {
     Settled,
     /// It was to be returned if it is late, and it is (RFC 2852 §4.1.3); nothing was tried.
     Overdue,
+    /// Whoever answers for the recipient on this host has decided: a program, or a rule of the
+    /// operator. A status of class 2 is delivery.
+    Given {
+        /// What was decided.
+        status: EnhancedStatus,
+        /// In words.
+        what: String,
+    },
+    /// The operator wants such mail thrown away: why, in words.
+    Discarded(String),
     /// The operator lets nothing be tried for this domain or queue; nothing was.
     Suspended {
         /// Which.
@@ -110,6 +120,9 @@ pub enum Said {
     },
     /// The mailbox has no room; its owner may make some (RFC 3463 §3.3).
     MailboxFull(String),
+    /// The mailbox has as much as its owner may keep, and the operator wants the sender to know at
+    /// once.
+    MailboxOver(String),
     /// The mailbox did not take it now.
     MailboxUnavailable(String),
     /// The mailbox cannot be written before the operator mends something.
@@ -378,6 +391,8 @@ fn due(event: Event, case: &Case<'_>) -> Result<Action, &'static str> {
 
 fn done(said: &Said, case: &Case<'_>, decision: &mut Decision) {
     let event = match said {
+        // Nobody has it, so nobody is told that somebody has.
+        Said::Discarded(_) => return,
         Said::Taken { onward, .. } => Event::Relayed(*onward),
         Said::Expanded { is_list: false } => Event::Expanded,
         _ => Event::Delivered,

@@ -15,6 +15,7 @@ pub mod history;
 pub mod lockout;
 pub mod lookup;
 pub mod notify;
+pub mod program;
 pub mod reason;
 pub mod record;
 pub mod route;

@@ -160,7 +160,7 @@ enum Phase {
 
 impl Search {
     /// A search for the addresses of `next_hop`. `shuffle_seed` orders equals; take a new one each
-    /// time. [`NextHop::Local`] has none and fails.
+    /// time. What is no host, or several, fails.
     pub fn new(next_hop: &NextHop, facts: Facts, shuffle_seed: u64) -> Self {
         let mut search = Self {
             port: facts.port,
@@ -172,14 +172,21 @@ impl Search {
             trail: Vec::new(),
         };
         match next_hop {
-            NextHop::Local => {
-                search.fail(5, Topic(3, 5), "local mail was to be sent to another host".to_owned());
-            }
             NextHop::Exchangers(domain) => search.ask_exchangers(domain.ascii()),
             NextHop::Host { host, port, lookup, .. } => {
                 search.port = *port;
                 search.configured = true;
                 search.start_host(host, *lookup);
+            }
+            // Of several, the caller searches each.
+            NextHop::Hosts(_)
+            | NextHop::Local
+            | NextHop::Mailbox(_)
+            | NextHop::Pipe(_)
+            | NextHop::Commands
+            | NextHop::Discard
+            | NextHop::Error(_) => {
+                search.fail(5, Topic(3, 5), format!("{next_hop} is no host that mail is sent to"));
             }
         }
         search

@@ -108,7 +108,7 @@ fn plan(place: usize, chance: &Chance, calm: bool, is_paced: bool, plant: Option
     // A workstation gives everything that is not its own to the hub, and the hub hides it.
     if place == HOSTS {
         let hub = "smtp:[hub.a.example]".parse().unwrap_or(options.routes.default.transport);
-        options.routes.default = Rule { transport: hub, source: None };
+        options.routes.default = Rule::new(hub);
     } else if place == 0 {
         options.masquerade = Some(Masquerade {
             domain: setup::name("a.example"),

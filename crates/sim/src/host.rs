@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::doors::{Detail, Mailboxes, MemoryHistory, NoTables, Random, World};
+use engine::doors::{Detail, Mailboxes, MemoryHistory, NoCommands, NoTables, Random, World};
 use engine::{Engine, Options};
 use queue::schedule::limits::LimitTable;
 use smtp::server::SessionOptions;
@@ -185,6 +185,7 @@ impl Host {
             history: self.history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(self.boxes.clone()) as Arc<dyn Mailboxes>,
+            commands: Arc::new(NoCommands),
             forwards: Arc::new(self.boxes.clone()),
             spool: Arc::new(watched),
         };

@@ -230,7 +230,7 @@ fn options(host: &scene::Host, users: &[&str], port: u16) -> Result<Options, Str
             .unwrap_or_default()
             .parse()
             .map_err(|error| wrong("route", error))?;
-        let rule = Rule { transport, source: None };
+        let rule = Rule::new(transport);
         if domain == "default" {
             options.routes.default = rule;
         } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{EightBit, Level, Options, Smarthosts, TlsLevels};
+use engine::{EightBit, Level, Options, Smarthosts, TlsLevels, Transports};
 use ipnet::IpNet;
 use mail::DomainName;
 use queue::access::{Access, Users};
@@ -55,6 +55,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),
+        transports: Transports::default(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),

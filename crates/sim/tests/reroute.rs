@@ -22,7 +22,7 @@ fn ip(last: u8) -> IpAddr {
 }
 
 fn rule(transport: &str) -> Rule {
-    Rule { transport: transport.parse().unwrap(), source: None }
+    Rule::new(transport.parse().unwrap())
 }
 
 /// One job for three domains waits for a smarthost that is down. After a restart two of the domains

@@ -96,7 +96,7 @@ fn next_hop(options: &Options, to: &Transport, path: &ForwardPath) -> Result<Nex
         return Err(format!("{name} is no local domain"));
     }
     let mut routes = Routes::default();
-    let rule = Rule { transport: to.clone(), source: None };
+    let rule = Rule::new(to.clone());
     routes.table.insert(DomainPattern::Exact(name.clone()), rule);
     Ok(route::route(&routes, &options.access, &mailbox.domain).next_hop)
 }

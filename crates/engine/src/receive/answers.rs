@@ -6,7 +6,7 @@ use queue::Reason;
 use queue::access::{self, Verdict};
 use queue::lookup::{self, Found};
 use queue::record::Origin;
-use queue::{srs, trust};
+use queue::{route, srs, trust};
 use smtp::server::{Input, Kind, Question, Transaction};
 use tracing::{info, warn};
 
@@ -131,6 +131,7 @@ impl Conversation<'_> {
                 expand::knowing(&shared.world, decide).await
             }
         };
+        let verdict = route::at_session(&self.options.routes, &self.options.access, verdict, path);
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
             self.mistaken(1);
         }

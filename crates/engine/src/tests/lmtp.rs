@@ -22,7 +22,7 @@ const TWO: &str = "C: MAIL FROM:<ada@here.example>
     C: .";
 
 async fn scene(transport: &str, address: &str, session: &[&str]) -> Scene {
-    let default = Rule { transport: transport.parse().unwrap(), source: None };
+    let default = Rule::new(transport.parse().unwrap());
     let routes = Routes { default, ..Routes::default() };
     let scene = Scene::new(crate::Options { routes, ..options() });
     scene.engine.start();

@@ -24,6 +24,7 @@ mod relay;
 mod reload;
 mod report;
 mod reuse;
+mod routes;
 mod script;
 mod secured;
 mod security;

@@ -42,6 +42,8 @@ pub(crate) type Script = String;
 pub(crate) struct Seen {
     /// Who was dialled, in order.
     pub(crate) dials: Vec<IpAddr>,
+    /// From where, in the same order.
+    pub(crate) sources: Vec<String>,
     /// Command lines, in order.
     pub(crate) commands: Vec<String>,
     /// Content, dots unstuffed.
@@ -150,13 +152,15 @@ impl Network for Net {
     fn connect(
         &self,
         to: SocketAddr,
-        _from: Option<IpAddr>,
+        from: Option<IpAddr>,
     ) -> Doing<'_, io::Result<Box<dyn Wire>>> {
         Box::pin(async move {
             sleep(Duration::from_millis(1)).await;
             let script = {
                 let mut state = self.0.lock();
                 state.seen.dials.push(to.ip());
+                let from = from.map_or_else(|| "-".to_owned(), |from| from.to_string());
+                state.seen.sources.push(from);
                 state.scripts.get_mut(&to.ip()).and_then(VecDeque::pop_front)
             };
             let script = script.ok_or(io::ErrorKind::ConnectionRefused)?;

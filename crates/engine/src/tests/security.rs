@@ -201,7 +201,7 @@ fn tls_before_the_greeting() {
     for (session, waits) in rows {
         play(async {
             let transport = "smtps:[hub.example]".parse().unwrap();
-            let default = Rule { transport, source: None };
+            let default = Rule::new(transport);
             let routes = Routes { default, ..Routes::default() };
             let scene = Scene::new(crate::Options { routes, ..options() });
             scene.engine.start();

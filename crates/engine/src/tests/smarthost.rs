@@ -28,8 +28,8 @@ fn with(proof: ProofSource, clear: bool) -> Options {
     let smarthost = Smarthost { login: "ann".to_owned(), proof, mechanisms: None, clear };
     let host = "hub.example".parse().unwrap();
     Options {
-        routes: Routes { default: Rule { transport, source: None }, ..Routes::default() },
-        smarthosts: Smarthosts::from([(host, smarthost)]),
+        routes: Routes { default: Rule::new(transport), ..Routes::default() },
+        smarthosts: Smarthosts::from([((host, "".into()), smarthost)]),
         ..options()
     }
 }

@@ -12,6 +12,7 @@ use mail::lookup::{Answer, Kind, Question, Record, Security};
 use mail::{DomainName, Envelope, MailParameters, Recipient, RecipientParameters};
 use parking_lot::Mutex;
 use queue::access::{Access, Users};
+use queue::program::End;
 use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
@@ -23,10 +24,13 @@ use super::pages::Pages;
 use super::script::{Net, ScriptedTls};
 use super::spool::TestSpool;
 use crate::doors::{
-    Clock, Detail, Doing, MailboxDelivery, MailboxError, Mailboxes, MemoryHistory, MemoryShelf,
-    Names, NoTables, Random, Secrets, Tasks, Tls, World,
+    Clock, CommandError, CommandRun, Commands, Detail, Doing, MailboxDelivery, MailboxError,
+    Mailboxes, MemoryHistory, MemoryShelf, Names, NoTables, Place, Ran, Random, Secrets, Tasks,
+    Tls, World,
 };
-use crate::{Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels};
+use crate::{
+    Accepted, EightBit, Engine, Level, Listed, Options, Refusal, Smarthosts, TlsLevels, Transports,
+};
 
 /// The name of the host under test.
 pub(crate) const HOST: &str = "here.example";
@@ -231,8 +235,80 @@ impl Mailboxes for Boxes {
                 return Err(MailboxError::Unknown(delivery.user.to_owned()));
             }
             let letter = String::from_utf8_lossy(&octets).into_owned();
-            state.letters.entry(delivery.user.to_owned()).or_default().push(letter);
+            let name = match delivery.place {
+                Place::Home => delivery.user.to_owned(),
+                Place::Described { template, domain } => {
+                    format!("{template} {} {domain}", delivery.user)
+                }
+                Place::File(path) => format!("{path} {}", delivery.user),
+            };
+            state.letters.entry(name).or_default().push(letter);
             Ok(())
+        })
+    }
+}
+
+/// Programs: what each was given, and how the next runs end.
+#[derive(Clone, Default)]
+pub(crate) struct Programs(Arc<Mutex<ProgramState>>);
+
+#[derive(Default)]
+struct ProgramState {
+    runs: Vec<String>,
+    ends: Vec<(End, &'static str)>,
+    at_once: (usize, usize),
+    pause: Duration,
+}
+
+impl Programs {
+    /// The runs from now on end so, the last one for ever.
+    pub(crate) fn end(&self, end: End, output: &'static str) {
+        self.0.lock().ends.push((end, output));
+    }
+
+    /// Each run takes so long.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        self.0.lock().pause = pause;
+    }
+
+    /// The arguments of each run, and what it read.
+    pub(crate) fn runs(&self) -> Vec<String> {
+        self.0.lock().runs.clone()
+    }
+
+    /// How many ran at once at most.
+    pub(crate) fn at_once(&self) -> usize {
+        self.0.lock().at_once.1
+    }
+}
+
+impl Commands for Programs {
+    fn run<'a>(&'a self, run: CommandRun<'a>) -> Doing<'a, Result<Ran, CommandError>> {
+        Box::pin(async move {
+            let mut octets = run.head.to_vec();
+            let mut body = run.body;
+            while let Some(chunk) = body.next().await.map_err(CommandError::Content)? {
+                octets.extend_from_slice(&chunk);
+            }
+            let from = run.from.map_or_else(String::new, |(sender, _)| format!("From {sender}\n"));
+            let text = String::from_utf8_lossy(&octets).into_owned();
+            let user = run.user.unwrap_or("-");
+            let pause = {
+                let mut state = self.0.lock();
+                state.runs.push(format!("{user} {}\n{from}{text}", run.command.join("|")));
+                state.at_once.0 += 1;
+                state.at_once.1 = state.at_once.1.max(state.at_once.0);
+                state.pause
+            };
+            tokio::time::sleep(pause).await;
+            let mut state = self.0.lock();
+            state.at_once.0 -= 1;
+            let (end, output) = match state.ends.len() {
+                0 => (End::Exit(0), ""),
+                1 => state.ends[0].clone(),
+                _ => state.ends.remove(0),
+            };
+            Ok(Ran { end, output: output.as_bytes().to_vec() })
         })
     }
 }
@@ -246,6 +322,7 @@ pub(crate) struct Scene {
     pub(crate) shelf: Arc<MemoryShelf>,
     pub(crate) history: Arc<MemoryHistory>,
     pub(crate) boxes: Boxes,
+    pub(crate) programs: Programs,
     pub(crate) spool: TestSpool,
 }
 
@@ -286,6 +363,7 @@ pub(crate) fn options() -> Options {
         outbound_port: 25,
         chunking: true,
         smarthosts: Smarthosts::new(),
+        transports: Transports::default(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         outbound_source: Vec::new(),
@@ -315,6 +393,7 @@ impl Scene {
     pub(crate) fn with_world(options: Options, change: impl FnOnce(&mut World)) -> Self {
         let (net, zone, boxes, spool) =
             (Net::default(), Zone::default(), Boxes::default(), TestSpool::default());
+        let programs = Programs::default();
         let (web, shelf) = (Pages::default(), Arc::new(MemoryShelf::default()));
         let history = Arc::new(MemoryHistory::new(Detail::Failures));
         let mut world = World {
@@ -331,12 +410,13 @@ impl Scene {
             history: history.clone(),
             tables: Arc::new(NoTables),
             mailboxes: Arc::new(boxes.clone()),
+            commands: Arc::new(programs.clone()),
             forwards: Arc::new(crate::doors::NoForwards),
             spool: Arc::new(spool.clone()),
         };
         change(&mut world);
         let engine = Engine::new(options, world);
-        Self { engine, net, zone, web, shelf, history, boxes, spool }
+        Self { engine, net, zone, web, shelf, history, boxes, programs, spool }
     }
 
     /// An engine at work.

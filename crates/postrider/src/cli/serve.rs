@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine::Engine;
 use engine::doors::Listener;
 use spool_log::{Log, OpenError, OsDisk, Recovery};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{Subscriber, info, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -103,22 +103,27 @@ where
 }
 
 async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Result<(), Stop> {
-    let wrong = |problems: Vec<config::Problem>| {
-        Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
+    let mut signals = Signals::open()?;
+    // What is wrong with the configuration or the spool is told before what is wrong with a port; as
+    // another user they can only be read once the ports are open.
+    let early = match config.run_as {
+        None => Some(prepare(&config, quarantine).await?),
+        Some(_) => None,
     };
     let mut inherited = systemd::inherited();
     let listeners = bind(&config, &mut inherited)?;
     let observed = bind_metrics(&config)?;
-    private_folder(&config.data_dir)?;
     if let Some(run_as) = &config.run_as {
+        private_folder(&config.data_dir)?;
         user::become_user(run_as, &config.data_dir).map_err(|why| {
             let problem = config.problem(config::Severity::Error, "user", why, "see `user`");
             wrong(vec![problem])
         })?;
     }
-    let options = plan::options(&config).map_err(wrong)?;
-    let doors = Doors::open(&config).await.map_err(wrong)?;
-    let spool = open_spool(&config, quarantine)?;
+    let (options, doors, spool) = match early {
+        Some(early) => early,
+        None => prepare(&config, quarantine).await?,
+    };
     let world = doors.world(&config, spool.clone());
     let engine = Engine::new(options, world);
     engine.start();
@@ -143,7 +148,7 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
     let status = format!("serving {} on {} sockets", config.hostname, places.len());
     systemd::ready(&status);
     let watchdog = systemd::feed_watchdog(&engine);
-    wait_for_signal(&running, &status).await?;
+    signals.wait(&running, &status).await;
     systemd::tell(&[sd_notify::NotifyState::Stopping]);
     stop(&engine).await;
     drop(watching);
@@ -168,6 +173,22 @@ fn private_folder(folder: &Path) -> Result<(), Stop> {
         );
         Stop(why, EX_CANTCREAT)
     })
+}
+
+fn wrong(problems: Vec<config::Problem>) -> Stop {
+    Stop(config::render(&problems, may_colour(&std::io::stderr())), EX_CONFIG)
+}
+
+/// Everything that is read and opened as the user we are.
+async fn prepare(
+    config: &Config,
+    quarantine: bool,
+) -> Result<(engine::Options, Doors, Arc<Log>), Stop> {
+    let options = plan::options(config).map_err(wrong)?;
+    let doors = Doors::open(config).await.map_err(wrong)?;
+    private_folder(&config.data_dir)?;
+    let spool = open_spool(config, quarantine)?;
+    Ok((options, doors, spool))
 }
 
 fn open_spool(config: &Config, quarantine: bool) -> Result<Arc<Log>, Stop> {
@@ -269,27 +290,41 @@ fn greet(config: &Config, places: &[(String, SocketAddr)]) {
     println!("ready");
 }
 
-/// Until it is time to stop; at SIGHUP the configuration is read again.
-async fn wait_for_signal(running: &Running, status: &str) -> Result<(), Stop> {
-    let no_signal = |error: std::io::Error| Stop(format!("signals: {error}"), EX_OSERR);
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => {
-                info!(event = "server.stopping", signal = "SIGTERM");
-                return Ok(());
-            }
-            _ = interrupt.recv() => {
-                info!(event = "server.stopping", signal = "SIGINT");
-                return Ok(());
-            }
-            // The log tells what came of it.
-            _ = hangup.recv() => {
-                systemd::reloading();
-                drop(running.reload().await);
-                systemd::ready(status);
+/// What tells us to stop or to read the configuration again; heard from the start on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn open() -> Result<Self, Stop> {
+        let open = |kind| signal(kind).map_err(|error| Stop(format!("signals: {error}"), EX_OSERR));
+        Ok(Self {
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+            hangup: open(SignalKind::hangup())?,
+        })
+    }
+
+    /// Until it is time to stop; at SIGHUP the configuration is read again.
+    async fn wait(&mut self, running: &Running, status: &str) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {
+                    info!(event = "server.stopping", signal = "SIGTERM");
+                    return;
+                }
+                _ = self.interrupt.recv() => {
+                    info!(event = "server.stopping", signal = "SIGINT");
+                    return;
+                }
+                // The log tells what came of it.
+                _ = self.hangup.recv() => {
+                    systemd::reloading();
+                    drop(running.reload().await);
+                    systemd::ready(status);
+                }
             }
         }
     }

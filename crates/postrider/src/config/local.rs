@@ -85,6 +85,18 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             text: "Names that every domain has here, as it has a postmaster, who reads their mail where nobody else\n\
                    does: [\"abuse\", \"security\"].",
         },
+        OptionDoc {
+            key: "quota",
+            default: Shown::Value("\"none\""),
+            text: "What a mailbox may hold, like \"1GB\": all the letters of a Maildir with its folders, or the\n\
+                   file of an mbox. A letter that begins below it is still taken.",
+        },
+        OptionDoc {
+            key: "over-quota",
+            default: Shown::Value("\"defer\""),
+            text: "What is done with mail for a full mailbox: \"defer\" tries again (4.2.2) until it expires,\n\
+                   \"return\" sends it back at once (5.2.2).",
+        },
     ],
 };
 
@@ -147,6 +159,10 @@ pub struct Local {
     pub tag: Option<char>,
     /// Names of every domain, in lower case.
     pub roles: Vec<Sourced<String>>,
+    /// Octets that a mailbox may hold.
+    pub quota: Option<u64>,
+    /// Mail for one that is full goes back at once.
+    pub return_over_quota: bool,
 }
 
 pub(super) fn read(
@@ -177,6 +193,28 @@ pub(super) fn read(
         command_user: read_command_user(section),
         tag: read_tag(section),
         roles: read_roles(section),
+        quota: read_quota(section),
+        return_over_quota: read_over_quota(section),
+    }
+}
+
+fn read_quota(section: &Section<'_>) -> Option<u64> {
+    let value = section.get("quota")?;
+    match value.text_quietly() {
+        Some("none") => None,
+        _ => section.size("quota"),
+    }
+}
+
+fn read_over_quota(section: &Section<'_>) -> bool {
+    let Some(value) = section.get("over-quota") else { return false };
+    match value.text() {
+        Some("return") => true,
+        Some("defer") | None => false,
+        Some(_) => {
+            value.wrong::<()>("\"defer\" or \"return\"", "remove the key: such mail waits");
+            false
+        }
     }
 }
 
@@ -266,6 +304,11 @@ fn read_mailbox(section: &Section<'_>, host: &Host) -> Sourced<MailboxTemplate> 
         && let Some(text) = value.text()
     {
         match MailboxTemplate::parse(text, &host.data_dir) {
+            Ok(template) if template.has_domain() => value.tell(
+                "`local.mailbox` has a {domain}, but its users are of this host, whatever the domain",
+                "{user} alone",
+                "mailboxes of a domain are for a route: \"mailbox:maildir:/srv/{domain}/{user}\"",
+            ),
             Ok(template) => return value.sourced(template),
             Err(error) => value.tell(
                 &format!("`local.mailbox` names no mailbox: {error}"),

@@ -25,12 +25,14 @@ mod masquerade;
 mod metrics;
 mod options;
 mod outbound;
+mod pipe;
 mod problem;
 mod queue;
 mod reader;
 mod relay;
 mod route;
 mod smarthost;
+mod source;
 mod spool;
 pub mod srs;
 mod submission;
@@ -66,16 +68,17 @@ pub use masquerade::Masquerade;
 pub use metrics::Metrics;
 pub use options::sample;
 pub use outbound::Outbound;
+pub use pipe::Pipe;
 pub use problem::{Problem, Severity, Source, Sourced, render};
 pub use queue::Queue;
 pub use relay::Relay;
-pub use route::{Route, RoutePattern};
+pub use route::{RoutePattern, Routes, Way};
 pub use smarthost::Smarthost;
 pub use spool::SpoolLimits;
 pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
-pub use table::{Server, Table, TableKind};
+pub use table::{Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -106,13 +109,15 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &srs::DOC,
     &table::FILE,
     &table::SQLITE,
-    &table::POSTGRES,
-    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
     &route::DOC,
+    &route::RECIPIENT,
+    &route::SENDER,
     &smarthost::DOC,
+    &source::DOC,
+    &pipe::DOC,
     &outbound::DOC,
     &tls_policy::DOC,
     &dns::DOC,
@@ -157,10 +162,12 @@ pub struct Config {
     pub relay: Relay,
     /// Who may ask for what is no mail.
     pub access: Access,
-    /// How mail goes on, the default apart.
-    pub routes: Vec<Route>,
-    /// How mail goes on where no route fits.
-    pub default_route: Sourced<String>,
+    /// How mail goes on.
+    pub routes: Routes,
+    /// Programs that it may be handed to.
+    pub pipes: Vec<(String, Sourced<Pipe>)>,
+    /// Addresses that it may go out from.
+    pub sources: Vec<source::Source>,
     /// Who we are at hosts that mail is handed to.
     pub smarthosts: Vec<Smarthost>,
     /// How other hosts are reached.
@@ -322,6 +329,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "access",
         "route",
         "smarthost",
+        "source",
+        "pipe",
         "outbound",
         "tls-policy",
         "dns",
@@ -339,7 +348,11 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let host = host::read(&top, surroundings);
     let tables = table::read(&top.table("table"));
     let local = local::read(&top.table("local"), &host, surroundings, &tables);
-    let (routes, default_route) = route::read(&top.table("route"));
+    let smarthosts = smarthost::read(&top.table("smarthost"));
+    let pipes = pipe::read(&top.table("pipe"));
+    let sources = source::read(&top.table("source"));
+    let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
+    let routes = route::read(&top.table("route"), &named);
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
@@ -354,8 +367,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
         routes,
-        default_route,
-        smarthosts: smarthost::read(&top.table("smarthost")),
+        pipes,
+        sources,
+        smarthosts,
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

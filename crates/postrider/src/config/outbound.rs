@@ -119,17 +119,24 @@ fn read_eight_bit(section: &Section<'_>) -> EightBit {
     what.unwrap_or_default()
 }
 
+const ADDRESS: &str = "an address without port, like \"192.0.2.1\" or \"2001:db8::1\"";
+
+/// The addresses of `key`.
+pub(super) fn one_of_each_family(section: &Section<'_>, key: &str) -> Vec<Sourced<IpAddr>> {
+    let addresses: Vec<Sourced<IpAddr>> = section.list(key, ADDRESS, "").unwrap_or_default();
+    let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+    if let Some(value) = section.get(key).filter(|_| v4 > 1 || addresses.len() - v4 > 1) {
+        let title = format!("`{}` has two addresses of one family", value.key());
+        value.tell(&title, "at most one IPv4 and one IPv6 address", "keep the one others know");
+    }
+    addresses
+}
+
 pub(super) fn read(section: &Section<'_>) -> Outbound {
     section.only(&DOC, &[]);
-    let expected = "an address without port, like \"192.0.2.1\" or \"2001:db8::1\"";
     let port = section.number("port", 1..=u64::from(u16::MAX));
     let policy_port = section.number("policy-port", 1..=u64::from(u16::MAX));
-    let source: Vec<Sourced<IpAddr>> = section.list("source", expected, "").unwrap_or_default();
-    let v4 = source.iter().filter(|address| address.is_ipv4()).count();
-    if let Some(value) = section.get("source").filter(|_| v4 > 1 || source.len() - v4 > 1) {
-        let title = "`outbound.source` has two addresses of one family";
-        value.tell(title, "at most one IPv4 and one IPv6 address", "keep the one others know");
-    }
+    let source = one_of_each_family(section, "source");
     Outbound {
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
         tls: section.get("tls").and_then(|value| read_level(&value)).unwrap_or_default(),
@@ -137,6 +144,6 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
         eight_bit: read_eight_bit(section),
         chunking: section.boolean("chunking").unwrap_or(true),
         source,
-        own_addresses: section.list("own-addresses", expected, "").unwrap_or_default(),
+        own_addresses: section.list("own-addresses", ADDRESS, "").unwrap_or_default(),
     }
 }

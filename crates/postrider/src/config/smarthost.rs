@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use queue::route::Host;
+use queue::route::{Host, is_name};
 use smtp::sasl::Mechanism;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
@@ -12,7 +12,8 @@ use super::reader::{Section, Value};
 pub(super) const DOC: SectionDoc = SectionDoc {
     name: "smarthost.\"mail.example.net\"",
     text: "How we log in at a host that a route hands mail to: any number of tables, each with the host as\n\
-           its route names it, without port. The mail waits as long as the host does not let us in, and\n\
+           its route names it, without port. With a name before it, \"ann@mail.example.net\", it is for the\n\
+           routes that say login = \"ann\" only. The mail waits as long as the host does not let us in, and\n\
            the log says why.",
     options: &[
         OptionDoc { key: "login", default: Shown::Example("\"ann\""), text: "Our name there." },
@@ -48,6 +49,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
 pub struct Smarthost {
     /// The host as routes name it.
     pub host: Host,
+    /// What routes call it; empty for those that call none.
+    pub name: String,
     /// Our name there.
     pub login: String,
     /// Where the secret is; none: a certificate is shown.
@@ -65,8 +68,17 @@ pub(super) fn read(section: &Section<'_>) -> Vec<Smarthost> {
 }
 
 fn read_one(name: &str, value: &Value<'_>) -> Option<Smarthost> {
-    let Ok(host) = name.parse::<Host>() else {
-        let title = format!("{name:?} is no host");
+    let (login, host) = name.rsplit_once('@').unwrap_or(("", name));
+    if !login.is_empty() && !is_name(login) || name.starts_with('@') {
+        let title = format!("{login:?} is no name of a login");
+        let remedy =
+            "letters, digits, - _ and . inside, at most 64; what the host knows is `login`";
+        value.tell(&title, "a name that routes can refer to", remedy);
+        return None;
+    }
+    let name = login.to_owned();
+    let Ok(host) = host.parse::<Host>() else {
+        let title = format!("{host:?} is no host");
         value.tell(&title, "a host as a route names it, without port", "like \"mail.example.net\"");
         return None;
     };
@@ -82,6 +94,7 @@ fn read_one(name: &str, value: &Value<'_>) -> Option<Smarthost> {
     let mechanisms: Option<Vec<Sourced<Mechanism>>> = table.list("mechanisms", expected, "");
     Some(Smarthost {
         host,
+        name,
         login: login.unwrap_or_default(),
         secret,
         is_token: is_token(&table),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::{OptionDoc, SectionDoc, Shown};
-use super::problem::{Source, Sourced};
+use super::problem::Source;
 use super::reader::{Section, Value};
 
 /// What holds for every database.
@@ -39,7 +39,7 @@ macro_rules! database {
 
 pub(super) const FILE: SectionDoc = SectionDoc {
     name: "table.\"canonical\"",
-    text: "Tables that other sections name: who stands for whom. Any number of them, of four types. Keys are\n\
+    text: "Tables that other sections name: who stands for whom. Any number of them, of two types. Keys are\n\
            looked up in lower case, an address as itself and then as \"@domain\". While a table cannot be\n\
            asked, mail that needs it waits with its sender (451); nothing is taken for absent.",
     options: &[
@@ -77,89 +77,6 @@ pub(super) const SQLITE: SectionDoc = SectionDoc {
     ],
 };
 
-pub(super) const POSTGRES: SectionDoc = SectionDoc {
-    name: "table.\"customers\"",
-    text: "A table in PostgreSQL, where the program is built with the feature postgres.",
-    options: database![
-        OptionDoc {
-            key: "type",
-            default: Shown::Example("\"postgres\""),
-            text: "\"postgres\": a server of PostgreSQL.",
-        },
-        OptionDoc {
-            key: "server",
-            default: Shown::Example("\"db.example.net:5432\""),
-            text: "HOST, HOST:PORT, or the folder of its socket. Several in a list are tried in turn.",
-        },
-        OptionDoc { key: "database", default: Shown::Example("\"mail\""), text: "Which one." },
-        OptionDoc {
-            key: "login",
-            default: Shown::Example("\"postrider\""),
-            text: "The role. It needs to read, and nothing else.",
-        },
-        OptionDoc {
-            key: "secret-file",
-            default: Shown::Example("\"secrets/db\""),
-            text: "A file whose first line is the password. Only its owner may read it (0600).",
-        },
-        OptionDoc {
-            key: "tls",
-            default: Shown::Example("\"verify\""),
-            text: "\"verify\" (the default): the certificate must be good for the server's name. \"none\": for a server\n\
-                   of this machine; a socket needs none.",
-        },
-        OptionDoc {
-            key: "query",
-            default: Shown::Example("\"SELECT address FROM customers WHERE name = $1\""),
-            text: "As for SQLite, with the key as $1.",
-        },
-    ],
-};
-
-pub(super) const LDAP: SectionDoc = SectionDoc {
-    name: "table.\"directory\"",
-    text: "A directory, where the program is built with the feature ldap.",
-    options: database![
-        OptionDoc {
-            key: "type",
-            default: Shown::Example("\"ldap\""),
-            text: "\"ldap\": a server of LDAP.",
-        },
-        OptionDoc {
-            key: "server",
-            default: Shown::Example("\"ldap://ldap.example.net\""),
-            text: "\"ldap://HOST\" (StartTLS), \"ldaps://HOST\" or \"ldapi://%2Frun%2Fldapi\". Several in a list are tried\n\
-                   in turn.",
-        },
-        OptionDoc {
-            key: "login",
-            default: Shown::Example("\"cn=postrider,dc=example,dc=net\""),
-            text: "The DN to bind as. Without it: anonymous.",
-        },
-        OptionDoc {
-            key: "secret-file",
-            default: Shown::Example("\"secrets/ldap\""),
-            text: "As for PostgreSQL.",
-        },
-        OptionDoc { key: "tls", default: Shown::Example("\"verify\""), text: "As for PostgreSQL." },
-        OptionDoc {
-            key: "base",
-            default: Shown::Example("\"ou=people,dc=example,dc=net\""),
-            text: "Below which entry the whole tree is searched.",
-        },
-        OptionDoc {
-            key: "filter",
-            default: Shown::Example("\"(mail={key})\""),
-            text: "Which entries. What stands for {key} is escaped.",
-        },
-        OptionDoc {
-            key: "attribute",
-            default: Shown::Example("\"maildrop\""),
-            text: "Whose values are the answer. Several in a list.",
-        },
-    ],
-};
-
 /// One table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -191,39 +108,6 @@ pub enum TableKind {
         /// With one parameter.
         query: String,
     },
-    /// A PostgreSQL server.
-    Postgres {
-        /// Where.
-        server: Server,
-        /// Which database.
-        database: String,
-        /// With one parameter.
-        query: String,
-    },
-    /// A directory.
-    Ldap {
-        /// Where.
-        server: Server,
-        /// Below which entry.
-        base: String,
-        /// With `{key}`.
-        filter: String,
-        /// Whose values are wanted.
-        attributes: Vec<String>,
-    },
-}
-
-/// How a server is reached.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Server {
-    /// At least one.
-    pub places: Vec<String>,
-    /// Who we are there; empty: nobody.
-    pub login: String,
-    /// Where our password is.
-    pub secret: Option<PathBuf>,
-    /// Whether the connection is secured and the server verified.
-    pub verify: bool,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Vec<Table> {
@@ -272,31 +156,8 @@ fn read_kind(table: &Section<'_>, whole: &Value<'_>, kind: &Value<'_>) -> Option
             let (path, query) = (path(), text("query"));
             path.zip(query).map(|(path, query)| TableKind::Sqlite { path, query })
         }
-        "postgres" => {
-            table.only(&POSTGRES, &[]);
-            let (server, database) = (read_server(table, whole), text("database"));
-            let said = database.zip(text("query"));
-            server.zip(said).map(|(server, (database, query))| TableKind::Postgres {
-                server,
-                database,
-                query,
-            })
-        }
-        "ldap" => {
-            table.only(&LDAP, &[]);
-            let (server, base) = (read_server(table, whole), text("base"));
-            let (filter, attributes) =
-                (read_filter(table, whole), texts(table, whole, "attribute"));
-            let said = base.zip(filter).zip(attributes);
-            server.zip(said).map(|(server, ((base, filter), attributes))| TableKind::Ldap {
-                server,
-                base,
-                filter,
-                attributes,
-            })
-        }
         _ => kind.wrong(
-            "\"file\", \"sqlite\", \"postgres\" or \"ldap\"",
+            "\"file\" or \"sqlite\"",
             "maps of other programs: write them out as lines of \"key value\"",
         ),
     }
@@ -309,38 +170,6 @@ fn needed<T>(whole: &Value<'_>, key: &str, value: Option<T>) -> Option<T> {
         whole.tell(&title, &format!("`{key}` for this type"), "add it");
     }
     value
-}
-
-fn texts(table: &Section<'_>, whole: &Value<'_>, key: &str) -> Option<Vec<String>> {
-    let value = needed(whole, key, table.get(key))?;
-    let items = value.items();
-    let texts: Vec<String> =
-        items.iter().filter_map(|item| item.text().map(str::to_owned)).collect();
-    (!texts.is_empty()).then_some(texts).or_else(|| value.wrong("at least one text", ""))
-}
-
-fn read_server(table: &Section<'_>, whole: &Value<'_>) -> Option<Server> {
-    let places = texts(table, whole, "server");
-    let secret: Option<Sourced<PathBuf>> = table.path("secret-file");
-    let login = table.get("login").and_then(|value| value.text()).unwrap_or_default().to_owned();
-    let verify = match table.get("tls") {
-        None => true,
-        Some(value) => match value.text()? {
-            "verify" => true,
-            "none" => false,
-            _ => value.wrong("\"verify\" or \"none\"", "")?,
-        },
-    };
-    Some(Server { places: places?, login, secret: secret.map(|path| path.value), verify })
-}
-
-fn read_filter(table: &Section<'_>, whole: &Value<'_>) -> Option<String> {
-    let value = needed(whole, "filter", table.get("filter"))?;
-    let filter = value.text()?;
-    if !filter.contains("{key}") || !filter.starts_with('(') || !filter.ends_with(')') {
-        return value.wrong("a filter in brackets with {key} in it", "like \"(mail={key})\"");
-    }
-    Some(filter.to_owned())
 }
 
 /// Names of tables in another section: each must be there.

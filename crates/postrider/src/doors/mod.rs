@@ -6,6 +6,7 @@
 
 mod chance;
 mod clock;
+pub mod commands;
 mod forwards;
 pub mod history;
 pub mod logins;
@@ -23,6 +24,7 @@ mod web;
 
 pub use chance::SystemRandom;
 pub use clock::SystemClock;
+pub use commands::SystemCommands;
 pub use forwards::{Account, FileForwards, ForwardPlace};
 pub use logins::{DovecotLogins, FileLogins, Granted};
 pub use mailbox::{FileMailboxes, MailboxTemplate, Templates};

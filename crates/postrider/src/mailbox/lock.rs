@@ -1,15 +1,18 @@
 //! Locks an mbox against the other programs that write it: with `fcntl`, then with a file named
 //! `….lock` beside it where the directory lets us make one.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,7 +35,8 @@ pub enum LockError {
 pub struct Lock {
     /// The locked file, which its owner may keep open longer than the lock.
     file: File,
-    dot: Option<PathBuf>,
+    /// The lock file, in the directory of the mailbox.
+    dot: Option<(OwnedFd, OsString)>,
 }
 
 impl Lock {
@@ -42,18 +46,37 @@ impl Lock {
     /// # Errors
     /// [`LockError::Busy`] when another program keeps it longer than `wait`.
     pub fn take(file: &File, path: &Path, wait: Duration) -> Result<Self, LockError> {
+        let parent = path.parent().filter(|parent| *parent != Path::new(""));
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(parent.unwrap_or(Path::new(".")), flags, Mode::empty());
+        let directory = directory.map_err(LockError::Failed)?;
+        let name = path.file_name().ok_or(LockError::Failed(Errno::EISDIR))?;
+        Self::take_in(file, &directory, name, wait)
+    }
+
+    /// The same for the file called `name` in a directory that is open: whatever becomes of the names
+    /// above it, the lock file is made there.
+    ///
+    /// # Errors
+    /// [`LockError::Busy`] when another program keeps it longer than `wait`.
+    pub fn take_in(
+        file: &File,
+        directory: impl AsFd,
+        name: &OsStr,
+        wait: Duration,
+    ) -> Result<Self, LockError> {
         let until = Instant::now() + wait;
         let failed = |error: std::io::Error| {
             LockError::Failed(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
         };
         let own = file.try_clone().map_err(failed)?;
+        let directory = directory.as_fd().try_clone_to_owned().map_err(failed)?;
         repeat(until, || lock_file(file))?;
         let mut lock = Self { file: own, dot: None };
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let name = PathBuf::from(name);
-        match repeat(until, || make_dot(&name)) {
-            Ok(()) => lock.dot = Some(name),
+        let mut dot = name.to_owned();
+        dot.push(".lock");
+        match repeat(until, || make_dot(&directory, &dot)) {
+            Ok(()) => lock.dot = Some((directory, dot)),
             // Where we cannot make one, others that could be harmed do not rely on it.
             Err(LockError::Failed(errno)) if is_settled(errno) => {}
             Err(error) => return Err(error),
@@ -77,11 +100,19 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
+/// The same for the file called `name` in a directory that is open, links not followed.
+pub fn is_in(file: &File, directory: impl AsFd, name: &OsStr) -> bool {
+    let open = nix::sys::stat::fstat(file);
+    let named = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+    let (Ok(open), Ok(named)) = (open, named) else { return false };
+    (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino)
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Some(dot) = &self.dot {
+        if let Some((directory, name)) = &self.dot {
             // Nothing can be done about it; it gets stale.
-            let _ = std::fs::remove_file(dot);
+            let _ = unlinkat(directory, name.as_os_str(), UnlinkatFlags::NoRemoveDir);
         }
         let _ = unlock_file(&self.file);
     }
@@ -145,18 +176,18 @@ fn unlock_file(file: &File) -> nix::Result<()> {
     file.unlock().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
-fn make_dot(name: &Path) -> nix::Result<bool> {
+fn make_dot(directory: &OwnedFd, name: &OsStr) -> nix::Result<bool> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    match open(name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from) {
+    match openat(directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from) {
         Ok(mut file) => {
             // For the operator who finds it.
             let _ = writeln!(file, "{}", std::process::id());
             Ok(true)
         }
         Err(Errno::EEXIST) => {
-            if is_stale(name) {
-                let _ = std::fs::remove_file(name);
+            if is_stale(directory, name) {
+                let _ = unlinkat(directory, name, UnlinkatFlags::NoRemoveDir);
             }
             Ok(false)
         }
@@ -164,7 +195,9 @@ fn make_dot(name: &Path) -> nix::Result<bool> {
     }
 }
 
-fn is_stale(name: &Path) -> bool {
-    let made = std::fs::symlink_metadata(name).and_then(|facts| facts.modified());
-    made.is_ok_and(|made| SystemTime::now().duration_since(made).is_ok_and(|age| age > STALE))
+fn is_stale(directory: &OwnedFd, name: &OsStr) -> bool {
+    let Ok(facts) = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { return false };
+    let made = u64::try_from(facts.st_mtime).unwrap_or_default();
+    let made = SystemTime::UNIX_EPOCH + Duration::from_secs(made);
+    SystemTime::now().duration_since(made).is_ok_and(|age| age > STALE)
 }

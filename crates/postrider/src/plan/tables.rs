@@ -60,12 +60,11 @@ fn database(named: &Named) -> Result<Box<dyn Database>, String> {
         TableKind::File(_) => Err("a file is no database".to_owned()),
         #[cfg(not(feature = "sqlite"))]
         TableKind::Sqlite { .. } => Err(without("sqlite")),
-        TableKind::Postgres { .. } => Err(without("postgres")),
-        TableKind::Ldap { .. } => Err(without("ldap")),
     }
 }
 
 /// A type that this program was built without.
+#[cfg(not(feature = "sqlite"))]
 fn without(feature: &str) -> String {
     format!(
         "this program was built without the feature {feature}: cargo build --features {feature}"

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::doors::{
-    Doing, LoginFacts, Logins, MailboxDelivery, MailboxError, Mailboxes, MemoryShelf, NoForwards,
-    NoWeb, Secrets, World,
+    CommandError, CommandRun, Commands, Doing, LoginFacts, Logins, MailboxDelivery, MailboxError,
+    Mailboxes, MemoryShelf, NoForwards, NoWeb, Ran, Secrets, World,
 };
 use engine::{Engine, Options};
 use mail::address::{Domain, ReversePath};
 use mail::lookup::Record;
+use queue::program::End;
 use queue::submission::Identity;
 use sim::names::Zone;
 use sim::net::{Net, Weather};
@@ -84,6 +85,7 @@ impl Stage {
         });
         let has_login = identity.is_some();
         let world = World {
+            commands: Arc::new(Programs),
             history: Arc::new(engine::doors::NoHistory),
             tasks: Arc::new(HostTasks::default()),
             clock: clock.clone(),
@@ -220,6 +222,15 @@ impl Logins for Known {
     fn identity<'a>(&'a self, login: &'a str) -> Doing<'a, Option<Identity>> {
         let known = self.0.clone().filter(|identity| identity.login.eq_ignore_ascii_case(login));
         Box::pin(async move { known })
+    }
+}
+
+/// Every program takes what it is given, and none is run.
+struct Programs;
+
+impl Commands for Programs {
+    fn run<'a>(&'a self, _: CommandRun<'a>) -> Doing<'a, Result<Ran, CommandError>> {
+        Box::pin(async { Ok(Ran { end: End::Exit(0), output: Vec::new() }) })
     }
 }
 

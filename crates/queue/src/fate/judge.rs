@@ -85,6 +85,18 @@ pub(super) fn judge(said: &Said) -> Verdict {
             Topic(4, 7),
             "The moment has passed by which the message was to be delivered.".to_owned(),
         ),
+        Said::Given { status, what } => {
+            let outcome = match status.class() {
+                2 => Outcome::Done,
+                5 => Outcome::Never,
+                _ => Outcome::Later,
+            };
+            plain(outcome, *status, sentence(what))
+        }
+        Said::Discarded(why) => {
+            let status = EnhancedStatus::success(Topic(0, 0));
+            plain(Outcome::Done, status, format!("The message was thrown away: {why}."))
+        }
         Said::Suspended { what } => {
             later(Topic(3, 0), format!("The operator of this host has suspended mail for {what}."))
         }
@@ -99,6 +111,7 @@ pub(super) fn judge(said: &Said) -> Verdict {
             never(Topic(4, 6), format!("The address leads to nobody: {why}."))
         }
         Said::MailboxFull(what) => later(Topic(2, 2), format!("The mailbox is full: {what}.")),
+        Said::MailboxOver(what) => never(Topic(2, 2), format!("The mailbox is full: {what}.")),
         Said::MailboxUnavailable(what) => {
             later(Topic(2, 0), format!("The mailbox cannot take mail now: {what}."))
         }

@@ -498,7 +498,7 @@ const ROWS: &[Row] = &[
         section: "1",
         zone: "",
         next_hop: "local",
-        want: "5.3.5 local mail was to be sent to another host",
+        want: "5.3.5 local is no host that mail is sent to",
     },
 ];
 

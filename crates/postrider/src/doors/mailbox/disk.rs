@@ -8,9 +8,9 @@ use std::path::Path;
 
 use engine::doors::MailboxError;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
-use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{Gid, Uid, User, fchown, geteuid};
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, User, fchown, geteuid, setfsgid, setfsuid};
 
 use super::feed::Feed;
 use crate::mailbox::text::LocalText;
@@ -23,17 +23,90 @@ const WRITE_MAX: usize = 128 * 1024;
 pub(super) struct Owner(Option<(Uid, Gid)>);
 
 impl Owner {
-    /// Looks the user up; none: nobody's but ours.
-    pub(super) fn of(user: Option<&str>) -> Result<Self, MailboxError> {
-        let Some(user) = user.filter(|_| geteuid().is_root()) else { return Ok(Self(None)) };
-        let entry = User::from_name(user)
-            .map_err(|errno| MailboxError::Unavailable(format!("accounts: {}", errno.desc())))?;
-        Ok(Self(entry.map(|entry| (entry.uid, entry.gid))))
+    /// Looks the user up.
+    pub(super) fn of(user: &str) -> Result<Self, MailboxError> {
+        if !geteuid().is_root() {
+            return Ok(Self(None));
+        }
+        Ok(Self(account(user)?.map(|entry| (entry.uid, entry.gid))))
+    }
+
+    /// Whoever makes them.
+    pub(super) fn nobody() -> Self {
+        Self(None)
+    }
+
+    /// Of whom something is that is there already; else ours.
+    pub(super) fn as_of(there: impl AsFd) -> nix::Result<Self> {
+        let facts = fstat(there)?;
+        let owner = (Uid::from_raw(facts.st_uid), Gid::from_raw(facts.st_gid));
+        Ok(Self(geteuid().is_root().then_some(owner)))
     }
 
     /// Gives a file or directory that was just made to the user.
     pub(super) fn take(self, made: impl AsFd) -> nix::Result<()> {
         self.0.map_or(Ok(()), |(uid, gid)| fchown(made, Some(uid), Some(gid)))
+    }
+
+    /// Whether something that is there already may be written to: another user may have put it in the
+    /// place of this one's.
+    pub(super) fn check(self, there: impl AsFd, path: &Path) -> Result<(), MailboxError> {
+        let Some((uid, _)) = self.0 else { return Ok(()) };
+        let found = fstat(there).map_err(|errno| failure(path, errno))?.st_uid;
+        if found == uid.as_raw() || found == geteuid().as_raw() {
+            return Ok(());
+        }
+        let text = format!("{}: it belongs to user id {found}, not to {uid}", path.display());
+        Err(MailboxError::Broken(text))
+    }
+}
+
+fn account(user: &str) -> Result<Option<User>, MailboxError> {
+    User::from_name(user)
+        .map_err(|errno| MailboxError::Unavailable(format!("accounts: {}", errno.desc())))
+}
+
+/// This thread opens files with the rights of a user, as long as it lives. Where we are not root, the
+/// user must be us.
+pub(super) struct AsUser(Option<(Uid, Gid)>);
+
+impl AsUser {
+    /// Takes the rights: of the account and of its first group.
+    ///
+    /// # Errors
+    /// There is no such account, it is root, or we may not.
+    pub(super) fn begin(user: &str) -> Result<Self, MailboxError> {
+        let broken = |why: &str| MailboxError::Broken(format!("files of {user}: {why}"));
+        let Some(account) = account(user)? else {
+            return Err(broken("there is no such account"));
+        };
+        let ours = geteuid();
+        if account.uid.is_root() {
+            return Err(broken("nothing is written with the rights of root"));
+        }
+        if !ours.is_root() {
+            let is_ours = account.uid == ours;
+            return if is_ours { Ok(Self(None)) } else { Err(broken("only root may write them")) };
+        }
+        let gid = setfsgid(account.gid);
+        let begun = Self(Some((setfsuid(account.uid), gid)));
+        // The call tells only what was before, so it is asked again.
+        if setfsuid(account.uid) == account.uid { Ok(begun) } else { Err(broken("not permitted")) }
+    }
+}
+
+/// With whose rights this thread opens files.
+pub(super) fn writer() -> Option<u32> {
+    // An id that nobody can have changes nothing; the call tells what is.
+    Some(setfsuid(Uid::from_raw(u32::MAX)).as_raw())
+}
+
+impl Drop for AsUser {
+    fn drop(&mut self) {
+        if let Some((uid, gid)) = self.0 {
+            setfsuid(uid);
+            setfsgid(gid);
+        }
     }
 }
 
@@ -52,6 +125,7 @@ pub(super) fn failure(path: &Path, errno: Errno) -> MailboxError {
         | Errno::EINVAL
         | Errno::EIO => MailboxError::Broken(text),
         Errno::EDQUOT => MailboxError::Full(text),
+        Errno::ENOSPC => MailboxError::NoSpace(text),
         _ => MailboxError::Unavailable(text),
     }
 }
@@ -64,18 +138,64 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> MailboxError {
 pub(super) const DIRECTORY: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
-/// Opens the directory a mailbox lies in. It is made (0700) when it is missing below `root`, which
-/// is ours; elsewhere a missing directory means that something is not mounted.
-pub(super) fn open_parent(path: &Path, root: &Path) -> Result<OwnedFd, MailboxError> {
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let fail = |errno| failure(parent, errno);
-    match open(parent, DIRECTORY, Mode::empty()) {
-        Err(Errno::ENOENT) if parent.starts_with(root) => {
-            make_all(parent).map_err(|error| io_failure(parent, &error))?;
-            open(parent, DIRECTORY, Mode::empty()).map_err(fail)
+/// Where a mailbox is, and how much of that is the operator's.
+pub(super) struct Way<'a> {
+    pub(super) path: &'a Path,
+    /// The directories down to this one are the operator's, links and all. What lies below has names
+    /// of users in it, and a user may have put a link there.
+    pub(super) fixed: &'a Path,
+    /// What is missing below it is made (0700); elsewhere a missing directory means that something is
+    /// not mounted, or that there is no such mailbox.
+    pub(super) root: &'a Path,
+}
+
+impl Way<'_> {
+    /// Opens the directory that the mailbox lies in, step by step.
+    pub(super) fn open_parent(&self, owner: Owner) -> Result<OwnedFd, MailboxError> {
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        let fixed = if parent.starts_with(self.fixed) { self.fixed } else { parent };
+        let fail = |errno| failure(parent, errno);
+        let mut directory = match open(fixed, DIRECTORY, Mode::empty()) {
+            Err(Errno::ENOENT) if self.is_ours(fixed) => {
+                make_all(fixed).map_err(|error| io_failure(fixed, &error))?;
+                open(fixed, DIRECTORY, Mode::empty()).map_err(fail)?
+            }
+            opened => opened.map_err(fail)?,
+        };
+        let mut so_far = fixed.to_path_buf();
+        for name in parent.strip_prefix(fixed).unwrap_or(Path::new("")) {
+            so_far.push(name);
+            directory = match self.is_ours(&so_far) {
+                true => self::directory(&directory, Path::new(name), owner),
+                false => step(&directory, Path::new(name)),
+            }
+            .map_err(|errno| failure(&so_far, errno))?;
         }
-        opened => opened.map_err(fail),
+        Ok(directory)
     }
+
+    fn is_ours(&self, path: &Path) -> bool {
+        path.starts_with(self.root)
+    }
+}
+
+/// Opens the directory `name` in `parent`. A link is followed only out of a directory that nobody but
+/// us or root can write to, where no user can have made it: homes are moved so.
+pub(super) fn step(parent: &OwnedFd, name: &Path) -> nix::Result<OwnedFd> {
+    match openat(parent, name, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()) {
+        Err(Errno::ELOOP | Errno::ENOTDIR) if is_operators(parent)? => {
+            openat(parent, name, DIRECTORY, Mode::empty())
+        }
+        opened => opened,
+    }
+}
+
+fn is_operators(directory: &OwnedFd) -> nix::Result<bool> {
+    let facts = fstat(directory)?;
+    let others = Mode::S_IWGRP | Mode::S_IWOTH;
+    let mode = Mode::from_bits_truncate(facts.st_mode);
+    let owner = Uid::from_raw(facts.st_uid);
+    Ok((owner.is_root() || owner == geteuid()) && !mode.intersects(others))
 }
 
 fn make_all(path: &Path) -> io::Result<()> {
@@ -124,15 +244,10 @@ pub(super) fn sync_directory(directory: impl AsFd) -> nix::Result<()> {
     nix::unistd::fsync(again)
 }
 
-/// Opens `path`'s last part in `parent` and not through a symbolic link.
-pub(super) fn open_file(parent: Option<&OwnedFd>, name: &Path, flags: OFlag) -> nix::Result<File> {
+/// Opens the file `name` in `parent`, not through a symbolic link.
+pub(super) fn open_file(parent: &OwnedFd, name: &Path, flags: OFlag) -> nix::Result<File> {
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-    let opened = match parent {
-        Some(parent) => openat(parent, name, flags, mode),
-        None => openat(AT_FDCWD, name, flags, mode),
-    };
-    opened.map(File::from)
+    openat(parent, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from)
 }
 
 /// Writes `lead` as it is, then `head` and the content as `text`, and tells the octets written.

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use engine::doors::MailboxError;
 
-use super::disk::Owner;
 use super::maildir::Maildir;
 
 /// How long a directory is written to without being looked for again.
 const TRUST: Duration = Duration::from_secs(1);
-/// Maildirs kept open, each with two descriptors.
+/// Maildirs kept open, each with two descriptors, or three with a quota.
 const OPEN_MAX: usize = 128;
 
 /// The Maildirs that are known.
@@ -31,18 +30,17 @@ struct Entry {
 }
 
 impl Known {
-    /// The Maildir at `path`, which belongs to `user`, or to us; `open` opens it where it is not known.
+    /// The Maildir at `path`; `open` opens it where it is not known.
     pub(super) fn maildir(
         &self,
         path: &Path,
-        user: Option<&str>,
-        open: impl FnOnce(Owner) -> Result<Maildir, MailboxError>,
+        open: impl FnOnce() -> Result<Maildir, MailboxError>,
     ) -> Result<Arc<Maildir>, MailboxError> {
         let now = Instant::now();
         if let Some(maildir) = self.find(path, now) {
             return Ok(maildir);
         }
-        let maildir = Arc::new(open(Owner::of(user)?)?);
+        let maildir = Arc::new(open()?);
         let mut maildirs = self.maildirs.lock().unwrap_or_else(PoisonError::into_inner);
         if maildirs.len() >= OPEN_MAX {
             maildirs.retain(|_, entry| now.duration_since(entry.since) < TRUST);

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use engine::doors::MailboxError;
@@ -11,10 +12,10 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat, renameat2};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::Letter;
 use super::disk::{self, Owner};
 use super::known::Known;
 use super::together::{Syncs, Together};
+use super::{Belongs, Letter, quota};
 use crate::mailbox::text::LocalText;
 
 /// A Maildir that is open.
@@ -23,6 +24,8 @@ pub(super) struct Maildir {
     tmp: OwnedFd,
     new: OwnedFd,
     syncs: Syncs,
+    /// All of it, where it has a quota.
+    top: Option<OwnedFd>,
 }
 
 /// What all deliveries into Maildirs share.
@@ -33,18 +36,17 @@ pub(super) struct Maildirs {
 }
 
 impl Maildirs {
-    /// Delivers `letter`.
-    pub(super) fn deliver(&self, mut letter: Letter, root: &Path) -> Result<(), MailboxError> {
+    /// Delivers `letter`; gives the octets written.
+    pub(super) fn deliver(&self, mut letter: Letter) -> Result<u64, MailboxError> {
         let path = letter.path.clone();
-        let open = |owner| self.open(&path, root, owner);
         let name = name_of(&letter);
         let fail = |errno| disk::failure(&path, errno);
-        let mut maildir = self.known.maildir(&path, letter.owner.as_deref(), open)?;
+        let mut maildir = self.find(&letter)?;
         let mut file = create(&maildir, &name);
         if matches!(file, Err(Errno::ENOENT)) {
             // It was removed while we held it open.
             self.known.forget(&path);
-            maildir = self.known.maildir(&path, letter.owner.as_deref(), open)?;
+            maildir = self.find(&letter)?;
             file = create(&maildir, &name);
         }
         let stored = deliver(&maildir, file.map_err(fail)?, &name, &mut letter);
@@ -54,23 +56,60 @@ impl Maildirs {
         stored
     }
 
-    fn open(&self, path: &Path, root: &Path, owner: Owner) -> Result<Maildir, MailboxError> {
+    /// The Maildir of `letter`, with room in it.
+    fn find(&self, letter: &Letter) -> Result<Arc<Maildir>, MailboxError> {
+        let maildir = match letter.belongs {
+            Belongs::User | Belongs::Ours => {
+                self.known.maildir(&letter.path, || self.open(letter))?
+            }
+            // What one user could open is not for another.
+            Belongs::Found | Belongs::Writer => Arc::new(self.open(letter)?),
+        };
+        if let (Some(quota), Some(top)) = (&letter.quota, &maildir.top) {
+            let fail = |errno| disk::failure(&letter.path, errno);
+            quota.check(&letter.path, || quota::of_maildir(top).map_err(fail))?;
+        }
+        Ok(maildir)
+    }
+
+    fn open(&self, letter: &Letter) -> Result<Maildir, MailboxError> {
+        let path = &letter.path;
         let fail = |errno| disk::failure(path, errno);
-        let parent = disk::open_parent(path, root)?;
-        let name = path.file_name().ok_or_else(|| fail(Errno::EISDIR))?;
-        let top = disk::directory(parent, Path::new(name), owner).map_err(fail)?;
+        let (top, owner) = open_top(letter)?;
         let inner = |name| disk::directory(&top, Path::new(name), owner).map_err(fail);
         // `cur` is for readers, but a Maildir without it is none.
         inner("cur")?;
         let (tmp, new) = (inner("tmp")?, inner("new")?);
         let syncs = self.together.group(&tmp).map_err(fail)?;
-        Ok(Maildir { owner, tmp, new, syncs })
+        let top = letter.quota.is_some().then_some(top);
+        Ok(Maildir { owner, tmp, new, syncs, top })
     }
+}
+
+/// The directory of the Maildir, and whose what is written there is to be.
+fn open_top(letter: &Letter) -> Result<(OwnedFd, Owner), MailboxError> {
+    let path = &letter.path;
+    let fail = |errno| disk::failure(path, errno);
+    let name = Path::new(path.file_name().ok_or_else(|| fail(Errno::EISDIR))?);
+    let owner = letter.owner()?;
+    let parent = letter.way().open_parent(owner);
+    if letter.belongs == Belongs::Found {
+        let parent = parent.map_err(|error| letter.unknown(error))?;
+        let top = match disk::step(&parent, name) {
+            Err(Errno::ENOENT) => return Err(MailboxError::Unknown(letter.user.clone())),
+            top => top.map_err(fail)?,
+        };
+        let owner = Owner::as_of(&top).map_err(fail)?;
+        return Ok((top, owner));
+    }
+    let top = disk::directory(parent?, name, owner).map_err(fail)?;
+    owner.check(&top, path)?;
+    Ok((top, owner))
 }
 
 fn create(maildir: &Maildir, name: &str) -> nix::Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    disk::open_file(Some(&maildir.tmp), Path::new(name), flags)
+    disk::open_file(&maildir.tmp, Path::new(name), flags)
 }
 
 fn deliver(
@@ -78,10 +117,12 @@ fn deliver(
     mut file: File,
     name: &str,
     letter: &mut Letter,
-) -> Result<(), MailboxError> {
+) -> Result<u64, MailboxError> {
     let path = letter.path.clone();
-    let stored = store(&mut file, letter, maildir)
-        .and_then(|size| publish(maildir, name, size).map_err(|errno| disk::failure(&path, errno)));
+    let published = |size| {
+        publish(maildir, name, size).map_err(|errno| disk::failure(&path, errno)).map(|()| size)
+    };
+    let stored = store(&mut file, letter, maildir).and_then(published);
     if stored.is_err() {
         // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
         let _ = unlinkat(&maildir.tmp, name, UnlinkatFlags::NoRemoveDir);

@@ -6,6 +6,11 @@
 //! end with LF here, as programs that read local mail expect; the wire's CR LF comes back by turning
 //! each LF into CR LF (RFC 5321 §4.5.2: what is changed in storage can be changed back).
 //!
+//! Users may write below the directories of the operator, and we may be root: what lies there is opened
+//! step by step and never through a link of a user, only plain files with one name are written, and
+//! what belongs to another is left alone. A file that a user or an alias names is opened with the rights
+//! of that user.
+//!
 //! Which user an address belongs to is left to the engine, as is every retry.
 
 mod disk;
@@ -13,6 +18,7 @@ mod feed;
 mod known;
 mod maildir;
 mod mbox;
+mod quota;
 mod template;
 mod together;
 
@@ -24,13 +30,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes};
+use engine::doors::{Doing, MailboxDelivery, MailboxError, Mailboxes, Place};
 use mail::DomainName;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use disk::{AsUser, Owner, Way};
 use feed::Feed;
 use maildir::Maildirs;
+use quota::{Counts, Quota};
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
 /// Deliveries written at once: enough for a disk to join their syncs, and few threads.
@@ -40,17 +48,18 @@ const ROWS: usize = 64;
 
 /// Delivers into files below a [`MailboxTemplate`].
 pub struct FileMailboxes {
-    place: RwLock<Place>,
+    layout: RwLock<Layout>,
     /// How long to wait for an mbox that another program has locked.
     lock_wait: Duration,
     writers: Arc<Semaphore>,
     rows: Vec<Arc<Mutex<()>>>,
     maildirs: Arc<Maildirs>,
+    counts: Arc<Counts>,
 }
 
 /// Where the mailboxes are, and our name in the names of their files.
 #[derive(Clone)]
-struct Place {
+struct Layout {
     templates: Arc<Templates>,
     host: Arc<str>,
 }
@@ -61,25 +70,74 @@ pub struct Templates {
     pub local: Arc<MailboxTemplate>,
     /// Of the virtual domains.
     pub virtuals: BTreeMap<DomainName, Arc<MailboxTemplate>>,
+    /// Octets that each may hold.
+    pub quota: Option<u64>,
 }
 
 impl From<MailboxTemplate> for Templates {
     fn from(local: MailboxTemplate) -> Self {
-        Self { local: Arc::new(local), virtuals: BTreeMap::new() }
+        Self { local: Arc::new(local), virtuals: BTreeMap::new(), quota: None }
     }
+}
+
+/// Whose a mailbox is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Belongs {
+    /// The user's, if the system knows him; it is made where it is missing.
+    User,
+    /// Ours: a user of a virtual domain may be called as somebody here is. It is made where it is missing.
+    Ours,
+    /// Whose it is found to be; it is not made.
+    Found,
+    /// That of the account with whose rights it is written; it is made where it is missing.
+    Writer,
 }
 
 /// What a writer needs, free of the engine's lifetimes.
 struct Letter {
-    /// The account of the system that owns the mailbox; none: ours.
-    owner: Option<String>,
+    user: String,
     path: PathBuf,
+    form: Form,
+    belongs: Belongs,
+    /// See [`Way`].
+    fixed: PathBuf,
+    root: PathBuf,
+    quota: Option<Quota>,
     from: String,
     time: SystemTime,
     unique: String,
     host: String,
     head: Bytes,
     feed: Feed,
+}
+
+impl Letter {
+    fn way(&self) -> Way<'_> {
+        Way { path: &self.path, fixed: &self.fixed, root: &self.root }
+    }
+
+    fn owner(&self) -> Result<Owner, MailboxError> {
+        match self.belongs {
+            Belongs::User => Owner::of(&self.user),
+            Belongs::Ours | Belongs::Found | Belongs::Writer => Ok(Owner::nobody()),
+        }
+    }
+
+    /// A directory that is missing on the way to a mailbox that is not made: there is none. Where the
+    /// operator's own directories are missing, something is not mounted.
+    fn unknown(&self, error: MailboxError) -> MailboxError {
+        let missing = matches!(error, MailboxError::Unavailable(_)) && self.fixed.is_dir();
+        if missing { MailboxError::Unknown(self.user.clone()) } else { error }
+    }
+}
+
+/// Where one delivery goes.
+struct Aim {
+    path: PathBuf,
+    form: Form,
+    belongs: Belongs,
+    fixed: PathBuf,
+    root: PathBuf,
 }
 
 impl FileMailboxes {
@@ -95,11 +153,15 @@ impl FileMailboxes {
         lock_wait: Duration,
     ) -> Self {
         Self {
-            place: RwLock::new(Place { templates: Arc::new(templates.into()), host: host.into() }),
+            layout: RwLock::new(Layout {
+                templates: Arc::new(templates.into()),
+                host: host.into(),
+            }),
             lock_wait,
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
             maildirs: Arc::default(),
+            counts: Arc::default(),
         }
     }
 
@@ -108,16 +170,20 @@ impl FileMailboxes {
     /// # Errors
     /// [`MailboxError::Unknown`] for a name that could mean another place in the file system.
     pub fn path_of(&self, user: &str) -> Result<PathBuf, MailboxError> {
-        self.place().templates.local.path_of(user).ok_or_else(|| MailboxError::Unknown(user.into()))
+        self.layout()
+            .templates
+            .local
+            .path_of(user)
+            .ok_or_else(|| MailboxError::Unknown(user.into()))
     }
 
     /// Delivers elsewhere from now on.
     pub fn move_to(&self, templates: impl Into<Templates>, host: &str) {
-        *self.place.write() = Place { templates: Arc::new(templates.into()), host: host.into() };
+        *self.layout.write() = Layout { templates: Arc::new(templates.into()), host: host.into() };
     }
 
-    fn place(&self) -> Place {
-        self.place.read().clone()
+    fn layout(&self) -> Layout {
+        self.layout.read().clone()
     }
 
     fn row_of(&self, path: &Path) -> Option<Arc<Mutex<()>>> {
@@ -128,48 +194,104 @@ impl FileMailboxes {
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
-        let Place { templates, host } = self.place();
-        let template = match delivery.domain {
-            None => Some(&templates.local),
-            Some(domain) => templates.virtuals.get(domain),
-        };
-        // The domain may have gone from the configuration since; its mail waits for what is decided.
-        let gone =
-            || MailboxError::Broken(format!("mailboxes of {:?} have no place", delivery.domain));
-        let template = template.cloned().ok_or_else(gone)?;
-        let unknown = || MailboxError::Unknown(delivery.user.into());
-        let path = template.path_of(delivery.user).ok_or_else(unknown)?;
-        let form = template.form();
-        let row = match (form, self.row_of(&path)) {
+        let layout = self.layout();
+        let aim = aim(&delivery, &layout.templates)?;
+        let row = match (aim.form, self.row_of(&aim.path)) {
             (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
             _ => None,
         };
         let closed = |_| MailboxError::Unavailable("the server is stopping".into());
         let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
+        let has_quota = matches!(aim.belongs, Belongs::User | Belongs::Ours);
+        let quota = layout.templates.quota.filter(|_| has_quota);
         let (feed, pump) = feed::open(delivery.body).await?;
         let letter = Letter {
-            // A user of a virtual domain may be called as somebody here is.
-            owner: delivery.domain.is_none().then(|| delivery.user.into()),
-            path,
+            user: delivery.user.into(),
+            path: aim.path,
+            form: aim.form,
+            belongs: aim.belongs,
+            fixed: aim.fixed,
+            root: aim.root,
+            quota: quota.map(|octets| Quota { octets, counts: self.counts.clone() }),
             from: delivery.from,
             time: delivery.time,
             unique: delivery.unique,
-            host: host.as_ref().into(),
+            host: layout.host.as_ref().into(),
             head: delivery.head,
             feed,
         };
-        let (root, lock_wait) = (template.root().to_path_buf(), self.lock_wait);
-        let maildirs = Arc::clone(&self.maildirs);
+        let (maildirs, lock_wait) = (Arc::clone(&self.maildirs), self.lock_wait);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
             let _held = (row, permit);
-            match form {
-                Form::Maildir => maildirs.deliver(letter, &root),
-                Form::Mbox => mbox::deliver(letter, &root, lock_wait),
-            }
+            deliver(letter, &maildirs, lock_wait)
         });
         pump.run().await;
         writer.await.unwrap_or_else(|_| Err(MailboxError::Broken("the writer panicked".into())))
+    }
+}
+
+/// Writes `letter`, on a thread of its own.
+fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(), MailboxError> {
+    let _rights = match letter.belongs {
+        Belongs::Writer => Some(AsUser::begin(&letter.user)?),
+        Belongs::User | Belongs::Ours | Belongs::Found => None,
+    };
+    let (path, quota) = (letter.path.clone(), letter.quota.clone());
+    let written = match letter.form {
+        Form::Maildir => maildirs.deliver(letter)?,
+        Form::Mbox => mbox::deliver(letter, lock_wait)?,
+    };
+    if let Some(quota) = quota {
+        quota.add(&path, written);
+    }
+    Ok(())
+}
+
+/// Where `delivery` goes.
+fn aim(delivery: &MailboxDelivery<'_>, homes: &Templates) -> Result<Aim, MailboxError> {
+    let user = delivery.user;
+    let unknown = || MailboxError::Unknown(user.into());
+    let described = |template: &MailboxTemplate, path: Option<PathBuf>, belongs| {
+        Ok(Aim {
+            path: path.ok_or_else(unknown)?,
+            form: template.form(),
+            belongs,
+            fixed: template.fixed(),
+            root: template.root().to_path_buf(),
+        })
+    };
+    match delivery.place {
+        Place::Home => match delivery.domain {
+            None => described(&homes.local, homes.local.path_of(user), Belongs::User),
+            // The domain may have gone from the configuration since; its mail waits for what is decided.
+            Some(domain) => match homes.virtuals.get(domain) {
+                Some(template) => described(template, template.path_of(user), Belongs::Ours),
+                None => {
+                    let text = format!("mailboxes of {domain} have no place");
+                    Err(MailboxError::Broken(text))
+                }
+            },
+        },
+        Place::Described { template, domain } => {
+            let broken = |error| MailboxError::Broken(format!("{template}: {error}"));
+            // Nothing is made for it, wherever it is.
+            let parsed = MailboxTemplate::parse(template, Path::new("/nonexistent"));
+            let parsed = parsed.map_err(broken)?;
+            described(&parsed, parsed.path_in(user, domain), Belongs::Found)
+        }
+        Place::File(path) => {
+            let form = if path.ends_with('/') { Form::Maildir } else { Form::Mbox };
+            let path = PathBuf::from(path);
+            let safe = path.is_absolute()
+                && !path.components().any(|part| part == std::path::Component::ParentDir);
+            let Some(parent) = path.parent().filter(|_| safe).map(Path::to_path_buf) else {
+                let text = format!("{}: not an absolute path without ..", path.display());
+                return Err(MailboxError::Broken(text));
+            };
+            let root = PathBuf::from("/nonexistent");
+            Ok(Aim { fixed: parent, path, form, belongs: Belongs::Writer, root })
+        }
     }
 }
 

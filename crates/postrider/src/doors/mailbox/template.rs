@@ -1,4 +1,5 @@
-//! Where mailboxes are: `maildir:{data-dir}/mail/{user}` or `mbox:/var/mail/{user}`.
+//! Where mailboxes are: `maildir:{data-dir}/mail/{user}` or `mbox:/var/mail/{user}`; of several domains
+//! `maildir:/srv/mail/{domain}/{user}`.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub enum TemplateError {
     #[error("the path has no {{user}}, so all users would share one mailbox")]
     NoUser,
     /// `{…}` with an unknown name, or not closed.
-    #[error("only {{user}} and {{data-dir}} can stand in braces")]
+    #[error("only {{user}}, {{domain}} and {{data-dir}} can stand in braces")]
     Braces,
     /// Neither absolute nor below the data directory.
     #[error("the path is neither absolute nor starts with {{data-dir}}")]
@@ -38,6 +39,7 @@ pub enum TemplateError {
 enum Piece {
     Text(String),
     User,
+    Domain,
 }
 
 /// Where each user's mailbox is and what it looks like.
@@ -89,35 +91,75 @@ impl MailboxTemplate {
 
     /// The path with `{user}` where the name goes.
     pub fn pattern(&self) -> String {
+        self.filled("{user}", "{domain}")
+    }
+
+    fn filled(&self, user: &str, domain: &str) -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::User => "{user}".to_owned(),
+            Piece::User => user.to_owned(),
+            Piece::Domain => domain.to_owned(),
         };
         self.pieces.iter().map(piece).collect()
     }
 
-    /// Where the mailbox of `user` is, `None` when the name is not [safe](is_safe_user).
+    /// Whether each domain has mailboxes of its own.
+    pub fn has_domain(&self) -> bool {
+        self.pieces.contains(&Piece::Domain)
+    }
+
+    /// Where the mailbox of `user` is, `None` when the name is not [safe](is_safe_user), or the
+    /// template asks for a domain.
     pub fn path_of(&self, user: &str) -> Option<PathBuf> {
-        is_safe_user(user).then(|| {
-            let piece = |piece: &Piece| match piece {
-                Piece::Text(text) => text.clone(),
-                Piece::User => user.to_owned(),
-            };
-            self.pieces.iter().map(piece).collect::<String>().into()
-        })
+        (is_safe_user(user) && !self.has_domain()).then(|| self.filled(user, "").into())
+    }
+
+    /// The same for a user of `domain`.
+    pub fn path_in(&self, user: &str, domain: &str) -> Option<PathBuf> {
+        let domain = domain.to_ascii_lowercase();
+        (is_safe_user(user) && is_safe_domain(&domain)).then(|| self.filled(user, &domain).into())
+    }
+
+    /// What is the operator's of every path: the directories above the first that a name is part of.
+    pub fn fixed(&self) -> PathBuf {
+        let start = match self.pieces.first() {
+            Some(Piece::Text(text)) => text.as_str(),
+            _ => "/",
+        };
+        // Up to the last slash before a name.
+        let text: String = match self.pieces.as_slice() {
+            [Piece::Text(root), Piece::Text(rest), ..] => format!("{root}{rest}"),
+            _ => start.to_owned(),
+        };
+        let end = text.rfind('/').unwrap_or(0);
+        PathBuf::from(text.get(..end.max(1)).unwrap_or("/"))
     }
 }
 
 fn split(mut path: &str) -> Result<Vec<Piece>, TemplateError> {
     let mut pieces = Vec::new();
     while let Some((before, rest)) = path.split_once('{') {
-        let rest = rest.strip_prefix("user}").ok_or(TemplateError::Braces)?;
-        pieces.extend([Piece::Text(before.into()), Piece::User]);
+        let (name, rest) = rest.split_once('}').ok_or(TemplateError::Braces)?;
+        let name = match name {
+            "user" => Piece::User,
+            "domain" => Piece::Domain,
+            _ => return Err(TemplateError::Braces),
+        };
+        pieces.extend([Piece::Text(before.into()), name]);
         path = rest;
     }
     pieces.push(Piece::Text(path.into()));
     let stray = |piece: &Piece| matches!(piece, Piece::Text(text) if text.contains('}'));
     if pieces.iter().any(stray) { Err(TemplateError::Braces) } else { Ok(pieces) }
+}
+
+/// Whether `domain` can be a part of a path: a name of letters, digits and hyphens.
+fn is_safe_domain(domain: &str) -> bool {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"-.".contains(&octet);
+    !domain.is_empty()
+        && domain.bytes().all(fits)
+        && !domain.starts_with('.')
+        && !domain.contains("..")
 }
 
 /// Whether `user` can be a part of a path without meaning another place: 1 to 64 octets of letters of
@@ -142,6 +184,7 @@ mod tests {
             ("maildir:{data-dir}/mail/{user}", Ok("/d/mail/ann")),
             ("mbox:/var/mail/{user}", Ok("/var/mail/ann")),
             ("maildir:/home/{user}/Mail-{user}", Ok("/home/ann/Mail-ann")),
+            ("maildir:/srv/{domain}/{user}", Ok("/srv/x.example/ann")),
             ("/var/mail/{user}", Err(Form)),
             ("mh:/home/{user}", Err(Form)),
             ("mbox:/var/mail/all", Err(NoUser)),
@@ -154,8 +197,30 @@ mod tests {
         ];
         for (text, want) in rows {
             let got = MailboxTemplate::parse(text, Path::new("/d"));
-            let got = got.map(|template| template.path_of("ann").unwrap().display().to_string());
+            let got = got.map(|template| {
+                template.path_in("ann", "X.example").unwrap().display().to_string()
+            });
             assert_eq!(got.as_deref(), want.as_ref().map(|path| *path), "{text}");
+        }
+    }
+
+    #[test]
+    fn fixed_parts() {
+        let rows = [
+            ("maildir:{data-dir}/mail/{user}", "/d/mail"),
+            ("mbox:/var/mail/{user}", "/var/mail"),
+            ("maildir:/home/{user}/Mail-{user}", "/home"),
+            ("maildir:/srv/x-{domain}/{user}", "/srv"),
+            ("maildir:/{user}", "/"),
+        ];
+        for (text, want) in rows {
+            let template = MailboxTemplate::parse(text, Path::new("/d")).unwrap();
+            assert_eq!(template.fixed(), Path::new(want), "{text}");
+        }
+        let template = MailboxTemplate::parse("mbox:/{domain}/{user}", Path::new("/d")).unwrap();
+        assert_eq!(template.path_of("ann"), None);
+        for domain in ["", ".", "..", "a..b", "a/b", "[192.0.2.1]", ".a"] {
+            assert_eq!(template.path_in("ann", domain), None, "{domain}");
         }
     }
 

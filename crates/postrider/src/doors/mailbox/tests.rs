@@ -26,6 +26,7 @@ fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a
     let chunks: Vec<_> = content.chunks(60_000).map(Bytes::copy_from_slice).collect();
     MailboxDelivery {
         domain: None,
+        place: Place::Home,
         user,
         head: Bytes::from_static(b"Return-Path: <a@x.example>\r\n"),
         body: Box::new(Chunks { chunks: chunks.into_iter(), fails: false }),
@@ -36,9 +37,14 @@ fn letter<'a>(user: &'a str, content: &[u8], unique: &str) -> MailboxDelivery<'a
 }
 
 fn open(form: &str, dir: &TempDir) -> FileMailboxes {
+    with_quota(form, dir, None)
+}
+
+fn with_quota(form: &str, dir: &TempDir, quota: Option<u64>) -> FileMailboxes {
     let template = format!("{form}:{{data-dir}}/mail/{{user}}");
     let template = MailboxTemplate::parse(&template, dir.path()).unwrap();
-    FileMailboxes::with_lock_wait(template, "mx.example", Duration::ZERO)
+    let templates = Templates { quota, ..template.into() };
+    FileMailboxes::with_lock_wait(templates, "mx.example", Duration::ZERO)
 }
 
 fn names_in(path: &Path) -> Vec<String> {
@@ -283,17 +289,214 @@ fn failures_of_the_system() {
         MailboxError::Full(_) => "full",
         MailboxError::Unavailable(_) => "later",
         MailboxError::Broken(_) => "broken",
-        MailboxError::Unknown(_) | MailboxError::Content(_) => "another",
+        MailboxError::NoSpace(_) => "no space",
+        _ => "another",
     };
     let rows = [
         (Errno::EDQUOT, "full"),
-        (Errno::ENOSPC, "later"),
+        (Errno::ENOSPC, "no space"),
         (Errno::EAGAIN, "later"),
         (Errno::EACCES, "broken"),
         (Errno::EIO, "broken"),
     ];
     for (errno, want) in rows {
         assert_eq!(meaning(errno), want, "{errno}");
+    }
+}
+
+/// The account with whose rights a test may write: ourselves, or as root one that every system has.
+fn account() -> (String, u32, u32) {
+    let ours = nix::unistd::geteuid();
+    let found = match ours.is_root() {
+        true => nix::unistd::User::from_name("nobody").unwrap(),
+        false => nix::unistd::User::from_uid(ours).unwrap(),
+    };
+    let found = found.unwrap();
+    (found.name, found.uid.as_raw(), found.gid.as_raw())
+}
+
+fn chown(path: &Path, account: &(String, u32, u32)) {
+    let _ = std::os::unix::fs::chown(path, Some(account.1), Some(account.2));
+}
+
+/// A user who puts links in the way of his mail makes us write nowhere else; the operator may.
+#[tokio::test]
+async fn links_on_the_way() {
+    use std::os::unix::fs::symlink;
+
+    let dir = tempfile::tempdir().unwrap();
+    let (home, outside) = (dir.path().join("home"), dir.path().join("outside"));
+    for path in [&home, &outside, &home.join("ann"), &home.join("open")] {
+        fs::create_dir_all(path).unwrap();
+    }
+    // The operator has moved a home.
+    fs::create_dir(outside.join("moved")).unwrap();
+    symlink(outside.join("moved"), home.join("bob")).unwrap();
+    // Others may write into this home, so that a link in it may be anybody's.
+    fs::set_permissions(home.join("ann"), fs::Permissions::from_mode(0o777)).unwrap();
+    symlink(&outside, home.join("ann/mail")).unwrap();
+    let rows = [("bob", true), ("ann", false), ("open", false)];
+    for form in ["maildir", "mbox"] {
+        let template = format!("{form}:{}/{{user}}/mail/box-{form}", home.display());
+        let template = MailboxTemplate::parse(&template, Path::new("/nowhere")).unwrap();
+        let mailboxes = FileMailboxes::with_lock_wait(template, "mx.example", Duration::ZERO);
+        fs::create_dir_all(outside.join("moved/mail")).unwrap();
+        for (user, taken) in rows {
+            let delivered = mailboxes.deliver(letter(user, b"x\r\n", "1")).await;
+            assert_eq!(delivered.is_ok(), taken, "{form} {user}: {delivered:?}");
+        }
+    }
+    assert_eq!(names_in(&outside), ["moved"]);
+}
+
+/// What another user has put where a mailbox is to be stays as it is.
+#[tokio::test]
+async fn mailboxes_of_others() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mail/nobody");
+        fs::create_dir(dir.path().join("mail")).unwrap();
+        match form {
+            "mbox" => fs::write(&path, "theirs\n").unwrap(),
+            _ => fs::create_dir(&path).unwrap(),
+        }
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        let error = open(form, &dir).deliver(letter("nobody", b"x\r\n", "1")).await.unwrap_err();
+        assert!(error.to_string().contains("belongs to user id 12345"), "{form}: {error}");
+    }
+}
+
+/// Mailboxes of a route are those that are there, and stay whose they are.
+#[tokio::test]
+async fn described_mailboxes() {
+    use std::os::unix::fs::MetadataExt;
+
+    let account = account();
+    let dir = tempfile::tempdir().unwrap();
+    let domain = dir.path().join("x.example");
+    fs::create_dir_all(domain.join("ann")).unwrap();
+    fs::write(domain.join("bob"), "").unwrap();
+    chown(&domain.join("ann"), &account);
+    chown(&domain.join("bob"), &account);
+    let mailboxes = open("maildir", &dir);
+    let rows = [
+        ("maildir", "x.example", "ann", "taken"),
+        ("mbox", "X.Example", "bob", "taken"),
+        ("maildir", "x.example", "eve", "unknown"),
+        ("mbox", "x.example", "eve", "unknown"),
+        ("maildir", "y.example", "ann", "unknown"),
+        ("mbox", "y.example", "bob", "unknown"),
+        ("maildir", "../x.example", "ann", "unknown"),
+        ("maildir", "x.example", "../ann", "unknown"),
+        ("maildir", "[192.0.2.1]", "ann", "unknown"),
+        ("maildir", "x.example", "bob", "broken"),
+    ];
+    for (form, domain, user, want) in rows {
+        let template = format!("{form}:{}/{{domain}}/{{user}}", dir.path().display());
+        let place = Place::Described { template: &template, domain };
+        let delivered = mailboxes.deliver(MailboxDelivery { place, ..letter(user, b"x\r\n", "1") });
+        let got = match delivered.await {
+            Ok(()) => "taken",
+            Err(MailboxError::Unknown(_)) => "unknown",
+            Err(_) => "broken",
+        };
+        assert_eq!(got, want, "{form} {domain} {user}");
+    }
+    let new = domain.join("ann/new");
+    let file = new.join(&names_in(&new)[0]);
+    assert_eq!(fs::metadata(file).unwrap().uid(), account.1);
+    assert!(fs::read_to_string(domain.join("bob")).unwrap().starts_with("From a@x.example"));
+    assert!(!domain.join("eve").exists());
+}
+
+/// A file that a user names is written with his rights, or not at all.
+#[tokio::test]
+async fn files_that_users_name() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    let account = account();
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let home = dir.path().join("home");
+    fs::create_dir(&home).unwrap();
+    chown(&home, &account);
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "").unwrap();
+    symlink(&secret, home.join("link")).unwrap();
+    fs::write(home.join("two"), "").unwrap();
+    fs::hard_link(home.join("two"), home.join("names")).unwrap();
+    for name in ["two", "names"] {
+        chown(&home.join(name), &account);
+    }
+    let user = account.0.as_str();
+    let at = |name: &str| home.join(name).display().to_string();
+    let mut rows = vec![
+        (user, at("saved"), "taken"),
+        (user, at("saved"), "taken"),
+        (user, format!("{}/", at("folder")), "taken"),
+        (user, at("link"), "symbolic links"),
+        (user, at("two"), "not a plain file with one name"),
+        (user, at("../x"), "not an absolute path"),
+        (user, "saved".to_owned(), "not an absolute path"),
+        (user, at("missing/saved"), "No such file"),
+        ("no-such-account", at("saved"), "there is no such account"),
+    ];
+    if nix::unistd::geteuid().is_root() {
+        rows.push(("root", at("saved"), "the rights of root"));
+        rows.push((user, dir.path().join("new").display().to_string(), "Permission denied"));
+        rows.push((user, secret.display().to_string(), "Permission denied"));
+    }
+    let mailboxes = open("maildir", &dir);
+    for (user, path, want) in &rows {
+        let place = Place::File(path);
+        let delivered = mailboxes.deliver(MailboxDelivery { place, ..letter(user, b"x\r\n", "1") });
+        match delivered.await {
+            Ok(()) => assert_eq!(*want, "taken", "{path}"),
+            Err(error) => assert!(error.to_string().contains(want), "{path}: {error}"),
+        }
+    }
+    let saved = fs::read_to_string(home.join("saved")).unwrap();
+    assert_eq!(saved.matches("From a@x.example").count(), 2);
+    assert_eq!(fs::metadata(home.join("saved")).unwrap().uid(), account.1);
+    assert_eq!(names_in(&home.join("folder/new")).len(), 1);
+    assert_eq!(fs::read(&secret).unwrap(), b"");
+    // The thread is ours again.
+    mailboxes.deliver(letter("ann", b"x\r\n", "2")).await.unwrap();
+}
+
+/// A mailbox that is full takes nothing until its owner has made room.
+#[tokio::test]
+async fn quotas() {
+    for form in ["maildir", "mbox"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mailboxes = with_quota(form, &dir, Some(250));
+        let content = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(120));
+        let deliver =
+            |unique: &'static str| mailboxes.deliver(letter("ann", content.as_bytes(), unique));
+        deliver("1").await.unwrap();
+        deliver("2").await.unwrap();
+        let error = deliver("3").await.unwrap_err();
+        assert!(
+            matches!(&error, MailboxError::Over(why) if why.contains("of 250")),
+            "{form}: {error}"
+        );
+        let path = dir.path().join("mail/ann");
+        match form {
+            "mbox" => fs::write(&path, "").unwrap(),
+            _ => {
+                // A letter of another program, whose name tells nothing, in a folder.
+                fs::create_dir_all(path.join(".Old/cur")).unwrap();
+                fs::write(path.join(".Old/cur/1.x.host:2,S"), "z".repeat(200)).unwrap();
+                fs::remove_file(path.join("new").join(&names_in(&path.join("new"))[0])).unwrap();
+                let error = deliver("4").await.unwrap_err();
+                assert!(matches!(error, MailboxError::Over(_)), "{error}");
+                fs::remove_dir_all(path.join(".Old")).unwrap();
+            }
+        }
+        deliver("5").await.unwrap();
     }
 }
 
@@ -307,6 +510,7 @@ async fn virtual_mailboxes() {
     let templates = Templates {
         local: template("maildir:{data-dir}/mail/{user}"),
         virtuals: [(domain.clone(), template("maildir:{data-dir}/mail/v.example/{user}"))].into(),
+        quota: None,
     };
     let boxes = FileMailboxes::new(templates, "mx.example");
     let to = |domain| MailboxDelivery { domain, ..letter("ann", b"x\r\n", "1") };

@@ -26,10 +26,8 @@ mod history;
 mod ids;
 mod listing;
 mod local;
-mod look;
-// The session machine asks for it as soon as it has AUTH.
-#[allow(dead_code)]
 mod login;
+mod look;
 mod masquerade;
 mod names;
 mod open;
@@ -47,9 +45,7 @@ mod settle;
 mod smarthost;
 mod sts;
 mod submit;
-// What expansion asks goes through it.
 mod suspension;
-#[allow(dead_code)]
 mod tables;
 mod tally;
 #[cfg(test)]

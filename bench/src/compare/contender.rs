@@ -18,7 +18,7 @@ pub const HOME: &str = "home.example";
 pub struct Setup {
     /// Domains with a next hop of their own.
     pub routes: Vec<(String, SocketAddr)>,
-    /// Who has a Maildir in [`HOME`].
+    /// Who has a Maildir in `HOME`.
     pub users: Vec<String>,
 }
 

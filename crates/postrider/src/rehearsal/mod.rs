@@ -2,8 +2,8 @@
 //! configuration by the real engine in the simulation. Nothing is dialled, asked or written; days
 //! pass in milliseconds. The format is described in `docs/testing.md`.
 //!
-//! [`script`] reads the file, [`stage`] makes the world, [`client`] hands the letter in, [`foreign`]
-//! are the other hosts, [`expect`] holds what came of it against what was expected.
+//! `script` reads the file, `stage` makes the world, `client` hands the letter in, `foreign`
+//! are the other hosts, `expect` holds what came of it against what was expected.
 
 mod client;
 mod expect;

@@ -5,8 +5,8 @@
 //! the history, and never any mail: that is in the spool. When entries come faster than the disk takes
 //! them, they are counted and the count is told in their place.
 //!
-//! Letters and refusals lie in files of their own ([`lane`]), so that a flood of refusals pushes no
-//! letter out. A full file gets a sorted index beside it ([`segment`]); the oldest go by age and size.
+//! Letters and refusals lie in files of their own (`lane`), so that a flood of refusals pushes no
+//! letter out. A full file gets a sorted index beside it (`segment`); the oldest go by age and size.
 
 mod lane;
 mod segment;

@@ -48,7 +48,7 @@ impl FileTable {
     /// list of texts.
     ///
     /// # Errors
-    /// [`FileProblem`].
+    /// `FileProblem`.
     pub fn open(path: &Path) -> Result<Self, FileProblem> {
         let (rows, version) = read(path)?;
         let state = State { rows: Arc::new(rows), version, looked: Instant::now() };

@@ -127,7 +127,7 @@ fn route_from(
 }
 
 /// What a session says of a recipient, where the routes have a word in it: `verdict` is what
-/// [`access`](crate::access) says.
+/// [`access`] says.
 ///
 /// Mail that would only go back is refused at once, and nobody's inbox gets a report that he did not
 /// ask for. A name of ours that has no mailbox is taken all the same where a rule names exactly this

@@ -54,7 +54,7 @@ pub(super) fn write(tag: u64, target: &Target, out: &mut Writer) {
     out.octets(tag, &inner.finish());
 }
 
-/// Reads what [`write`] wrote. A kind that this version does not know is damage: the message must
+/// Reads what [`write()`] wrote. A kind that this version does not know is damage: the message must
 /// not go anywhere else.
 pub(super) fn read(octets: &[u8]) -> Result<Target, RecordError> {
     let mut reader = Reader::nested(octets);

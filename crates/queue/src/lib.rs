@@ -17,6 +17,7 @@ pub mod lookup;
 pub mod notify;
 pub mod reason;
 pub mod record;
+pub mod rewrite;
 pub mod route;
 pub mod schedule;
 pub mod search;

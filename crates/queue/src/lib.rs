@@ -18,6 +18,7 @@ pub mod notify;
 pub mod program;
 pub mod reason;
 pub mod record;
+pub mod rewrite;
 pub mod route;
 pub mod schedule;
 pub mod search;

@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod clients;
+pub mod copy;
 pub mod directory;
 pub mod domains;
 pub mod expansion;

@@ -91,6 +91,13 @@ impl Rewriting {
         self.canonical.is_none() && self.masquerade.is_none()
     }
 
+    /// Whether recipients of an envelope may change.
+    pub fn concerns_recipients(&self, is_own: bool) -> bool {
+        let place = Place::EnvelopeRecipient;
+        self.canonical.as_ref().is_some_and(|rules| rules.scope.holds(place, is_own))
+            || self.masquerade.as_ref().is_some_and(|rules| rules.scope.holds(place, is_own))
+    }
+
     /// Whether letters of strangers may change.
     pub fn concerns_strangers(&self) -> bool {
         self.canonical.as_ref().is_some_and(|rules| rules.scope.strangers)
@@ -123,6 +130,17 @@ pub struct Rewritten {
     /// Changes in each of our own parts.
     pub ours: Vec<Vec<Replace>>,
     /// Why, once for each address.
+    pub changes: Vec<Change>,
+}
+
+/// Why an address became another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// As it came.
+    pub from: Mailbox,
+    /// What it is now; the same where it stays against a rule.
+    pub to: Mailbox,
+    /// Step by step.
     pub reasons: Vec<Reason>,
 }
 
@@ -165,7 +183,7 @@ pub fn letter(
     letter: &Letter<'_>,
 ) -> Result<Rewritten, Undecided> {
     let mut work =
-        Work { rules, access, rows, letter, asks: Vec::new(), seen: 0, reasons: Vec::new() };
+        Work { rules, access, rows, letter, asks: Vec::new(), seen: 0, changes: Vec::new() };
     let mut done = Rewritten::default();
     if let ReversePath::Mailbox(mailbox) = &letter.envelope.reverse_path {
         done.reverse_path = work.changed(mailbox, Place::EnvelopeSender)?;
@@ -181,7 +199,7 @@ pub fn letter(
     for part in letter.ours {
         done.ours.push(work.header(part)?);
     }
-    done.reasons = work.reasons;
+    done.changes = work.changes;
     if work.asks.is_empty() { Ok(done) } else { Err(Undecided::Asks(work.asks)) }
 }
 
@@ -207,7 +225,7 @@ struct Work<'a> {
     letter: &'a Letter<'a>,
     asks: Vec<Lookup>,
     seen: usize,
-    reasons: Vec<Reason>,
+    changes: Vec<Change>,
 }
 
 impl Work<'_> {
@@ -226,7 +244,8 @@ impl Work<'_> {
             }
             Err(not_now) => return Err(not_now),
         };
-        if other == *mailbox && other.to_string() == mailbox.to_string() {
+        if other.to_string() == mailbox.to_string() {
+            self.note(mailbox, mailbox, reasons);
             return Ok(None);
         }
         // A transaction without SMTPUTF8 has no place for other letters (RFC 6531 §3.2).
@@ -234,17 +253,21 @@ impl Work<'_> {
             true => Some(other),
             false => other.to_ascii(),
         };
-        if other.is_none() {
-            let why = format!("{mailbox} stays: its new form is not in ASCII, and the letter is");
-            self.reasons.push(Reason::new(why));
-        } else {
-            for reason in reasons {
-                if !self.reasons.contains(&reason) {
-                    self.reasons.push(reason);
-                }
+        match &other {
+            Some(other) => self.note(mailbox, other, reasons),
+            None => {
+                let why = "its new form is not in ASCII, and the letter is: it stays";
+                self.note(mailbox, mailbox, vec![Reason::new(why)]);
             }
         }
         Ok(other)
+    }
+
+    fn note(&mut self, from: &Mailbox, to: &Mailbox, reasons: Vec<Reason>) {
+        let change = Change { from: from.clone(), to: to.clone(), reasons };
+        if !change.reasons.is_empty() && !self.changes.contains(&change) {
+            self.changes.push(change);
+        }
     }
 
     fn header(&mut self, header: &[u8]) -> Result<Vec<Replace>, Undecided> {

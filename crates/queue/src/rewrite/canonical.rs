@@ -63,14 +63,13 @@ fn changed(
 ) -> Option<(Mailbox, Reason)> {
     let reason = |text: String| Reason::new(text).from_rule(source.clone());
     let Some(other) = read(mailbox, value) else {
-        let text = format!("{mailbox} stays: {by} is {value:?}, which is no address");
+        let text = format!("{by} is {value:?}, which is no address: it stays");
         return Some((mailbox.clone(), reason(text)));
     };
     if other.local == mailbox.local && same_domain(&other.domain, &mailbox.domain) {
         return None;
     }
-    let text = format!("{mailbox} becomes {other}, {by}");
-    Some((other, reason(text)))
+    Some((other, reason(by.to_owned())))
 }
 
 fn read(mailbox: &Mailbox, value: &str) -> Option<Mailbox> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mail::DomainName;
 use mail::address::{Domain, Mailbox};
 
-use super::Scope;
+use super::{Place, Scope};
 use crate::domains::DomainPattern;
 use crate::reason::{Reason, Source};
 
@@ -18,6 +18,8 @@ pub struct Masquerade {
     pub hosts: Vec<DomainPattern>,
     /// Names that keep their host, in lower case: `root` of each host stays apart.
     pub except: BTreeSet<String>,
+    /// Hosts that are not hidden, though all below a name are.
+    pub except_hosts: Vec<DomainPattern>,
     /// What it is applied to.
     pub scope: Scope,
     /// Where it is written.
@@ -25,16 +27,29 @@ pub struct Masquerade {
 }
 
 impl Masquerade {
+    /// Hides `hosts` behind `domain` wherever their names are seen: what is said of who gets a letter in
+    /// its envelope must still lead to the host.
+    pub fn new(domain: DomainName, hosts: Vec<DomainPattern>) -> Self {
+        let scope = Scope {
+            places: vec![Place::EnvelopeSender, Place::HeaderSender, Place::HeaderRecipient],
+            strangers: false,
+        };
+        let (except, except_hosts) = Default::default();
+        Self { domain, hosts, except, except_hosts, scope, source: None }
+    }
+
     /// `mailbox` behind the mask, if its host has one.
     pub(super) fn apply(&self, mailbox: &Mailbox) -> Option<(Mailbox, Reason)> {
         let Domain::Name(name) = &mailbox.domain else { return None };
         let hidden = self.hosts.iter().find(|hidden| hidden.matches(name))?;
-        if *name == self.domain || self.except.contains(&mailbox.local.folded()) {
+        let is_exception = self.except.contains(&mailbox.local.folded())
+            || self.except_hosts.iter().any(|seen| seen.matches(name));
+        if *name == self.domain || is_exception {
             return None;
         }
         let domain = Domain::Name(self.domain.clone());
         let other = Mailbox { local: mailbox.local.clone(), domain };
-        let text = format!("{mailbox} becomes {other}: {hidden} is hidden");
+        let text = format!("{hidden} is hidden");
         Some((other, Reason::new(text).from_rule(self.source.clone())))
     }
 }

@@ -15,6 +15,7 @@ fn masquerade() -> Masquerade {
         domain: "noao.example".parse().unwrap(),
         hosts: vec!["sun.tuc.example".parse().unwrap(), ".hidden.example".parse().unwrap()],
         except: ["root".to_owned()].into(),
+        except_hosts: vec!["seen.hidden.example".parse().unwrap()],
         scope: scope(),
         source: None,
     }
@@ -103,13 +104,8 @@ fn addresses() {
         ("ann@sun.example", To, true, "a@all.example", "in table all (t:7)"),
         ("loc@ours.example", To, true, "local.user@example.net", "loc in table all"),
         ("loc@else.example", To, true, "loc@else.example", ""),
-        (
-            "joe@a.hidden.example",
-            To,
-            true,
-            "joe@noao.example",
-            "joe@noao.example: .hidden.example is hidden",
-        ),
+        ("joe@a.hidden.example", To, true, "joe@noao.example", ".hidden.example is hidden"),
+        ("joe@seen.hidden.example", To, true, "joe@seen.hidden.example", ""),
         ("Root@a.hidden.example", To, true, "Root@a.hidden.example", ""),
         // The canonical form comes first, and is not masked again here.
         ("joe@sun.tuc.example", To, true, "joe@moon.tuc.example", ""),

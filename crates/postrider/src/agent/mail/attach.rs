@@ -84,11 +84,9 @@ impl Attachment {
     /// since a letter in a letter may not be encoded.
     ///
     /// # Errors
-    /// The temporary file fails.
-    pub fn letter(octets: &[u8], subject: &str) -> io::Result<Self> {
-        let seen = Seen::of(&mut &*octets)?;
-        let mut stored = tempfile::spooled_tempfile(PIECE);
-        stored.write_all(octets)?;
+    /// It cannot be read, or the temporary file fails.
+    pub fn letter(letter: &mut dyn Read, subject: &str) -> io::Result<Self> {
+        let (stored, seen) = keep(&mut |out| io::copy(letter, out).map(|_| ()))?;
         let message = || MediaType::new("message", "rfc822").unwrap_or_else(MediaType::octets);
         let (media, travel, name) = match seen.lines() {
             Some(travel @ (Travel::Lines | Travel::EightBitLines)) => (message(), travel, None),
@@ -97,14 +95,16 @@ impl Attachment {
         Ok(Self { source: Source::Octets(stored), name, media, travel, size: seen.size })
     }
 
-    /// A part of another letter: its octets, decoded.
+    /// A part of another letter: the octets that `give` writes, decoded.
     ///
     /// # Errors
-    /// The temporary file fails.
-    pub fn octets(octets: &[u8], name: &str, media: &MediaType) -> io::Result<Self> {
-        let seen = Seen::of(&mut &*octets)?;
-        let mut stored = tempfile::spooled_tempfile(PIECE);
-        stored.write_all(octets)?;
+    /// `give` or the temporary file fails.
+    pub fn part(
+        give: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+        name: &str,
+        media: &MediaType,
+    ) -> io::Result<Self> {
+        let (stored, seen) = keep(give)?;
         let (media, travel) = match media.kind() {
             // Text in a charset of its own stays in it.
             "text" if !seen.is_text() => (media.clone(), Travel::Base64),
@@ -181,6 +181,17 @@ impl Attachment {
             }
         }
     }
+}
+
+/// Keeps what `give` writes, in a file when it is large, and looks at it.
+fn keep(
+    give: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<(SpooledTempFile, Seen)> {
+    let mut stored = tempfile::spooled_tempfile(PIECE);
+    give(&mut stored)?;
+    stored.rewind()?;
+    let seen = Seen::of(&mut stored)?;
+    Ok((stored, seen))
 }
 
 fn write_travelling(
@@ -384,7 +395,7 @@ mod tests {
         ];
         for (octets, media, travel) in rows {
             let mut fields = Vec::new();
-            Attachment::letter(octets, "x").unwrap().write_fields(&mut fields);
+            Attachment::letter(&mut &**octets, "x").unwrap().write_fields(&mut fields);
             let fields = String::from_utf8(fields).unwrap();
             assert!(fields.contains(&format!("Content-Type: {media}\r\n")), "{fields}");
             assert!(fields.contains(&format!("Encoding: {travel}\r\n")), "{fields}");

@@ -156,17 +156,6 @@ pub fn as_received(octets: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// A text with a mark before each line; lines that are quoted already get no blank in between.
-pub fn quoted(text: &str, mark: &str) -> String {
-    let tight = mark.trim_end();
-    let line = |line: &str| match line {
-        "" => format!("{tight}\n"),
-        line if line.starts_with(tight) && !tight.is_empty() => format!("{tight}{line}\n"),
-        line => format!("{mark}{line}\n"),
-    };
-    text.trim_end().lines().map(line).collect()
-}
-
 #[cfg(test)]
 #[path = "answer_tests.rs"]
 mod tests;

@@ -109,9 +109,3 @@ fn repeated_as_it_is() {
     let letter = b"Return-Path: <a@x>\nReceived: from z\n\tby y\nStatus: RO\nSubject:  odd \n\nx\n";
     assert_eq!(as_received(letter), b"Received: from z\n\tby y\nSubject:  odd \n\nx\n");
 }
-
-#[test]
-fn quotations() {
-    assert_eq!(quoted("a\n\n> b\n\n\n", "> "), "> a\n>\n>> b\n");
-    assert_eq!(quoted("a", "| "), "| a\n");
-}

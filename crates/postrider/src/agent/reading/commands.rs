@@ -331,7 +331,7 @@ fn help(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Don
          @f@words (f t s c b h)  & (the thread). A number alone shows that letter.\n\
          ? COMMAND tells more; short forms are as in mailx.\n"
     );
-    session.page(&text, console);
+    session.show(console, |out| out(&text)).map_err(|error| error.to_string())?;
     Ok(Flow::Go)
 }
 

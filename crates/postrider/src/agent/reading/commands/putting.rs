@@ -1,6 +1,8 @@
 //! Letters and their parts put into other folders and files.
 
 use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
 use mail::content::Kind;
 use mail::content::structure::Shape;
@@ -126,15 +128,17 @@ pub(super) fn copy_by_author(
 pub(super) fn write(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
     let (chosen, name) = session.choose_and_last(rest)?;
     let name = name.ok_or("name a file: write 3 notes.txt")?;
-    let mut text = String::new();
-    for place in &chosen {
-        let columns = session.text_columns();
-        let mut source = session.source(*place)?;
-        text += &show::body(&mut source, columns).map_err(|error| error.to_string())?;
-    }
     let path = in_home(&name, session.site);
-    save::save(&path, text.as_bytes(), console)?;
-    console.say(&format!("{}: {} octets", harmless(&path.display().to_string()), text.len()));
+    let columns = session.text_columns();
+    let mut give = |file: &mut dyn Write| -> io::Result<()> {
+        for place in &chosen {
+            let mut source = session.source(*place).map_err(io::Error::other)?;
+            show::body(&mut source, columns, &mut |text| file.write_all(text.as_bytes()))?;
+        }
+        Ok(())
+    };
+    let size = save::save(&path, &mut give, console)?;
+    tell_size(&path, size, console);
     Ok(Flow::Go)
 }
 
@@ -162,27 +166,26 @@ pub(super) fn part(session: &mut Session<'_>, rest: &str, console: &mut Console<
     let (outline, mut source) = session.outline(place)?;
     let wanted = if path == "0" { "" } else { path };
     let index = outline.find(wanted).ok_or("the letter has no such part; parts lists them")?;
-    let fail = |error: std::io::Error| error.to_string();
     let Some(name) = words.get(1) else {
         let columns = session.text_columns();
         let style = Style { fields: None, columns, notes: true };
-        let text = show::one_part(&outline, index, &mut source, &style).map_err(fail)?;
-        session.page(&text, console);
-        return Ok(Flow::Go);
+        let shown =
+            session.show(console, |out| show::one_part(&outline, index, &mut source, &style, out));
+        return shown.map(|()| Flow::Go).map_err(|error| error.to_string());
     };
     let Some(part) = outline.parts.get(index) else { return Err("no such part".into()) };
-    let octets = match part.shape {
-        Shape::Leaf => outline.decoded(index, &mut source).map_err(fail)?.0,
-        // A letter within is written as it is.
-        _ => outline.body(index, &mut source).map_err(fail)?,
-    };
     let mut path = in_home(name, session.site);
     if path.is_dir() {
         path = path.join(save::name_of(part));
     }
-    save::save(&path, &octets, console)?;
-    console.say(&format!("{}: {} octets", harmless(&path.display().to_string()), octets.len()));
+    let mut give = |file: &mut dyn Write| outline.decode(index, &mut source, file).map(|_| ());
+    let size = save::save(&path, &mut give, console)?;
+    tell_size(&path, size, console);
     Ok(Flow::Go)
+}
+
+fn tell_size(path: &Path, size: u64, console: &mut Console<'_>) {
+    console.say(&format!("{}: {size} octets", harmless(&path.display().to_string())));
 }
 
 pub(super) fn detach(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
@@ -196,17 +199,13 @@ pub(super) fn detach(session: &mut Session<'_>, rest: &str, console: &mut Consol
             if part.shape == Shape::Multipart || !is_file || part.kind == Kind::Status {
                 continue;
             }
-            let octets = match part.shape {
-                Shape::Leaf => outline.decoded(index, &mut source).map(|(octets, _)| octets),
-                _ => outline.body(index, &mut source),
-            };
-            let octets = octets.map_err(|error| error.to_string())?;
             let path = save::place_in(&folder, &save::name_of(part))?;
-            match save::save(&path, &octets, console) {
-                Ok(()) => {
+            let mut give =
+                |file: &mut dyn Write| outline.decode(index, &mut source, file).map(|_| ());
+            match save::save(&path, &mut give, console) {
+                Ok(size) => {
                     count += 1;
-                    let shown = harmless(&path.display().to_string());
-                    console.say(&format!("{shown}: {} octets", octets.len()));
+                    tell_size(&path, size, console);
                 }
                 Err(why) => console.complain("mail", &why),
             }
@@ -221,12 +220,12 @@ pub(super) fn detach(session: &mut Session<'_>, rest: &str, console: &mut Consol
 
 pub(super) fn join(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
     let place = one(session, rest)?;
-    let octets = session.joined(place)?;
+    let (head, mut whole) = session.joined(place)?;
     let path = session.folder.path().to_owned();
     let (site, settings) = (session.site, session.settings.clone());
-    put(&path, &octets, Flags::default(), site, &settings).map_err(|error| error.to_string())?;
-    let (head, _) = ::mail::content::split_head(&octets);
-    let subject = answer::subject(&::mail::content::Head::new(head));
+    put(&path, &head, &mut whole, Flags::default(), site, &settings)
+        .map_err(|error| error.to_string())?;
+    let subject = answer::subject(&::mail::content::Head::new(&head));
     console.say(&format!("put together: {}", harmless(&subject)));
     Ok(Flow::Go)
 }

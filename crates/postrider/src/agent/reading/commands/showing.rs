@@ -1,12 +1,12 @@
 //! Letters shown, listed, given to programs.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::list_before;
 use crate::agent::console::{Console, harmless, harmless_text};
 use crate::agent::mail::dictation::{editor, visual};
 use crate::agent::reading::session::{Done, Flow, Session};
-use crate::agent::reading::thread;
+use crate::agent::reading::{show, thread};
 use crate::agent::running;
 
 pub(super) fn print(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
@@ -35,9 +35,12 @@ pub(super) fn show_one(
     all_fields: bool,
     console: &mut Console<'_>,
 ) -> Result<(), String> {
-    let text = session.text(place, all_fields)?;
-    let text = format!("Letter {}:\n{text}", place + 1);
-    session.page(&text, console);
+    let mut source = session.source(place)?;
+    let shown = session.show(console, |out| {
+        out(&format!("Letter {}:\n", place + 1))?;
+        show::render(&mut source, &session.style(all_fields), out)
+    });
+    shown.map_err(|error| format!("letter {}: {error}", place + 1))?;
     session.go_to(place);
     session.mark(&[place], |flags| flags.seen = true);
     Ok(())
@@ -103,8 +106,10 @@ pub(super) fn from(session: &mut Session<'_>, rest: &str, console: &mut Console<
 
 pub(super) fn top(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
     const LINES: usize = 5;
+    /// Octets of fields and text that are read for that.
+    const TOP_MAX: usize = 256 << 10;
     for place in session.choose_text(rest, false)? {
-        let text = session.text(place, false)?;
+        let text = session.text_begin(place, false, TOP_MAX)?;
         console.say(&format!("Letter {}:", place + 1));
         let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
         console.say(&harmless_text(head));
@@ -125,8 +130,9 @@ pub(super) fn size(session: &mut Session<'_>, rest: &str, console: &mut Console<
 
 pub(super) fn raw(session: &mut Session<'_>, rest: &str, console: &mut Console<'_>) -> Done {
     for place in session.choose_text(rest, false)? {
-        let octets = session.octets(place)?;
-        session.page(&String::from_utf8_lossy(&octets).replace("\r\n", "\n"), console);
+        let mut letter = session.source(place)?.reader();
+        let shown = session.show_octets(&mut letter, console);
+        shown.map_err(|error| format!("letter {}: {error}", place + 1))?;
         session.go_to(place);
     }
     Ok(Flow::Go)
@@ -147,17 +153,22 @@ fn pipe_to(session: &mut Session<'_>, rest: &str, raw: bool, console: &mut Conso
     if command.is_empty() {
         return Err("name a command: pipe 3 wc -l".into());
     }
-    let mut input = Vec::new();
     let chosen = session.choose_text(list, false)?;
-    for place in &chosen {
-        match raw {
-            true => input.extend(session.octets(*place)?),
-            // The command may write to the terminal what it is given.
-            false => input.extend(harmless_text(&session.text(*place, false)?).into_bytes()),
-        }
-    }
     let _ = console.out.flush();
-    let ended = running::pipe(command, &mut input.as_slice());
+    let ended = running::pipe(command, |stdin| {
+        for place in &chosen {
+            let mut source = session.source(*place).map_err(io::Error::other)?;
+            if raw {
+                io::copy(&mut source.reader(), stdin)?;
+                continue;
+            }
+            // The command may write to the terminal what it is given.
+            show::render(&mut source, &session.style(false), &mut |text| {
+                stdin.write_all(harmless_text(text).as_bytes())
+            })?;
+        }
+        Ok(())
+    });
     let ended = ended.map_err(|error| format!("{command}: {error}"))?;
     if !ended.success() {
         console.complain("mail", &format!("{command}: {ended}"));
@@ -187,10 +198,12 @@ fn edit_with(
     console: &mut Console<'_>,
 ) -> Done {
     for place in session.choose_text(rest, false)? {
-        let text = session.text(place, true)?;
-        let mut work = || -> std::io::Result<()> {
+        let mut source = session.source(place)?;
+        let mut work = || -> io::Result<()> {
             let mut file = tempfile::Builder::new().prefix("mail-").suffix(".txt").tempfile()?;
-            file.write_all(harmless_text(&text).as_bytes())?;
+            show::render(&mut source, &session.style(true), &mut |text| {
+                file.write_all(harmless_text(text).as_bytes())
+            })?;
             let _ = console.out.flush();
             running::edit(program, file.path())
         };

@@ -9,13 +9,13 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use mail::content::MediaType;
-use mail::content::transfer::Base64Encoder;
+use mail::content::compose::HeadWriter;
+use mail::content::transfer::{Base64Encoder, QuotedPrintableEncoder, Source as Of};
 use tempfile::SpooledTempFile;
 
 use super::sniff;
-use crate::agent::fields::write_parameters;
 use crate::agent::letter::{LINE_MAX, PIECE};
-use crate::agent::lines::{Canonical, QuotedPrintable, Survey};
+use crate::agent::lines::{Canonical, Survey};
 
 /// Files of one letter.
 pub const ATTACHMENTS_MAX: usize = 1000;
@@ -142,16 +142,14 @@ impl Attachment {
     }
 
     /// The fields of its part.
-    pub fn write_fields(&self, out: &mut Vec<u8>) {
-        write_parameters(out, "Content-Type", &self.media.to_string(), &self.media.parameters);
-        out.extend_from_slice(
-            format!("Content-Transfer-Encoding: {}\r\n", self.travel.word()).as_bytes(),
-        );
+    pub fn write_fields(&self, out: &mut HeadWriter) {
+        out.parameters("Content-Type", &self.media.to_string(), &self.media.parameters);
+        out.raw("Content-Transfer-Encoding", self.travel.word());
         let mut disposition = mail::content::Disposition::default();
         if let Some(name) = &self.name {
             disposition.parameters.set("filename", name);
         }
-        write_parameters(out, "Content-Disposition", disposition.name(), &disposition.parameters);
+        out.parameters("Content-Disposition", disposition.name(), &disposition.parameters);
     }
 
     /// Its body in the form of the wire, given to `out` piece by piece.
@@ -200,7 +198,7 @@ fn write_travelling(
     out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut canonical = Canonical::default();
-    let (mut quoted, mut base64) = (QuotedPrintable::default(), Base64Encoder::new());
+    let (mut quoted, mut base64) = (QuotedPrintableEncoder::new(Of::Text), Base64Encoder::new());
     let mut buffer = vec![0; PIECE];
     let (mut lines, mut wire, mut read) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -214,7 +212,7 @@ fn write_travelling(
             Travel::Base64 => base64.feed(octets, &mut wire),
             Travel::QuotedLines => {
                 canonical.push(octets, &mut lines);
-                quoted.push(&lines, &mut wire);
+                quoted.feed(&lines, &mut wire);
             }
             Travel::Lines | Travel::EightBitLines => canonical.push(octets, &mut wire),
         }
@@ -327,7 +325,7 @@ mod tests {
         let path = room.path().join(name);
         fs::write(&path, octets).unwrap();
         let mut attachment = Attachment::file(&path).unwrap();
-        let (mut fields, mut body) = (Vec::new(), Vec::new());
+        let (mut fields, mut body) = (HeadWriter::new(false), Vec::new());
         attachment.write_fields(&mut fields);
         attachment
             .write_body(&mut |octets| {
@@ -335,7 +333,7 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        (String::from_utf8(fields).unwrap(), String::from_utf8(body).unwrap())
+        (String::from_utf8(fields.finish()).unwrap(), String::from_utf8(body).unwrap())
     }
 
     /// Register: 2046-4.1.2-b, 2045-6.6-a, 2046-4.1.1-a, 2046-4.1.1-b, 2183-2-a, 2183-2-c
@@ -394,9 +392,9 @@ mod tests {
             (b"Subject: x\n\nnul \0\n", "application/octet-stream", "base64"),
         ];
         for (octets, media, travel) in rows {
-            let mut fields = Vec::new();
+            let mut fields = HeadWriter::new(false);
             Attachment::letter(&mut &**octets, "x").unwrap().write_fields(&mut fields);
-            let fields = String::from_utf8(fields).unwrap();
+            let fields = String::from_utf8(fields.finish()).unwrap();
             assert!(fields.contains(&format!("Content-Type: {media}\r\n")), "{fields}");
             assert!(fields.contains(&format!("Encoding: {travel}\r\n")), "{fields}");
         }

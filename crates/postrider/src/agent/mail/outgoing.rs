@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use mail::content::compose::HeadWriter;
 use mail::{ForwardPath, ReversePath};
 
 use super::compose::compose;
@@ -222,9 +223,9 @@ impl Sending<'_> {
         if let Some(parent) = path.parent() {
             make_folders(parent).map_err(io)?;
         }
-        let mut head = Vec::new();
-        write_addresses(&mut head, "Bcc", bcc);
-        let mut content = Cursor::new(head).chain(letter);
+        let mut head = HeadWriter::new(false);
+        write_addresses(&mut head, "Bcc", bcc).map_err(io)?;
+        let mut content = Cursor::new(head.finish()).chain(letter);
         let host = self.site.hostname.to_string();
         let mut one = Deposit {
             content: &mut content,

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
 
 use mail::content::structure::Shape;
-use mail::content::{Head, Kind};
+use mail::content::{Access, Head, Kind};
 use mail::{ForwardPath, ReversePath};
 
 use super::answer::{self, Selves};
-use super::external::{self, Access};
+use super::external;
 use super::quotation::Quotation;
 use super::session::{Done, Flow, Session};
 use super::show;
@@ -209,7 +210,8 @@ impl Session<'_> {
         let begin = answer::as_received(&begin);
         let from = self.blank()?.from;
         let Some(from) = from.first() else { return Err("you have no address".into()) };
-        let mut head = answer::resent_fields(from, &to, &Stamp::now(), host);
+        let head = answer::resent_fields(from, &to, &Stamp::now(), host);
+        let mut head = head.map_err(|error| error.to_string())?;
         let (fields, body) = mail::content::split_head(&begin);
         let (mut canonical, mut text) = (Canonical::default(), Text::new());
         canonical.push(fields, &mut head);
@@ -247,8 +249,7 @@ impl Session<'_> {
         (draft.to, draft.cc, draft.bcc) =
             (list("To").unwrap_or_default(), list("Cc")?, list("Bcc")?);
         draft.subject = answer::subject(&head);
-        let ids = |name: &str| head.ids(name).iter().map(|id| id.as_str().to_owned()).collect();
-        (draft.in_reply_to, draft.references) = (ids("In-Reply-To"), ids("References"));
+        (draft.in_reply_to, draft.references) = (head.ids("In-Reply-To"), head.ids("References"));
         let columns = self.text_columns();
         let mut source = self.source(place)?;
         let shown = self.show(console, |out| {
@@ -286,11 +287,9 @@ impl Session<'_> {
         if found.next().is_some() {
             return Err("several parts are elsewhere: name one, as in fetch 3 2".into());
         }
-        match external::access(&part.media) {
-            Access::Elsewhere(place) => {
-                Err(format!("it is at {}, which is not fetched from here", harmless(&place)))
-            }
-            Access::File(file) => {
+        match Access::of(&part.media) {
+            Access::LocalFile { name, .. } => {
+                let file = PathBuf::from(name);
                 let question = format!("Read the file {}?", harmless(&file.display().to_string()));
                 if !console.agrees(&question).map_err(|error| error.to_string())? {
                     return Err("not read".into());
@@ -306,6 +305,7 @@ impl Session<'_> {
                 shown.map(|()| Flow::Go).map_err(told)
             }
             Access::MailServer { server, subject } => {
+                let server = server.to_string();
                 let question = format!("Write to {}?", harmless(&server));
                 if !console.agrees(&question).map_err(|error| error.to_string())? {
                     return Err("not written".into());
@@ -319,7 +319,7 @@ impl Session<'_> {
                     .settings
                     .expand(&server, &self.site.hostname)
                     .map_err(|error| error.to_string())?;
-                draft.subject = subject;
+                draft.subject = subject.unwrap_or_default();
                 draft.body.push(&body).map_err(|error| error.to_string())?;
                 let settings = self.settings.clone();
                 let verbose = self.verbose;
@@ -327,6 +327,10 @@ impl Session<'_> {
                     Sending { site: self.site, settings: &settings, verbose, file_copy: false };
                 sending.send(draft, console);
                 Ok(Flow::Go)
+            }
+            access => {
+                let place = external::place(&access, &part.media);
+                Err(format!("it is at {}, which is not fetched from here", harmless(&place)))
             }
         }
     }

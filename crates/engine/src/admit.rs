@@ -123,7 +123,10 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { options, mut envelope, origin, passing, author, mut inbound } = admission;
+        let Admission { options, mut envelope, origin, mut passing, author, mut inbound } =
+            admission;
+        // Content may end with its header section, and no line says so.
+        passing.scanner.finish();
         if let Verdict::Refuse { reply, reason } =
             access::hops(&options.access, passing.scanner.hops())
         {
@@ -142,13 +145,25 @@ impl Shared {
                 .map_err(Refusal::Refused)?;
         }
         let is_own = author.is_some() || options.access.trusts(origin.client);
-        let changes =
-            rewrite::letter(&self.world, &options, id, &mut envelope, &passing, &mut head, is_own)
-                .await?;
+        // What few have configured lies in boxes of its own: every session pays for the size of the rest.
+        let changes = match rewrite::looks(&options, is_own) {
+            true => {
+                let (envelope, head) = (&mut envelope, &mut head);
+                let own = is_own;
+                Box::pin(rewrite::letter(&self.world, &options, id, envelope, &passing, head, own))
+                    .await?
+            }
+            false => Vec::new(),
+        };
         forwarded::reverse(&options, id, &mut envelope, now)?;
         let came = options.srs.as_ref().map(|_| envelope.reverse_path.clone());
         let is_host = is_own && author.is_none() && origin.client.is_some();
-        let copies = copies::of(self, &options, id, &envelope, &passing, is_host).await?;
+        let copies = match options.copies {
+            Some(_) => {
+                Box::pin(copies::of(self, &options, id, &envelope, &passing, is_host)).await?
+            }
+            None => copies::Made::default(),
+        };
         let marks = passing.scanner.delivered_to();
         let Outcome { mut envelopes, told, mut trees } =
             expand::expand(self, &options, id, envelope, marks).await?;

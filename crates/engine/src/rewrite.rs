@@ -40,9 +40,6 @@ pub(crate) async fn letter(
     head: &mut HeadEdits,
     is_own: bool,
 ) -> Result<Vec<Change>, Refusal> {
-    if !looks(options, is_own) {
-        return Ok(Vec::new());
-    }
     if passing.whole_header().is_none() {
         warn!(event = "header.too-long", %id, "its addresses stay as they are");
     }

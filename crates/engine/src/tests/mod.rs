@@ -8,6 +8,7 @@ mod copies;
 mod destination;
 mod doorway;
 mod expand;
+mod fetch;
 mod fit;
 mod forwarded;
 mod history;

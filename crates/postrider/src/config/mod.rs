@@ -16,6 +16,7 @@ mod copy;
 mod destination;
 mod dns;
 mod entries;
+mod fetch;
 mod history;
 mod host;
 mod limits;
@@ -61,6 +62,7 @@ pub use copy::{Copies, Readers};
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use fetch::Fetch;
 pub use history::History;
 pub use host::RunAs;
 pub use limits::Limits;
@@ -125,6 +127,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &route::RECIPIENT,
     &route::SENDER,
     &smarthost::DOC,
+    &fetch::DOC,
     &source::DOC,
     &pipe::DOC,
     &outbound::DOC,
@@ -183,6 +186,8 @@ pub struct Config {
     pub sources: Vec<source::Source>,
     /// Who we are at hosts that mail is handed to.
     pub smarthosts: Vec<Smarthost>,
+    /// Hosts that keep mail for us.
+    pub fetches: Vec<Fetch>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -344,6 +349,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "access",
         "route",
         "smarthost",
+        "fetch",
         "source",
         "pipe",
         "outbound",
@@ -368,6 +374,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let sources = source::read(&top.table("source"));
     let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
     let routes = route::read(&top.table("route"), &named);
+    let fetches = fetch::read(&top.table("fetch"), &named);
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
@@ -387,6 +394,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         pipes,
         sources,
         smarthosts,
+        fetches,
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

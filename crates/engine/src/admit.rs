@@ -123,7 +123,10 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { options, mut envelope, origin, passing, author, mut inbound } = admission;
+        let Admission { options, mut envelope, origin, mut passing, author, mut inbound } =
+            admission;
+        // Content may end with its header section, and no line says so.
+        passing.scanner.finish();
         if let Verdict::Refuse { reply, reason } =
             access::hops(&options.access, passing.scanner.hops())
         {

@@ -20,6 +20,7 @@ mod dispatch;
 pub mod doors;
 mod expand;
 mod explain;
+mod fetch;
 mod fit;
 mod forwarded;
 mod history;
@@ -77,6 +78,7 @@ pub use admit::{Accepted, Refusal};
 pub use counts::Totals;
 pub use depart::Source;
 pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
+pub use fetch::{Asked, Asking, Fetched, Provider};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{
@@ -142,6 +144,8 @@ pub struct Options {
     pub smarthosts: Smarthosts,
     /// What routes refer to by name.
     pub transports: Transports,
+    /// The hosts that keep mail for us.
+    pub providers: Vec<Provider>,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
@@ -209,6 +213,8 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    /// Providers that are called just now.
+    pub(crate) calls: fetch::Calls,
     /// Programs that run.
     pub(crate) runs: local::Runs,
     pub(crate) counts: counts::Counts,
@@ -272,6 +278,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            calls: fetch::Calls::default(),
             runs: local::Runs::default(),
             counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
@@ -290,6 +297,7 @@ impl Engine {
         tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
         tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
+        tasks.spawn(Box::pin(fetch::keep(self.shared.clone())));
     }
 
     /// Accepts connections on `listener` until the engine stops.

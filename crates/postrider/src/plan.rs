@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engine::doors::{Detail, Logins};
 use engine::{
-    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
+    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Provider, Smarthost, Smarthosts,
     TlsLevels, Transports,
 };
 use queue::access::{Access, Forwarding, Users};
@@ -74,6 +74,7 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
         transports: transports(config),
+        providers: providers(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
         connections: Told {
@@ -150,13 +151,17 @@ pub fn forward_place(config: &Config) -> Option<ForwardPlace> {
     config.local.forward.as_ref().map(|place| place.value.clone())
 }
 
+fn via(way: &Way) -> Via {
+    Via {
+        from: way.source.as_ref().map(|name| name.value.as_str().into()),
+        login: way.login.as_ref().map(|name| name.value.as_str().into()),
+    }
+}
+
 fn routes(config: &Config) -> Routes {
     let rule = |route: &Way| Rule {
         transport: route.to.value.clone(),
-        via: Via {
-            from: route.source.as_ref().map(|name| name.value.as_str().into()),
-            login: route.login.as_ref().map(|name| name.value.as_str().into()),
-        },
+        via: via(route),
         source: rule_source(&route.to.source),
     };
     let routes = &config.routes;
@@ -207,6 +212,37 @@ fn smarthosts(config: &Config) -> Smarthosts {
         ((known.host.clone(), known.name.as_str().into()), smarthost)
     });
     known.collect()
+}
+
+/// The hosts that keep mail for us.
+fn providers(config: &Config) -> Vec<Provider> {
+    let one = |fetch: &config::Fetch| {
+        let listener = Listen {
+            name: fetch.name.clone(),
+            addresses: Vec::new(),
+            kind: ListenKind::Mx,
+            tls: ListenTls::None,
+            tls_required: false,
+            proxies: Vec::new(),
+            greet_pause: Duration::ZERO,
+            pass_early_talkers: false,
+        };
+        // Bounds against strangers are not for whom we call.
+        let bare = SessionOptions {
+            transactions: None,
+            recipient_domains: None,
+            ..session(config, &listener)
+        };
+        Provider {
+            name: fetch.name.as_str().into(),
+            host: format!("{}{}", fetch.from.to.value, via(&fetch.from)),
+            asking: fetch.asking.clone(),
+            every: fetch.every,
+            session: Arc::new(bare),
+            source: rule_source(&fetch.source),
+        }
+    };
+    config.fetches.iter().map(one).collect()
 }
 
 fn tls_levels(config: &Config) -> TlsLevels {
@@ -431,6 +467,7 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
+        handshake_timeout: config.limits.handshake_timeout,
         errors: config.limits.errors,
         starttls: listener.tls == ListenTls::Starttls,
         tls_required: listener.tls_required,

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod domains;
 pub mod expansion;
 pub mod fate;
+pub mod fetch;
 pub mod history;
 pub mod lockout;
 pub mod lookup;

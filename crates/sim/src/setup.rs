@@ -63,6 +63,7 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
+        providers: Vec::new(),
         connect_timeout: Duration::from_secs(30),
         timeouts: Timeouts::default(),
         paused: false,

@@ -240,7 +240,10 @@ impl Conversation<'_> {
             inbound: self.inbound(size),
         };
         match shared.admit(admission, sink).await {
-            Ok(accepted) => accepted.reply(),
+            Ok(accepted) => {
+                self.taken += 1;
+                accepted.reply()
+            }
             Err(refusal) => {
                 shared.counts.refused_message();
                 let (reply, reason) = (refusal.reply(), Reason::new(refusal.in_words()));

@@ -80,6 +80,8 @@ pub(super) struct Conversation<'a> {
     out: Vec<u8>,
     alarm: Alarm,
     pub(super) incoming: Option<Incoming>,
+    /// Letters that were taken.
+    pub(super) taken: u64,
     /// For the history.
     pub(super) notes: Notes,
 }
@@ -102,6 +104,7 @@ impl<'a> Conversation<'a> {
             out: Vec::with_capacity(512),
             alarm: Alarm::new(until),
             incoming: None,
+            taken: 0,
             logging: None,
             identity: None,
             wanted: Vec::new(),

@@ -7,6 +7,7 @@ mod chunks;
 mod destination;
 mod doorway;
 mod expand;
+mod fetch;
 mod fit;
 mod forwarded;
 mod history;

@@ -364,6 +364,7 @@ pub(crate) fn options() -> Options {
         chunking: true,
         smarthosts: Smarthosts::new(),
         transports: Transports::default(),
+        providers: Vec::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
         connections: Told::plain(100),

@@ -14,6 +14,7 @@ mod control;
 mod destination;
 mod dns;
 mod entries;
+mod fetch;
 mod history;
 mod host;
 mod limits;
@@ -57,6 +58,7 @@ pub use control::Control;
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use fetch::Fetch;
 pub use history::History;
 pub use host::RunAs;
 pub use limits::Limits;
@@ -116,6 +118,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &route::RECIPIENT,
     &route::SENDER,
     &smarthost::DOC,
+    &fetch::DOC,
     &source::DOC,
     &pipe::DOC,
     &outbound::DOC,
@@ -170,6 +173,8 @@ pub struct Config {
     pub sources: Vec<source::Source>,
     /// Who we are at hosts that mail is handed to.
     pub smarthosts: Vec<Smarthost>,
+    /// Hosts that keep mail for us.
+    pub fetches: Vec<Fetch>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -329,6 +334,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "access",
         "route",
         "smarthost",
+        "fetch",
         "source",
         "pipe",
         "outbound",
@@ -353,6 +359,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let sources = source::read(&top.table("source"));
     let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
     let routes = route::read(&top.table("route"), &named);
+    let fetches = fetch::read(&top.table("fetch"), &named);
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
@@ -370,6 +377,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         pipes,
         sources,
         smarthosts,
+        fetches,
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

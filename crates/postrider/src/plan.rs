@@ -81,6 +81,10 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         providers: providers(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
+        connections: Told {
+            value: config.outbound.connections,
+            source: rule_source(&config.source_of("outbound.connections")),
+        },
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),

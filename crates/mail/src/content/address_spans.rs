@@ -152,8 +152,11 @@ fn after_quoted(value: &[u8], start: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Values, and the addresses in them with the octets that each half has there.
-    const ROWS: &[(&str, &[(&str, &str, &str)])] = &[
+    /// An address with the octets that each half has.
+    type Span = (&'static str, &'static str, &'static str);
+
+    /// Values, and the addresses in them.
+    const ROWS: &[(&str, &[Span])] = &[
         ("joe@sun.example", &[("joe@sun.example", "joe", "sun.example")]),
         (
             " Joe User <joe.user@sun.example>",

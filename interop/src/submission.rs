@@ -1,9 +1,11 @@
 //! Mail programs that log in and submit, with every mechanism they speak; a Dovecot that keeps the
-//! accounts; and logins that are none.
+//! accounts; logins that are none; and ours as the client of another's submission server.
 
 mod clients;
 mod dovecot;
+mod gsasl;
 mod nonsense;
+mod smarthost;
 
 use std::fs;
 use std::io::{self, Write};
@@ -67,9 +69,11 @@ pub fn play(
     let (host, places) = start(program, &folder.join("host"), &authority, &certificate, &[])?;
     checks.check("an account is added while the server runs", text(add_account(program, &host)));
     try_all(checks, &host, &places, &clients, "");
+    gsasl::play(checks, peers, &places, "", skip_missing);
     nonsense::play(checks, &host, &places);
     checks.check("mail goes on after that", text(host.good_letter("after nonsense")));
 
+    smarthost::play(checks, program, peers, &folder.join("smarthost"), skip_missing)?;
     let Some(dovecot) = Dovecot::find(peers) else {
         checks.missing("dovecot", skip_missing, "run interop/install.sh");
         return Ok(());

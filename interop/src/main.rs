@@ -22,6 +22,7 @@ mod keeper;
 mod kill9;
 mod knot;
 mod large;
+mod lmtp;
 mod mailbox;
 mod nsd;
 mod opensmtpd;
@@ -90,6 +91,8 @@ enum Play {
     Secured,
     /// Through ours into a real Dovecot, over LMTP; as root.
     Dovecot,
+    /// A Postfix hands letters to ours over LMTP.
+    Lmtp,
     /// What a TLS scanner sees of ours.
     Scan,
     /// Mail programs that log in and submit.
@@ -161,7 +164,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
+        Play::Lmtp | Play::Scan | Play::Stop | Play::Submission | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -172,6 +175,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Dovecot => {
             let skip = options.skip_missing;
             return dovecot::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Lmtp => {
+            let skip = options.skip_missing;
+            return lmtp::play(checks, &program, &peers, &folder, skip);
         }
         Play::Scan => {
             let skip = options.skip_missing;

@@ -15,6 +15,9 @@ const PARTS: usize = 1000;
 /// Octets of a part that is taken in memory while it is written.
 const PART: usize = LETTER / PARTS;
 
+/// Seconds that mutt has: it asks when something is odd, and nobody answers.
+const PATIENCE: &str = "120";
+
 /// What is measured, against whom.
 pub struct Reading {
     /// Our own program.
@@ -62,15 +65,15 @@ impl Reading {
         fill(&crowd, self.letters)?;
         let list = |times| format!("list {} letters, {times}", self.letters);
         figures.push(once(&list("the first time"), "postrider", || {
-            self.ours(&["-H"], &crowd, "")
+            self.ours(&["-H"], &crowd, "x\n")
         }));
         figures.push(self.median(&list("after it"), "postrider", || {
-            self.ours(&["-H"], &crowd, "")
+            self.ours(&["-H"], &crowd, "x\n")
         }));
         // What we left beside the letters is none of theirs.
         let _ = fs::remove_file(crowd.join("postrider-headers.cache"));
-        figures.push(once(&list("the first time"), "s-nail", || self.s_nail(&["-H"], &crowd, "")));
-        figures.push(once(&list("after it"), "s-nail", || self.s_nail(&["-H"], &crowd, "")));
+        figures.push(once(&list("the first time"), "s-nail", || self.s_nail(&["-H"], &crowd, "x\n")));
+        figures.push(once(&list("after it"), "s-nail", || self.s_nail(&["-H"], &crowd, "x\n")));
         figures.push(once(&list("the first time"), "mutt", || self.mutt(&crowd)));
         figures.push(once(&list("after it"), "mutt", || self.mutt(&crowd)));
         fs::remove_dir_all(&self.folder)?;
@@ -134,13 +137,13 @@ impl Reading {
         let cache = self.folder.join("mutt.cache");
         let line = format!(
             "stty rows 24 cols 80; exec '{}' -n -F /dev/null -R -f '{}' \
-             -e \"set header_cache='{}' quit=yes sort=date\" -e 'push <quit>'",
+             -e \"set header_cache='{}' quit=yes sort=date folder=.\" -e 'push <quit>'",
             peer.get_program().display(),
             folder.display(),
             cache.display()
         );
-        let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]);
+        let mut command = Command::new("timeout");
+        command.args(["--foreground", PATIENCE, "script", "-qec", &line, "/dev/null"]);
         for (name, value) in peer.get_envs() {
             value.into_iter().for_each(|value| {
                 command.env(name, value);
@@ -155,7 +158,7 @@ impl Reading {
              [path] = (pathlib.Path(sys.argv[1]) / 'cur').iterdir()\n\
              letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)\n\
              parts = [part for part in letter.walk() if not part.is_multipart()]\n\
-             sizes = [len(part.get_content()) for part in parts]\n";
+             print(sum(len(part.get_content()) for part in parts))\n";
         let mut command = Command::new("/usr/bin/python3");
         command.args(["-c", READS]).arg(folder);
         self.at_home(&mut command)?;
@@ -179,11 +182,17 @@ impl Run {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let begin = Instant::now();
         let mut child = self.command.spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
+        let mut typed = child.stdin.take();
+        if let Some(stdin) = &mut typed {
             // A program that does not read its input closes it early.
             let _ = stdin.write_all(self.typed.as_bytes());
         }
+        // The end of input would be a key of a terminal.
+        if !self.typed.is_empty() {
+            typed = None;
+        }
         let ended = child.wait_with_output()?;
+        drop(typed);
         let took = begin.elapsed();
         // It is not enough to end: a list or a letter of this size says something.
         if !ended.status.success() || ended.stdout.is_empty() && self.typed != "x\n" {

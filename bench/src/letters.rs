@@ -64,15 +64,15 @@ impl Reading {
         let crowd = self.folder.join("crowd");
         fill(&crowd, self.letters)?;
         let list = |times| format!("list {} letters, {times}", self.letters);
-        figures.push(once(&list("the first time"), "postrider", || {
-            self.ours(&["-H"], &crowd, "x\n")
-        }));
-        figures.push(self.median(&list("after it"), "postrider", || {
-            self.ours(&["-H"], &crowd, "x\n")
-        }));
+        figures
+            .push(once(&list("the first time"), "postrider", || self.ours(&["-H"], &crowd, "x\n")));
+        figures.push(
+            self.median(&list("after it"), "postrider", || self.ours(&["-H"], &crowd, "x\n")),
+        );
         // What we left beside the letters is none of theirs.
         let _ = fs::remove_file(crowd.join("postrider-headers.cache"));
-        figures.push(once(&list("the first time"), "s-nail", || self.s_nail(&["-H"], &crowd, "x\n")));
+        figures
+            .push(once(&list("the first time"), "s-nail", || self.s_nail(&["-H"], &crowd, "x\n")));
         figures.push(once(&list("after it"), "s-nail", || self.s_nail(&["-H"], &crowd, "x\n")));
         figures.push(once(&list("the first time"), "mutt", || self.mutt(&crowd)));
         figures.push(once(&list("after it"), "mutt", || self.mutt(&crowd)));
@@ -80,12 +80,7 @@ impl Reading {
         Ok(figures)
     }
 
-    fn median(
-        &self,
-        what: &str,
-        who: &'static str,
-        run: impl Fn() -> io::Result<Run>,
-    ) -> Figure {
+    fn median(&self, what: &str, who: &'static str, run: impl Fn() -> io::Result<Run>) -> Figure {
         let times: io::Result<Vec<Duration>> =
             (0..self.rounds.max(1)).map(|_| run().and_then(Run::time)).collect();
         let took = times.map(|mut times| {
@@ -107,7 +102,10 @@ impl Reading {
         let root = self.peers.join(name);
         let program = root.join("usr/bin").join(name);
         let program = program.canonicalize().map_err(|_| {
-            io::Error::other(format!("not there: interop/install.sh {} {name}", self.peers.display()))
+            io::Error::other(format!(
+                "not there: interop/install.sh {} {name}",
+                self.peers.display()
+            ))
         })?;
         let mut command = Command::new(program);
         let libraries = root.join("usr/lib/x86_64-linux-gnu");

@@ -13,6 +13,7 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod copies;
 mod counts;
 mod deliver;
 mod depart;
@@ -29,7 +30,6 @@ mod listing;
 mod local;
 mod login;
 mod look;
-mod masquerade;
 mod names;
 mod open;
 mod operator;
@@ -41,6 +41,7 @@ mod relay;
 mod release;
 mod report;
 mod reroute;
+mod rewrite;
 mod security;
 mod settings;
 mod settle;
@@ -84,7 +85,6 @@ pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{
     AGES, Ages, Counted, Shown, Stock, content_of, count_spool, show_spool, stock_spool,
 };
-pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
 pub use operator::{Action, Came, Deed, Operator};
 pub use receive::{EarlyTalkers, ListenOptions};
@@ -118,8 +118,10 @@ pub struct Options {
     pub routes: Routes,
     /// When it is tried again.
     pub schedule: Schedule,
-    /// Which hosts are hidden behind this one.
-    pub masquerade: Option<Masquerade>,
+    /// Which addresses become others when a letter is taken.
+    pub rewriting: queue::rewrite::Rewriting,
+    /// Who gets copies for an archive.
+    pub copies: Option<queue::copy::Copies>,
     /// Under whose address mail is forwarded off this host.
     pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.

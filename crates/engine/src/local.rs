@@ -56,7 +56,7 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     async fn by(&self, hop: &NextHop) -> Said {
         match self.job.stored.class {
-            Class::Ordinary | Class::Report | Class::LastReport => {}
+            Class::Ordinary | Class::Copy | Class::Report | Class::LastReport => {}
             Class::Expanded => return Said::Expanded { is_list: false },
             Class::Listed => return Said::Expanded { is_list: true },
         }

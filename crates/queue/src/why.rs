@@ -116,6 +116,7 @@ fn beginning(
 ) -> String {
     let kind = match stored.class {
         Class::Ordinary => "The letter",
+        Class::Copy => "The copy",
         Class::Report | Class::LastReport => "The report",
         Class::Expanded | Class::Listed => "The expansion of an address in a letter,",
     };

@@ -4,6 +4,7 @@
 mod accounts;
 mod booking;
 mod chunks;
+mod copies;
 mod destination;
 mod doorway;
 mod expand;
@@ -26,6 +27,7 @@ mod relay;
 mod reload;
 mod report;
 mod reuse;
+mod rewriting;
 mod routes;
 mod script;
 mod secured;

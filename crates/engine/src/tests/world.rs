@@ -345,7 +345,8 @@ pub(crate) fn options() -> Options {
         node: 0,
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
-        masquerade: None,
+        rewriting: Default::default(),
+        copies: None,
         srs: None,
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits {

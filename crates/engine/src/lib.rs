@@ -13,6 +13,7 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod copies;
 mod counts;
 mod deliver;
 mod depart;
@@ -29,10 +30,10 @@ mod listing;
 mod local;
 mod login;
 mod look;
-mod masquerade;
 mod names;
 mod open;
 mod operator;
+mod outgoing;
 mod passing;
 mod place;
 mod receive;
@@ -40,6 +41,7 @@ mod relay;
 mod release;
 mod report;
 mod reroute;
+mod rewrite;
 mod security;
 mod settings;
 mod settle;
@@ -67,7 +69,8 @@ use queue::lockout::Lockout;
 use queue::program::Program;
 use queue::route::Routes;
 use queue::schedule::Schedule;
-use queue::schedule::limits::LimitTable;
+use queue::schedule::limits::{LimitTable, Told};
+use queue::schedule::silent::SilentHosts;
 use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
@@ -82,7 +85,6 @@ pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{
     AGES, Ages, Counted, Shown, Stock, content_of, count_spool, show_spool, stock_spool,
 };
-pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
 pub use operator::{Action, Came, Deed, Operator};
 pub use receive::{EarlyTalkers, ListenOptions};
@@ -95,6 +97,7 @@ use dispatch::Dispatcher;
 use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
+use outgoing::Outgoing;
 use settings::Settings;
 use sts::Policies;
 use tally::Tally;
@@ -115,8 +118,10 @@ pub struct Options {
     pub routes: Routes,
     /// When it is tried again.
     pub schedule: Schedule,
-    /// Which hosts are hidden behind this one.
-    pub masquerade: Option<Masquerade>,
+    /// Which addresses become others when a letter is taken.
+    pub rewriting: queue::rewrite::Rewriting,
+    /// Who gets copies for an archive.
+    pub copies: Option<queue::copy::Copies>,
     /// Under whose address mail is forwarded off this host.
     pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
@@ -147,6 +152,8 @@ pub struct Options {
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
     pub eight_bit: EightBit,
+    /// Outgoing connections at once, over all destinations.
+    pub connections: Told<usize>,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -189,6 +196,10 @@ pub(crate) struct Shared {
     pub(crate) policies: Policies,
     pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
+    /// Places for connections to other hosts.
+    pub(crate) outgoing: Arc<Outgoing>,
+    /// Hosts that did not answer.
+    pub(crate) silent: parking_lot::Mutex<SilentHosts>,
     /// What must not be tried.
     pub(crate) suspensions: suspension::Suspensions,
     /// What is to be done to jobs when their attempts end.
@@ -258,6 +269,8 @@ impl Engine {
             policies: Policies::default(),
             tally: Tally::default(),
             dispatcher: Dispatcher::new(options.limits.clone(), world.clock.clone()),
+            outgoing: Arc::new(Outgoing::new(options.connections.clone())),
+            silent: parking_lot::Mutex::default(),
             suspensions: suspension::Suspensions::default(),
             orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),
@@ -369,6 +382,17 @@ impl Engine {
     /// that says them, and what was learnt of its host.
     pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
         self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
+    }
+
+    /// Why mail of a queue waits in line just now, where something of this host or of what is known of
+    /// the next hop keeps it: a sentence each.
+    pub fn waits(&self, queue: &str) -> Vec<queue::Reason> {
+        let shared = &self.shared;
+        let mut reasons = shared.dispatcher.waits(queue, shared.world.clock.wall());
+        if queue::route::NextHop::parse(queue).is_ok_and(|hop| hop.is_remote()) {
+            reasons.extend(shared.outgoing.reason());
+        }
+        reasons
     }
 
     /// Lets every deferred job be tried now. Gives their number.

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use engine::doors::{Detail, Logins};
 use engine::{
-    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Provider, Smarthost, Smarthosts,
-    TlsLevels, Transports,
+    EarlyTalkers, ListenOptions, Options, ProofSource, Provider, Smarthost, Smarthosts, TlsLevels,
+    Transports,
 };
+use mail::Mailbox;
 use queue::access::{Access, Forwarding, Users};
+use queue::copy::{Copies, Reader};
 use queue::domains::DomainPattern;
 use queue::lockout;
 use queue::program::Program;
+use queue::rewrite::{Canonical, Masquerade, Rewriting};
 use queue::route::{Routes, Rule, Via};
 use queue::schedule::Schedule;
 use queue::schedule::limits::{LimitTable, Limits, Told};
@@ -58,7 +61,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         access: access(config, &accounts, directory),
         routes: routes(config),
         schedule: schedule(config),
-        masquerade: masquerade(config),
+        rewriting: rewriting(config),
+        copies: copies(config),
         srs: srs(config)?,
         lockout: lockout(config),
         submission: Rules {
@@ -77,6 +81,10 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         providers: providers(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
+        connections: Told {
+            value: config.outbound.connections,
+            source: rule_source(&config.source_of("outbound.connections")),
+        },
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),
@@ -331,9 +339,53 @@ fn srs(config: &Config) -> Result<Option<queue::srs::Srs>, Vec<Problem>> {
     Ok(Some(queue::srs::Srs { domain: srs.domain.value.clone(), secrets }))
 }
 
-fn masquerade(config: &Config) -> Option<Masquerade> {
-    let hidden = config.masquerade.as_ref()?;
-    Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
+/// Which addresses become others.
+fn rewriting(config: &Config) -> Rewriting {
+    let masquerade = config.masquerade.as_ref().map(|hidden| Masquerade {
+        domain: hidden.domain.value.clone(),
+        hosts: values(&hidden.hosts),
+        except: hidden.except.clone(),
+        except_hosts: hidden.except_hosts.clone(),
+        scope: hidden.scope.clone(),
+        source: rule_source(&hidden.source),
+    });
+    let line = |(key, line): (&String, &Sourced<String>)| {
+        (key.clone(), (line.value.clone(), rule_source(&line.source)))
+    };
+    let canonical = config.canonical.as_ref().map(|canonical| Canonical {
+        lines: canonical.lines.iter().map(line).collect(),
+        tables: canonical.tables.clone(),
+        sender_tables: canonical.sender_tables.clone(),
+        recipient_tables: canonical.recipient_tables.clone(),
+        scope: canonical.scope.clone(),
+    });
+    Rewriting { canonical, masquerade }
+}
+
+/// Who gets copies.
+fn copies(config: &Config) -> Option<Copies> {
+    let said = config.copies.as_ref()?;
+    let readers = |readers: &config::Readers| -> Vec<Reader> {
+        let reader = |reader: &Sourced<Mailbox>| Reader {
+            mailbox: reader.value.clone(),
+            source: rule_source(&reader.source),
+        };
+        readers.iter().map(reader).collect()
+    };
+    let mut copies = Copies {
+        always: readers(&said.always),
+        sender_tables: said.sender_tables.clone(),
+        recipient_tables: said.recipient_tables.clone(),
+        reverse_path: said.reverse_path.clone(),
+        ..Copies::default()
+    };
+    for (pattern, who) in &said.senders {
+        copies.senders.insert(pattern.clone(), readers(who));
+    }
+    for (pattern, who) in &said.recipients {
+        copies.recipients.insert(pattern.clone(), readers(who));
+    }
+    Some(copies)
 }
 
 /// The certificates and keys that the configuration names, read.

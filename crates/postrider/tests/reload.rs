@@ -47,7 +47,7 @@ impl Site {
     fn configure_listener(&self, local: &str, more: &str, listener: &str) {
         let text = format!(
             "hostname = \"mx.example.net\"\ndata-dir = \"data\"\n\
-             [relay]\nnetworks = []\n[listen.all]\naddress = \"127.0.0.1:{}\"\n{listener}\n[local]\n{local}\n{more}",
+             [relay]\nnetworks = []\n[listen.all]\naddress = \"127.0.0.1:{}\"\n{listener}[local]\n{local}\n{more}",
             self.port
         );
         fs::write(self.config(), text).unwrap();
@@ -179,7 +179,7 @@ fn certificates_change_and_no_session_is_dropped() {
     let site = Site::new();
     let first = certify(&site);
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
-    site.configure_listener(OLD, tls, "tls = \"implicit\"");
+    site.configure_listener(OLD, tls, "tls = \"implicit\"\n");
     let _server = site.serve();
     let mut open = session(&site, &first);
     let mut say = |line: &str, code: &str| {

@@ -7,6 +7,7 @@
 pub mod access;
 mod chance;
 pub mod clients;
+pub mod copy;
 pub mod directory;
 pub mod domains;
 pub mod expansion;
@@ -19,6 +20,7 @@ pub mod notify;
 pub mod program;
 pub mod reason;
 pub mod record;
+pub mod rewrite;
 pub mod route;
 pub mod schedule;
 pub mod search;

@@ -15,7 +15,7 @@ use super::known;
 use super::notes::{Notes, Refusing};
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
-use crate::{Options, expand, release, turned};
+use crate::{Options, expand, release, rewrite, turned};
 
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
@@ -130,6 +130,11 @@ impl Conversation<'_> {
                 let decide = |answers: &_| access::recipient_knowing(access, client, path, answers);
                 expand::knowing(&shared.world, decide).await
             }
+        };
+        let is_own = self.is_own();
+        let verdict = match self.options.rewriting.concerns_recipients(is_own) {
+            true => rewrite::at_session(&shared.world, &self.options, path, verdict, is_own).await,
+            false => verdict,
         };
         let verdict = route::at_session(&self.options.routes, &self.options.access, verdict, path);
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {

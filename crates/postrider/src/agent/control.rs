@@ -182,6 +182,13 @@ pub enum Answer {
     Forbidden(String),
     /// The octets of one entry of the history, in base64.
     Told(String),
+    /// What keeps the mail of a queue waiting just now; told before the rows of it.
+    Waits {
+        /// Its name.
+        queue: String,
+        /// A sentence each, without their ends.
+        why: Vec<String>,
+    },
     /// No login is heard.
     Locked(Locked),
     /// The answer is complete.

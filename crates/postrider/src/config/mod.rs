@@ -9,8 +9,10 @@
 mod access;
 mod accounts;
 pub mod aliases;
+mod canonical;
 mod check;
 mod control;
+mod copy;
 mod destination;
 mod dns;
 mod entries;
@@ -54,7 +56,9 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use canonical::Canonical;
 pub use control::Control;
+pub use copy::{Copies, Readers};
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
@@ -107,7 +111,12 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::ALIASES,
     &virtuals::DOC,
     &virtuals::ADDRESSES,
+    &canonical::DOC,
+    &canonical::ADDRESSES,
     &masquerade::DOC,
+    &copy::DOC,
+    &copy::SENDER,
+    &copy::RECIPIENT,
     &srs::DOC,
     &table::FILE,
     &table::SQLITE,
@@ -155,8 +164,12 @@ pub struct Config {
     pub aliases: Vec<Named>,
     /// Domains with addresses and mailboxes of their own.
     pub virtuals: Vec<Virtual>,
+    /// The form of addresses that others are to see.
+    pub canonical: Option<Canonical>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Who gets copies.
+    pub copies: Option<Copies>,
     /// Under whose address mail is forwarded off this host.
     pub srs: Option<Srs>,
     /// What other sections look up.
@@ -327,7 +340,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "local",
         "alias",
         "virtual",
+        "canonical",
         "masquerade",
+        "copy",
         "srs",
         "table",
         "relay",
@@ -369,7 +384,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         aliases: virtuals::read_named(&top.table("alias")),
         virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
+        canonical: canonical::read(&top.table("canonical"), &tables),
         masquerade: masquerade::read(&top.table("masquerade")),
+        copies: copy::read(&top.table("copy"), &tables),
         tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),

@@ -450,6 +450,32 @@ fn problems() {
             ],
         ),
         (
+            "[canonical]\ntables = \"people\"\n[canonical.addresses]\n\"a@b@c\" = \"x@y.example\"\n\
+             \"old@b.example\" = \"no address\"\n\"@\" = \"@y.example\"",
+            &[
+                "2:10: there is no table \"people\"",
+                "4:11: \"a@b@c\" is no address",
+                "5:19: `canonical.addresses.\"old@b.example\"` has a value it cannot have",
+                "6:7: \"@\" is no domain",
+            ],
+        ),
+        (
+            "[masquerade]\napply-to = [\"envelope\"]\nexcept = [\"root\", \"@a b\"]",
+            &[
+                "2:13: `masquerade.apply-to` has a value it cannot have: expected a place of addresses",
+                "3:19: `masquerade.except` has a value it cannot have",
+            ],
+        ),
+        (
+            "[copy]\nalways = \"archive\"\n[copy.sender]\nann = \"x@y.example\"\n\
+             [copy.recipient]\n\"@a.example\" = []\n\"@A.example\" = []",
+            &[
+                "2:10: `copy.always` has a value it cannot have: expected an address",
+                "4:7: \"ann\" is not an address",
+                "7:16: @A.example has two lines",
+            ],
+        ),
+        (
             "[masquerade]\ndomain = \"a.example\"",
             &["2:10: `masquerade.domain` does nothing without `masquerade.hosts`"],
         ),

@@ -146,6 +146,9 @@ pub fn user_of(
     Ok(None)
 }
 
+/// The values of a row, and where they stand.
+type RowOf<'q> = (&'q [String], &'q Option<Source>);
+
 struct Seeking<'a, 'q> {
     access: &'a Access,
     answers: &'q Answers,
@@ -307,12 +310,8 @@ impl<'a> Seeking<'a, '_> {
         }))
     }
 
-    /// The values under `key`, and where they stand.
-    fn values(
-        &self,
-        table: &Arc<str>,
-        key: String,
-    ) -> Result<Option<(&[String], &Option<Source>)>, Wait> {
+    /// The row under `key`.
+    fn values(&self, table: &Arc<str>, key: String) -> Result<Option<RowOf<'_>>, Wait> {
         let question = Question::Table { table: table.clone(), key };
         match self.answers.get(&question) {
             None => Err(Wait::Ask(question)),

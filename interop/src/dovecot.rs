@@ -20,7 +20,7 @@ use crate::mailbox::{await_letter, letters};
 use crate::talk::{Talk, wanted};
 
 /// The domain whose mailboxes it has.
-const STORE: &str = "store.example";
+pub(crate) const STORE: &str = "store.example";
 /// Who owns them.
 const OWNER: u32 = 2001;
 /// Until a letter must have arrived, or the store listen.
@@ -64,14 +64,19 @@ pub fn play(
 }
 
 /// A Dovecot that runs.
-struct Store {
+pub(crate) struct Store {
     folder: PathBuf,
-    place: SocketAddr,
+    /// Where it takes letters over LMTP.
+    pub(crate) place: SocketAddr,
     child: Child,
 }
 
 impl Store {
-    fn start(root: &Path, folder: &Path) -> io::Result<Self> {
+    /// Starts the one that is unpacked at `root`, with mailboxes for ann and bob.
+    ///
+    /// # Errors
+    /// It does not greet.
+    pub(crate) fn start(root: &Path, folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let place = free_address()?;
         let mut users = String::new();
@@ -112,7 +117,7 @@ impl Store {
     }
 
     /// New letters of a user are in a Maildir below her home.
-    fn maildir(&self, user: &str) -> PathBuf {
+    pub(crate) fn maildir(&self, user: &str) -> PathBuf {
         self.folder.join(user).join("Maildir")
     }
 

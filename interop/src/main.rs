@@ -32,6 +32,7 @@ mod scan;
 mod stop;
 mod submission;
 mod talk;
+mod transports;
 
 use std::fs;
 use std::io;
@@ -108,6 +109,8 @@ enum Play {
     Full,
     /// SIGTERM under load.
     Stop,
+    /// Every way that a route can name; as root.
+    Transports,
     /// Ours and the peers, asked by `postrider conformance`.
     Conformance,
     /// The peers among themselves: proves this program, not ours.
@@ -161,7 +164,7 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Scan | Play::Stop | Play::Submission | Play::All => {}
+        Play::Scan | Play::Stop | Play::Submission | Play::Transports | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -187,6 +190,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Dane => {
             let skip = options.skip_missing;
             return dane::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Transports => {
+            let skip = options.skip_missing;
+            return transports::play(checks, &program, &peers, &folder, skip);
         }
         Play::Abuse => return abuse::play(checks, &program, &folder),
         Play::Large => return large::play(checks, &program, &folder),

@@ -123,7 +123,7 @@ fn start(
     Ok((host, places))
 }
 
-fn add_account(program: &Path, host: &Host) -> io::Result<()> {
+pub(crate) fn add_account(program: &Path, host: &Host) -> io::Result<()> {
     let mut command = Command::new(program);
     command.args(["account", "add", LOGIN, "--name", "Reader", "--password-file", "-"]);
     command.env("POSTRIDER_CONFIG", host.config_file());

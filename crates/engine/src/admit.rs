@@ -25,7 +25,7 @@ use crate::dispatch::{HotBody, Job};
 use crate::expand::Outcome;
 use crate::history::{self, Inbound, Taken};
 use crate::passing::Passing;
-use crate::{Options, Shared, expand, forwarded};
+use crate::{Options, Shared, copies, expand, forwarded, rewrite};
 
 /// A message that asks to be admitted; its content is in a sink.
 pub(crate) struct Admission {
@@ -123,7 +123,10 @@ impl Shared {
         admission: Admission,
         sink: Box<dyn BodySink>,
     ) -> Result<Accepted, Refusal> {
-        let Admission { options, mut envelope, origin, passing, author, mut inbound } = admission;
+        let Admission { options, mut envelope, origin, mut passing, author, mut inbound } =
+            admission;
+        // Content may end with its header section, and no line says so.
+        passing.scanner.finish();
         if let Verdict::Refuse { reply, reason } =
             access::hops(&options.access, passing.scanner.hops())
         {
@@ -136,20 +139,36 @@ impl Shared {
             prepend: received(&options, id, &envelope, &origin, now),
             ..HeadEdits::default()
         };
-        if let Some(masquerade) = &options.masquerade {
-            masquerade.apply(&mut envelope, passing.header(), &mut head);
-        }
-        if let Some(author) = author {
+        if let Some(author) = &author {
             author
                 .complete(&options, id, &envelope, &passing, now, &mut head)
                 .map_err(Refusal::Refused)?;
         }
+        let is_own = author.is_some() || options.access.trusts(origin.client);
+        // What few have configured lies in boxes of its own: every session pays for the size of the rest.
+        let changes = match rewrite::looks(&options, is_own) {
+            true => {
+                let (envelope, head) = (&mut envelope, &mut head);
+                let own = is_own;
+                Box::pin(rewrite::letter(&self.world, &options, id, envelope, &passing, head, own))
+                    .await?
+            }
+            false => Vec::new(),
+        };
         forwarded::reverse(&options, id, &mut envelope, now)?;
         let came = options.srs.as_ref().map(|_| envelope.reverse_path.clone());
+        let is_host = is_own && author.is_none() && origin.client.is_some();
+        let copies = match options.copies {
+            Some(_) => {
+                Box::pin(copies::of(self, &options, id, &envelope, &passing, is_host)).await?
+            }
+            None => copies::Made::default(),
+        };
         let marks = passing.scanner.delivered_to();
-        let Outcome { mut envelopes, told, trees } =
+        let Outcome { mut envelopes, told, mut trees } =
             expand::expand(self, &options, id, envelope, marks).await?;
-        inbound.expanded = history::expanded(&trees);
+        trees.extend(copies.trees);
+        inbound.expanded = history::steps(&changes, &trees);
         if let Some(came) = came {
             forwarded::apply(&options, id, &came, &mut envelopes, now);
         }
@@ -158,7 +177,7 @@ impl Shared {
             expire: {
                 let begins = notify::release(&envelope.parameters, now).unwrap_or(now).max(now);
                 let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
-                let rank = Rank::of(path, parameters, envelope.recipients.len());
+                let rank = Rank::of_class(class, path, parameters, envelope.recipients.len());
                 options.schedule.expiry(begins, rank)
             },
             reverse_path: envelope.reverse_path,
@@ -180,6 +199,11 @@ impl Shared {
             body: body.take().unwrap_or(Body::Of(id)),
         });
         let mut pending: Vec<_> = pending.collect();
+        pending.extend(copies.envelopes.into_iter().map(|Expanded { envelope, targets, via }| {
+            let (id, body) = (self.ids.next(now), Body::Of(id));
+            let head = copies::head(&options, &head, via.as_ref());
+            Pending { id, stored: stored(envelope, targets, Class::Copy), head, body }
+        }));
         let told = told.map(|(sender, finished)| expand::told(sender, finished));
         pending.extend(told.into_iter().flatten().map(|(envelope, class)| Pending {
             id: self.ids.next(now),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use mail::{Envelope, ForwardPath, Reply, ReversePath, Topic};
 use queue::access::{Accepted, Verdict};
-use queue::record::{HeadEdits, Replace};
+use queue::record::HeadEdits;
 use queue::submission::{self, Facts, Identity};
 use spool::MessageId;
 use tracing::{debug, info};
@@ -86,7 +86,7 @@ impl Author {
         verdict
     }
 
-    /// Completes a letter by edits of its header section.
+    /// Completes a letter by edits of its header section, the first that are made.
     ///
     /// # Errors
     /// What the client is told where it cannot be completed.
@@ -116,7 +116,7 @@ impl Author {
                     debug!(event = "message.completed", %id, %reason);
                 }
                 head.prepend = [&head.prepend[..], &accepted.prepend].concat().into();
-                head.replace = joined(std::mem::take(&mut head.replace), accepted.replace);
+                head.replace = accepted.replace;
                 Ok(())
             }
             Verdict::Refuse { reply, reason } => {
@@ -126,15 +126,4 @@ impl Author {
             }
         }
     }
-}
-
-/// Both in rising order; where a whole field gives way, what was to be done within it is done with.
-fn joined(small: Vec<Replace>, whole: Vec<Replace>) -> Vec<Replace> {
-    let within = |edit: &Replace| {
-        whole.iter().any(|field| edit.at >= field.at && edit.at < field.at + field.len)
-    };
-    let mut all: Vec<_> = small.into_iter().filter(|edit| !within(edit)).collect();
-    all.extend(whole);
-    all.sort_by_key(|edit| edit.at);
-    all
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use mail::TlsFacts;
+use mail::{Reply, TlsFacts};
 use queue::history::{Dialogue, Part};
 use smtp::client::{
-    Extensions, Input, Lost, Outcome, Output, RecipientResult, Session, SessionError, Step,
-    Transaction,
+    Extensions, Input, Lost, Outcome, Output, RecipientResult, Request, Session, SessionError,
+    Step, Transaction,
 };
 use smtp::sasl::Mechanism;
 use spool::SpoolError;
@@ -91,7 +91,20 @@ enum Event {
     Ready,
     WantContent,
     Done(Outcome),
+    Answered(Option<Reply>),
+    Turned,
     Failed(SessionError),
+    Closed,
+}
+
+/// What follows the reply to a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Then {
+    /// The session goes on.
+    Ready,
+    /// The other end is the client now, and waits to be greeted.
+    Turned,
+    /// The session is over.
     Closed,
 }
 
@@ -172,7 +185,11 @@ impl Connection {
                     *dialogue = this.dialogue;
                     return Err(error);
                 }
-                Event::WantContent | Event::Done(_) | Event::Closed => {
+                Event::WantContent
+                | Event::Done(_)
+                | Event::Answered(_)
+                | Event::Turned
+                | Event::Closed => {
                     *dialogue = this.dialogue;
                     return Err(SessionError::Lost(Step::Greeting, Lost::Closed));
                 }
@@ -240,13 +257,47 @@ impl Connection {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
                     return Transacted { outcome, fault, usable: true, heard: self.heard };
                 }
-                Event::Failed(_) | Event::StartTls => {}
+                Event::Failed(_) | Event::StartTls | Event::Answered(_) | Event::Turned => {}
                 Event::Closed => {
                     let outcome = outcome.unwrap_or_else(|| lost(count, Step::Idle));
                     return Transacted { outcome, fault, usable: false, heard: self.heard };
                 }
             }
         }
+    }
+
+    /// Asks for something that is no mail: gives what was said to it, which is none where the host does
+    /// not offer it, and how the session goes on.
+    ///
+    /// # Errors
+    /// The session has failed, and is over.
+    pub(crate) async fn request(
+        &mut self,
+        request: Request,
+    ) -> Result<(Option<Reply>, Then), SessionError> {
+        self.handle(Input::Request(request));
+        let (mut answer, mut failed) = (None, None);
+        loop {
+            match self.turn().await {
+                Event::Answered(reply) => answer = Some(reply),
+                Event::Ready => return Ok((answer.flatten(), Then::Ready)),
+                Event::Turned => return Ok((answer.flatten(), Then::Turned)),
+                Event::Failed(error) => failed = Some(error),
+                Event::Closed => {
+                    let lost = SessionError::Lost(Step::Idle, Lost::Closed);
+                    return match (answer, failed) {
+                        (Some(reply), None) => Ok((reply, Then::Closed)),
+                        (_, failed) => Err(failed.unwrap_or(lost)),
+                    };
+                }
+                Event::StartTls | Event::WantContent | Event::Done(_) => {}
+            }
+        }
+    }
+
+    /// The wire alone, after the roles have turned round.
+    pub(crate) fn into_wire(self) -> Box<dyn Wire> {
+        self.wire
     }
 
     /// Ends the session properly.
@@ -291,6 +342,8 @@ impl Connection {
                 Output::StartTls => return Event::StartTls,
                 Output::WantContent => return Event::WantContent,
                 Output::Done(outcome) => return Event::Done(outcome),
+                Output::Answered(reply) => return Event::Answered(reply),
+                Output::Turned => return Event::Turned,
                 Output::Failed(error) => return Event::Failed(error),
                 Output::Ready => return Event::Ready,
                 Output::Close => {

@@ -225,10 +225,13 @@ async fn work(shared: Arc<Shared>, queue: Arc<str>) {
                 operator::after_attempt(&shared, id).await;
             }
             Work::Idle(wake) => {
+                // A connection that is kept for nothing is in the way of who wants one.
+                let is_wanted = relay.is_open() && shared.outgoing.is_wanted();
+                let patience = if is_wanted { Duration::ZERO } else { KEEP_OPEN };
                 let woken = tokio::select! {
                     biased;
                     () = shared.stopping() => true,
-                    woken = timeout(KEEP_OPEN, wake.notified()) => woken.is_ok(),
+                    woken = timeout(patience, wake.notified()) => woken.is_ok(),
                 };
                 shared.dispatcher.woke(&queue);
                 if !woken {
@@ -294,9 +297,7 @@ async fn try_job(
         _ if fate::is_overdue(&job.stored.parameters, job.stored.arrival, now) => {
             job.everyone(&Ending::here(Said::Overdue))
         }
-        Some(hop) if !matches!(hop.each(), [NextHop::Exchangers(_) | NextHop::Host { .. }, ..]) => {
-            local::attempt(shared, hop, &job).await
-        }
+        Some(hop) if !hop.is_remote() => local::attempt(shared, hop, &job).await,
         Some(hop) => match relay.attempt(hop, &job).await {
             Attempted::Ended(results) => results,
             Attempted::Crowded => {

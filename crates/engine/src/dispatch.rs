@@ -480,6 +480,13 @@ impl Dispatcher {
         }
     }
 
+    /// What keeps the jobs of `queue` waiting just now.
+    pub(crate) fn waits(&self, queue: &str, now: SystemTime) -> Vec<Reason> {
+        let moment = self.clock.now();
+        let destinations = self.destinations.lock();
+        destinations.known.get(queue).map(|known| known.waits(now, moment)).unwrap_or_default()
+    }
+
     /// Jobs that wait for a worker.
     pub(crate) fn jobs(&self) -> u64 {
         self.jobs.load(Ordering::Relaxed)

@@ -183,7 +183,7 @@ fn tell(id: MessageId, node: &Node) {
         Kind::End => info!(event = "recipient.ends", %id, %path, %reason),
         Kind::Unfollowed => warn!(event = "forward.not-followed", %id, %path, %reason),
         Kind::Loop | Kind::TooMany => warn!(event = "recipient.left-out", %id, %path, %reason),
-        Kind::Here | Kind::Elsewhere | Kind::Again | Kind::Asked => {}
+        Kind::Here | Kind::Elsewhere | Kind::Again | Kind::Asked | Kind::Copy => {}
     }
     members.iter().for_each(|member| tell(id, member));
 }

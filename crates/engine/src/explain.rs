@@ -10,19 +10,22 @@ use std::time::{Duration, SystemTime};
 
 use mail::{Envelope, ForwardPath, MailParameters, Recipient, RecipientParameters, ReversePath};
 use queue::access::{self, Accepted, Verdict};
-use queue::expansion::{self, Answers, Expanded, Node, Progress};
+use queue::copy::{self, Copy};
+use queue::expansion::{self, Answers, Expanded, Kind, Node, Progress};
 use queue::reason::Reason;
-use queue::record::HeadEdits;
+use queue::record::Class;
+use queue::rewrite::Change;
 use queue::route::{NextHop, Routed, route_recipient};
 use queue::schedule::Rank;
 use queue::search::{Exchanger, Facts, Failure, Search, Step};
+use queue::srs;
 use queue::submission::{self, Identity};
 use queue::target::Target;
 
 use crate::depart::Departure;
 use crate::security::{Demand, Way};
 use crate::smarthost::Account;
-use crate::{Engine, Options, Shared, expand};
+use crate::{Engine, Options, Shared, copies, expand, rewrite};
 
 /// Tries that are told of.
 const TRIES: usize = 12;
@@ -47,16 +50,21 @@ pub struct Explanation {
     pub sender: Verdict<()>,
     /// Whether its recipient is taken.
     pub recipient: Verdict<Accepted>,
+    /// Addresses of its envelope that become others.
+    pub rewritten: Vec<Change>,
     /// Who it is for in the end; none where it is not taken.
     pub expansion: Option<Spread>,
+    /// Who gets a copy for an archive, with those who stand for him.
+    pub copies: Vec<Node>,
     /// The way to each of them.
     pub ends: Vec<End>,
 }
 
 /// What an address comes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Spread {
     /// Nothing stands for it.
+    #[default]
     Plain,
     /// That is not known now.
     NotNow(Reason),
@@ -71,8 +79,12 @@ pub struct End {
     pub path: ForwardPath,
     /// The reverse-path that the mail to it has.
     pub from: ReversePath,
+    /// Why that is an address of ours (SRS).
+    pub forwarded: Option<Reason>,
     /// Where it ends, if the address does not say so.
     pub target: Option<Target>,
+    /// What its message is to us.
+    pub class: Class,
     /// The user here whose mailbox it is.
     pub user: Option<String>,
     /// Where it goes next.
@@ -120,18 +132,27 @@ impl Engine {
         let taken =
             [matches!(sender, Verdict::Accept { .. }), matches!(recipient, Verdict::Accept { .. })];
         if taken != [true, true] {
-            return Explanation { sender, recipient, expansion: None, ends: Vec::new() };
+            let (rewritten, copies, ends) = Default::default();
+            return Explanation { sender, recipient, rewritten, expansion: None, copies, ends };
         }
-        let (spread, envelopes) = spread(shared, &options, inquiry).await;
+        let Course { rewritten, spread, copies, envelopes } =
+            course(shared, &options, inquiry).await;
         let mut ends = Vec::new();
-        for Expanded { envelope, targets, .. } in envelopes {
+        for (Expanded { envelope, targets, .. }, class, forwarded) in envelopes {
             for (number, recipient) in (0..).zip(&envelope.recipients) {
                 let target = targets.get(&number).cloned();
-                ends.push(end(shared, &options, &envelope, recipient, target).await);
+                let mut end = end(shared, &options, &envelope, class, recipient, target).await;
+                end.forwarded = forwarded.clone();
+                ends.push(end);
             }
         }
-        Explanation { sender, recipient, expansion: Some(spread), ends }
+        Explanation { sender, recipient, rewritten, expansion: Some(spread), copies, ends }
     }
+}
+
+/// Whether the letter is from an author or host of ours.
+fn is_own(options: &Options, inquiry: &Inquiry) -> bool {
+    inquiry.identity.is_some() || options.access.trusts(inquiry.client)
 }
 
 /// What MAIL and RCPT would be answered.
@@ -142,7 +163,17 @@ async fn access(
 ) -> (Verdict<()>, Verdict<Accepted>) {
     let Inquiry { from, to, client, identity } = inquiry;
     let rules = &options.access;
-    match identity {
+    let now = shared.world.clock.wall();
+    if let Some(verdict) = options.srs.as_ref().and_then(|srs| srs::recipient(srs, to, now)) {
+        let verdict = match verdict {
+            Verdict::Accept { accepted, reason } => {
+                Verdict::Accept { accepted: Accepted { mailbox: accepted, user: None }, reason }
+            }
+            Verdict::Refuse { reply, reason } => Verdict::Refuse { reply, reason },
+        };
+        return (access::sender(rules, *client, from), verdict);
+    }
+    let (sender, recipient) = match identity {
         Some(_) => {
             let identity = identity.as_ref();
             let decide = |answers: &_| submission::recipient(rules, identity, to, answers);
@@ -154,10 +185,29 @@ async fn access(
             let recipient = expand::knowing(&shared.world, decide).await;
             (access::sender(rules, *client, from), recipient)
         }
+    };
+    let own = is_own(options, inquiry);
+    (sender, rewrite::at_session(&shared.world, options, to, recipient, own).await)
+}
+
+/// What becomes of the letter before it is in the spool.
+#[derive(Default)]
+struct Course {
+    rewritten: Vec<Change>,
+    spread: Spread,
+    copies: Vec<Node>,
+    /// Each with its class, and why its reverse-path is ours.
+    envelopes: Vec<(Expanded, Class, Option<Reason>)>,
+}
+
+impl Course {
+    fn not_now(why: String) -> Self {
+        Self { spread: Spread::NotNow(Reason::new(why)), ..Self::default() }
     }
 }
 
-async fn spread(shared: &Shared, options: &Options, inquiry: &Inquiry) -> (Spread, Vec<Expanded>) {
+/// The steps of an admission, in its order.
+async fn course(shared: &Shared, options: &Options, inquiry: &Inquiry) -> Course {
     let recipient =
         Recipient { path: inquiry.to.clone(), parameters: RecipientParameters::default() };
     let mut envelope = Envelope {
@@ -165,9 +215,49 @@ async fn spread(shared: &Shared, options: &Options, inquiry: &Inquiry) -> (Sprea
         parameters: MailParameters::default(),
         recipients: vec![recipient],
     };
-    if let Some(masquerade) = &options.masquerade {
-        masquerade.apply(&mut envelope, &[], &mut HeadEdits::default());
+    let (world, now) = (&shared.world, shared.world.clock.wall());
+    let own = is_own(options, inquiry);
+    let rewritten = match rewrite::envelope(world, options, &mut envelope, own).await {
+        Ok(rewritten) => rewritten,
+        Err(why) => return Course::not_now(why),
+    };
+    for recipient in &mut envelope.recipients {
+        let reversed =
+            options.srs.as_ref().and_then(|srs| srs::recipient(srs, &recipient.path, now));
+        if let Some(Verdict::Accept { accepted, .. }) = reversed {
+            recipient.path = ForwardPath::Mailbox(accepted);
+        }
     }
+    let copies = match copies::decide(world, options, &envelope).await {
+        Ok(copies) => copies,
+        Err(why) => return Course::not_now(why),
+    };
+    let came = envelope.reverse_path.clone();
+    let parameters = envelope.parameters.clone();
+    let (spread, expanded) = self::spread(shared, options, envelope).await;
+    let mut course = Course { rewritten, spread, ..Course::default() };
+    for mut expanded in expanded {
+        let srs = options.srs.as_ref();
+        let forwarded =
+            srs.and_then(|srs| srs::apply(srs, &options.access, &came, &mut expanded, now));
+        course.envelopes.push((expanded, Class::Ordinary, forwarded));
+    }
+    let Some(rules) = &options.copies else { return course };
+    for Copy { to, reason, .. } in copies {
+        let own = copy::envelope(rules, &parameters, &to);
+        let (spread, expanded) = self::spread(shared, options, own).await;
+        let members = match spread {
+            Spread::Trees(trees) => trees.into_iter().flat_map(|tree| tree.members).collect(),
+            Spread::Plain | Spread::NotNow(_) => Vec::new(),
+        };
+        let path = ForwardPath::Mailbox(to);
+        course.copies.push(Node { path, kind: Kind::Copy, reason, members });
+        course.envelopes.extend(expanded.into_iter().map(|one| (one, Class::Copy, None)));
+    }
+    course
+}
+
+async fn spread(shared: &Shared, options: &Options, envelope: Envelope) -> (Spread, Vec<Expanded>) {
     let mut answers = Answers::new();
     loop {
         match expansion::expand::<&str>(&options.access, &envelope, &[], &answers) {
@@ -190,13 +280,15 @@ async fn end(
     shared: &Arc<Shared>,
     options: &Options,
     envelope: &Envelope,
+    class: Class,
     recipient: &Recipient,
     target: Option<Target>,
 ) -> End {
     let path = recipient.path.clone();
     let from = &envelope.reverse_path;
     let routed = route_recipient(&options.routes, &options.access, from, &path, target.as_ref());
-    let rank = Rank::of(&envelope.reverse_path, &envelope.parameters, envelope.recipients.len());
+    let (parameters, many) = (&envelope.parameters, envelope.recipients.len());
+    let rank = Rank::of_class(class, &envelope.reverse_path, parameters, many);
     let arrival = SystemTime::UNIX_EPOCH;
     let tries = options.schedule.tries(arrival, rank, TRIES).into_iter();
     let since = |moment: SystemTime| moment.duration_since(arrival).unwrap_or_default();
@@ -207,6 +299,8 @@ async fn end(
     }
     End {
         from: envelope.reverse_path.clone(),
+        forwarded: None,
+        class,
         user: options.access.user(&path),
         path,
         target,
@@ -214,7 +308,7 @@ async fn end(
         routed,
         hops,
         tries: tries.map(since).collect(),
-        notice: options.schedule.notice(rank),
+        notice: options.schedule.notice(rank).filter(|_| !from.is_null()),
         life: options.schedule.life(rank),
     }
 }

@@ -120,7 +120,6 @@ fn conversion(
     };
     let options = Options {
         keep_signatures: shared.options().eight_bit == EightBit::KeepSignatures,
-        refuse_unlabelled: false,
         ascii_headers: lacks_utf8,
     };
     let target = if eight_bit { Target::EightBit } else { Target::SevenBit };

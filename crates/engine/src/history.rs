@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use queue::expansion::{Kind, Node};
 use queue::history::{
     Accepted, Acted, Attempted, DIALOGUE_MAX, Dialogue, ENVELOPE_MAX, Ended, Entry, Event, Key,
     Moved, Phases, Reported, STEPS_MAX, dialogue_max,
 };
 use queue::record::Stored;
+use queue::rewrite::Change;
 use queue::route;
 use spool::{MessageId, RecipientOutcome, RecipientUpdate};
 
@@ -213,9 +215,25 @@ fn envelope<'a>(taken: &Taken<'a>) -> (Cow<'a, [u8]>, u64) {
     (Cow::Owned(stored.encode().to_vec()), left_out as u64)
 }
 
+/// What the addresses of a letter became: rewritten, then expanded.
+pub(crate) fn steps(changes: &[Change], trees: &[Node]) -> Vec<(String, String)> {
+    let rewritten = changes.iter().take(STEPS_MAX).map(|Change { from, to, reasons }| {
+        let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        (from.to_string(), format!("{to}: {}", why.join(", then ")))
+    });
+    let mut steps: Vec<_> = rewritten.collect();
+    for copy in trees.iter().filter(|tree| tree.kind == Kind::Copy).take(STEPS_MAX) {
+        // Said in the words of the others: what comes in becomes what goes out.
+        steps.push(("the letter".to_owned(), format!("also {}: {}", copy.path, copy.reason)));
+    }
+    steps.extend(expanded(trees));
+    steps.truncate(STEPS_MAX);
+    steps
+}
+
 /// Each name that stands for others, with whom it became and why.
-pub(crate) fn expanded(trees: &[queue::expansion::Node]) -> Vec<(String, String)> {
-    fn gather(node: &queue::expansion::Node, steps: &mut Vec<(String, String)>) {
+fn expanded(trees: &[Node]) -> Vec<(String, String)> {
+    fn gather(node: &Node, steps: &mut Vec<(String, String)>) {
         if steps.len() >= STEPS_MAX || node.members.is_empty() {
             return;
         }

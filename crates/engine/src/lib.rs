@@ -13,6 +13,7 @@ mod admit;
 mod authored;
 mod connection;
 mod content;
+mod copies;
 mod counts;
 mod deliver;
 mod depart;
@@ -20,6 +21,7 @@ mod dispatch;
 pub mod doors;
 mod expand;
 mod explain;
+mod fetch;
 mod fit;
 mod forwarded;
 mod history;
@@ -28,10 +30,10 @@ mod listing;
 mod local;
 mod login;
 mod look;
-mod masquerade;
 mod names;
 mod open;
 mod operator;
+mod outgoing;
 mod passing;
 mod place;
 mod receive;
@@ -39,6 +41,7 @@ mod relay;
 mod release;
 mod report;
 mod reroute;
+mod rewrite;
 mod security;
 mod settings;
 mod settle;
@@ -66,7 +69,8 @@ use queue::lockout::Lockout;
 use queue::program::Program;
 use queue::route::Routes;
 use queue::schedule::Schedule;
-use queue::schedule::limits::LimitTable;
+use queue::schedule::limits::{LimitTable, Told};
+use queue::schedule::silent::SilentHosts;
 use queue::submission::Quota;
 use spool::Durability;
 use tokio::sync::Notify;
@@ -75,12 +79,12 @@ pub use admit::{Accepted, Refusal};
 pub use counts::Totals;
 pub use depart::Source;
 pub use explain::{End, Explanation, Hop, Host, Inquiry, Spread};
+pub use fetch::{Asked, Asking, Fetched, Provider};
 pub use fit::EightBit;
 pub use listing::{Listed, ListedRecipient, State, list_spool};
 pub use look::{
     AGES, Ages, Counted, Shown, Stock, content_of, count_spool, show_spool, stock_spool,
 };
-pub use masquerade::Masquerade;
 pub use msgauth::transport::Level;
 pub use operator::{Action, Came, Deed, Operator};
 pub use receive::{EarlyTalkers, ListenOptions};
@@ -93,6 +97,7 @@ use dispatch::Dispatcher;
 use doors::{Listener, World};
 use ids::Ids;
 use names::NameCache;
+use outgoing::Outgoing;
 use settings::Settings;
 use sts::Policies;
 use tally::Tally;
@@ -113,8 +118,10 @@ pub struct Options {
     pub routes: Routes,
     /// When it is tried again.
     pub schedule: Schedule,
-    /// Which hosts are hidden behind this one.
-    pub masquerade: Option<Masquerade>,
+    /// Which addresses become others when a letter is taken.
+    pub rewriting: queue::rewrite::Rewriting,
+    /// Who gets copies for an archive.
+    pub copies: Option<queue::copy::Copies>,
     /// Under whose address mail is forwarded off this host.
     pub srs: Option<queue::srs::Srs>,
     /// Who may ask for what is no mail.
@@ -139,10 +146,14 @@ pub struct Options {
     pub smarthosts: Smarthosts,
     /// What routes refer to by name.
     pub transports: Transports,
+    /// The hosts that keep mail for us.
+    pub providers: Vec<Provider>,
     /// How connections to other hosts are secured.
     pub tls_levels: TlsLevels,
     /// What is done with content that a next hop does not take as it is.
     pub eight_bit: EightBit,
+    /// Outgoing connections at once, over all destinations.
+    pub connections: Told<usize>,
     /// Local address of outgoing connections, for each family; none: the system's choice.
     pub outbound_source: Vec<IpAddr>,
     /// Addresses under which others see this host, besides those of its interfaces.
@@ -185,6 +196,10 @@ pub(crate) struct Shared {
     pub(crate) policies: Policies,
     pub(crate) tally: Tally,
     pub(crate) dispatcher: Dispatcher,
+    /// Places for connections to other hosts.
+    pub(crate) outgoing: Arc<Outgoing>,
+    /// Hosts that did not answer.
+    pub(crate) silent: parking_lot::Mutex<SilentHosts>,
     /// What must not be tried.
     pub(crate) suspensions: suspension::Suspensions,
     /// What is to be done to jobs when their attempts end.
@@ -200,6 +215,8 @@ pub(crate) struct Shared {
     /// Told when a session or a worker has ended.
     pub(crate) ended: Notify,
     pub(crate) remembered: smarthost::Remembered,
+    /// Providers that are called just now.
+    pub(crate) calls: fetch::Calls,
     /// Programs that run.
     pub(crate) runs: local::Runs,
     pub(crate) counts: counts::Counts,
@@ -252,6 +269,8 @@ impl Engine {
             policies: Policies::default(),
             tally: Tally::default(),
             dispatcher: Dispatcher::new(options.limits.clone(), world.clock.clone()),
+            outgoing: Arc::new(Outgoing::new(options.connections.clone())),
+            silent: parking_lot::Mutex::default(),
             suspensions: suspension::Suspensions::default(),
             orders: operator::Orders::default(),
             memory: Arc::new(AtomicU64::new(options.memory)),
@@ -261,6 +280,7 @@ impl Engine {
             sessions: AtomicUsize::new(0),
             ended: Notify::new(),
             remembered: smarthost::Remembered::default(),
+            calls: fetch::Calls::default(),
             runs: local::Runs::default(),
             counts: counts::Counts::default(),
             is_stopping: AtomicBool::new(false),
@@ -279,6 +299,7 @@ impl Engine {
         tasks.spawn(Box::pin(deliver::claim(self.shared.clone())));
         tasks.spawn(Box::pin(deliver::maintain(self.shared.clone())));
         tasks.spawn(Box::pin(tally::upkeep(self.shared.clone())));
+        tasks.spawn(Box::pin(fetch::keep(self.shared.clone())));
     }
 
     /// Accepts connections on `listener` until the engine stops.
@@ -361,6 +382,17 @@ impl Engine {
     /// that says them, and what was learnt of its host.
     pub fn bears(&self, queue: &str) -> Vec<queue::Reason> {
         self.shared.dispatcher.bears(queue, self.shared.world.clock.wall())
+    }
+
+    /// Why mail of a queue waits in line just now, where something of this host or of what is known of
+    /// the next hop keeps it: a sentence each.
+    pub fn waits(&self, queue: &str) -> Vec<queue::Reason> {
+        let shared = &self.shared;
+        let mut reasons = shared.dispatcher.waits(queue, shared.world.clock.wall());
+        if queue::route::NextHop::parse(queue).is_ok_and(|hop| hop.is_remote()) {
+            reasons.extend(shared.outgoing.reason());
+        }
+        reasons
     }
 
     /// Lets every deferred job be tried now. Gives their number.

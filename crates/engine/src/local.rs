@@ -56,7 +56,7 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     async fn by(&self, hop: &NextHop) -> Said {
         match self.job.stored.class {
-            Class::Ordinary | Class::Report | Class::LastReport => {}
+            Class::Ordinary | Class::Copy | Class::Report | Class::LastReport => {}
             Class::Expanded => return Said::Expanded { is_list: false },
             Class::Listed => return Said::Expanded { is_list: true },
         }
@@ -118,7 +118,8 @@ impl Delivery<'_> {
     /// The envelope in parts; `null` stands for `<>`.
     fn envelope(&self, null: &str) -> Envelope {
         let Job { id, stored, .. } = self.job;
-        Envelope::new(&stored.reverse_path, null, &self.recipient.path, id.message.to_string())
+        let (to, tag) = (&self.recipient.path, self.options.access.tag);
+        Envelope::new(&stored.reverse_path, null, to, tag, id.message.to_string())
     }
 
     /// The content as it is written at the end of its way: without `Return-Path`, which is ours to put

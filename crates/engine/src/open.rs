@@ -1,31 +1,33 @@
 //! From a next hop to an open session: the search for its hosts, then one address after the other
 //! until one answers (RFC 5321 §5.1).
 
+mod caller;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 
 use mail::Topic;
 use mail::lookup::{Answer, Question};
 use msgauth::tlsrpt::{Against, ResultType};
-use msgauth::transport::Requirement;
 use queue::fate::Said;
 use queue::history::{Dialogue, Part};
 use queue::route::{NextHop, Service};
+use queue::schedule::silent::Line;
 use queue::search::{Exchanger, Facts, Failure, Search, Step};
-use smtp::client::{Hello, Lost, Opening, Security, Session, SessionError, Step as Phase};
-use tracing::{debug, info, warn};
+use smtp::client::Hello;
+use tracing::{debug, info};
 
 use crate::Shared;
-use crate::connection::{Connection, Handshake, connect, remote_name, tell_secured};
+use crate::connection::{Connection, remote_name};
 use crate::depart::Departure;
 use crate::dispatch::Ending;
-use crate::doors::TlsFailure;
-use crate::security::{self, Demand, Start, Wanted, Way};
+use crate::security::{self, Demand, Start, Way};
 use crate::smarthost::Account;
-use crate::tally::{self, Ends, Noted, Tally};
+use crate::tally::{Ends, Noted, Tally};
+use caller::Caller;
 
 /// One address of one host, in the order in which they are tried.
 struct Candidate {
@@ -37,6 +39,8 @@ struct Candidate {
 struct Leg {
     way: Way,
     candidates: VecDeque<Candidate>,
+    /// Those that did not answer lately: they are asked when all others have been.
+    silent: VecDeque<Candidate>,
     /// Who we are there.
     account: Option<Account>,
 }
@@ -76,7 +80,8 @@ impl Leg {
                         })
                     });
                     let account = Account::at(&shared.options().smarthosts, hop, login);
-                    return Ok(Self { way, candidates: candidates.collect(), account });
+                    let (candidates, silent) = (candidates.collect(), VecDeque::new());
+                    return Ok(Self { way, candidates, silent, account });
                 }
                 Step::Done(Err(failure)) => {
                     if let (Some(domain), Some(reason)) = (way.domain(), bogus) {
@@ -92,11 +97,24 @@ impl Leg {
     }
 }
 
+impl Leg {
+    /// The addresses of such a host are not tried any more.
+    fn leave_out(&mut self, is_meant: impl Fn(&Arc<Exchanger>) -> bool) {
+        for candidates in [&mut self.candidates, &mut self.silent] {
+            candidates.retain(|one| !is_meant(&one.host));
+        }
+    }
+}
+
 /// The addresses of a next hop that are still to be tried.
 pub(crate) struct Dialer {
     leg: Leg,
     /// Those that are asked when the hosts of this one are through.
     rest: VecDeque<NextHop>,
+    /// Those of which only silent hosts are left.
+    silent: VecDeque<Leg>,
+    /// Only silent hosts are left at all: they are called now.
+    is_last: bool,
     depart: Arc<Departure>,
     /// The last failure; a permanent refusal counts only when no host said anything better.
     failure: Option<Ending>,
@@ -123,6 +141,8 @@ impl Dialer {
             Some(leg) => Ok(Self {
                 leg,
                 rest,
+                silent: VecDeque::new(),
+                is_last: false,
                 depart: depart.clone(),
                 failure,
                 tried: 0,
@@ -148,16 +168,19 @@ impl Dialer {
         dialogue: &mut Dialogue,
     ) -> Result<Connection, Ending> {
         loop {
-            let Some(Candidate { host, address }) = self.leg.candidates.pop_front() else {
-                let (rest, failure) = (&mut self.rest, &mut self.failure);
-                match next_leg(shared, rest, &self.depart, demand, dialogue, failure).await {
-                    Some(leg) => self.leg = leg,
-                    None => break,
+            let Some(candidate) = self.leg.candidates.pop_front() else {
+                if self.next_leg(shared, demand, dialogue).await {
+                    continue;
                 }
-                continue;
+                break;
             };
+            let remote = remote_name(&candidate.host.host, candidate.address);
+            if self.is_put_last(shared, &candidate, &remote, dialogue) {
+                self.leg.silent.push_back(candidate);
+                continue;
+            }
+            let Candidate { host, address } = candidate;
             self.tried += 1;
-            let remote = remote_name(&host.host, address);
             match self.call(shared, &host, address, &remote, demand, dialogue).await {
                 Ok(connection) => return Ok(connection),
                 Err((said, policy)) => {
@@ -168,6 +191,54 @@ impl Dialer {
             }
         }
         Err(self.failure.take().unwrap_or_else(|| Ending::here(nowhere(self.tried))))
+    }
+
+    /// Goes on to the next hop that has a host, and at last to the hosts that were silent. False: all
+    /// have been called.
+    async fn next_leg(
+        &mut self,
+        shared: &Arc<Shared>,
+        demand: Demand,
+        dialogue: &mut Dialogue,
+    ) -> bool {
+        let (rest, failure) = (&mut self.rest, &mut self.failure);
+        let next = next_leg(shared, rest, &self.depart, demand, dialogue, failure).await;
+        self.is_last |= next.is_none();
+        match next.or_else(|| self.silent.pop_front()) {
+            Some(next) => self.turn_to(next),
+            None if self.leg.silent.is_empty() => return false,
+            None => self.leg.candidates = std::mem::take(&mut self.leg.silent),
+        }
+        true
+    }
+
+    /// Leaves this hop for the next, but for the silent hosts of it.
+    fn turn_to(&mut self, next: Leg) {
+        let mut before = std::mem::replace(&mut self.leg, next);
+        if !before.silent.is_empty() {
+            before.candidates = std::mem::take(&mut before.silent);
+            self.silent.push_back(before);
+        }
+    }
+
+    /// Whether this address did not answer lately, so that the others are asked first.
+    fn is_put_last(
+        &self,
+        shared: &Shared,
+        candidate: &Candidate,
+        remote: &str,
+        dialogue: &mut Dialogue,
+    ) -> bool {
+        if self.is_last || remote.starts_with("unix:") {
+            return false;
+        }
+        let line = line(&self.depart, candidate.address);
+        let now = shared.world.clock.now();
+        let called = shared.silent.lock().call(line, now);
+        let Err(why) = called else { return false };
+        debug!(event = "host.silent", remote, %why);
+        dialogue.tell(Part::Done, now, format_args!("{remote} is asked last: {why}"));
+        true
     }
 
     /// A session with one address, or what it said and under which policy.
@@ -184,7 +255,7 @@ impl Dialer {
             Ok(wanted) => wanted,
             Err((refusal, against)) => {
                 // What holds for one address of the host holds for the others.
-                self.leg.candidates.retain(|other| !Arc::ptr_eq(&other.host, host));
+                self.leg.leave_out(|other| Arc::ptr_eq(other, host));
                 info!(event = "host.unfit", remote, why = refusal.what);
                 let words = format_args!("{remote} is passed over: {}", refusal.what);
                 dialogue.tell(Part::Done, shared.world.clock.now(), words);
@@ -245,7 +316,7 @@ impl Dialer {
         let refused = is_refused_for_good(&ending.said);
         if refused {
             // 5yz to the greeting speaks for the host, not for one address of it.
-            self.leg.candidates.retain(|other| other.host.host != host);
+            self.leg.leave_out(|other| other.host == host);
         }
         let known_is_worse =
             self.failure.as_ref().is_none_or(|known| is_refused_for_good(&known.said));
@@ -259,6 +330,11 @@ impl Dialer {
             self.failure = Some(ending);
         }
     }
+}
+
+/// The way to an address, as it is remembered whether anybody answers there.
+fn line(depart: &Departure, to: SocketAddr) -> Line {
+    Line { from: depart.address(to.ip()), to }
 }
 
 fn nowhere(tried: usize) -> Said {
@@ -339,198 +415,5 @@ fn is_refused_for_good(said: &Said) -> bool {
         Said::Refused { reply, .. } => reply.is_permanent(),
         Said::Unsendable { .. } => true,
         _ => false,
-    }
-}
-
-/// Opens sessions with one address of one host.
-struct Caller<'a> {
-    shared: &'a Arc<Shared>,
-    to: SocketAddr,
-    remote: &'a str,
-    unchunked: bool,
-    account: Option<&'a Account>,
-    depart: &'a Departure,
-    hello: Hello,
-    /// What was amiss first, whatever was done in spite of it.
-    noted: Option<Noted>,
-    dialogue: &'a mut Dialogue,
-}
-
-impl Caller<'_> {
-    /// A session as `wanted`. A host that hangs up on EHLO is asked once more with HELO, and one
-    /// with which TLS fails once more with less, where that is allowed.
-    async fn session(&mut self, mut wanted: Wanted) -> Result<Opened, Said> {
-        let (mut hello, mut cleared) = (self.hello, false);
-        if let Some((result, reason)) = wanted.requirement.amiss.clone() {
-            self.noted = Some(Noted { result, reason });
-        }
-        loop {
-            let remote = self.remote;
-            match self.once(&wanted, hello).await? {
-                Ok(mut connection) => {
-                    let let_in = self.account.zip(connection.logged_in());
-                    if let Some((account, mechanism)) = let_in {
-                        account.let_in(self.shared, mechanism);
-                    }
-                    let tls = connection.tls().map(|tls| format!("{} {}", tls.version, tls.cipher));
-                    debug!(event = "connection.opened", remote, tls);
-                    if connection.tls().is_none() && wanted.start == Start::ByCommand {
-                        self.note(ResultType::StarttlsNotSupported, "STARTTLS is not offered");
-                    }
-                    connection.policy = wanted.requirement.reason.as_str().into();
-                    connection.proved = wanted.requirement.proved;
-                    connection.guessed = hello == Hello::Plain;
-                    return Ok(Opened { connection, cleared });
-                }
-                Err((SessionError::Login(error), _)) => {
-                    return Err(match self.account {
-                        Some(account) => account.turned_away(&error),
-                        None => said(SessionError::Login(error), &wanted.requirement),
-                    });
-                }
-                Err((SessionError::Lost(Phase::Hello, Lost::Closed), _))
-                    if hello == Hello::Extended && wanted.start != Start::Implicit =>
-                {
-                    info!(event = "connection.hello", remote);
-                    hello = Hello::Plain;
-                }
-                Err((error, failure)) => {
-                    let softer = wanted.softer().filter(|_| is_of_tls(&error));
-                    let result = tally::result_of(&error, failure.as_ref());
-                    let said = said(error, &wanted.requirement);
-                    if let Some(result) = result {
-                        self.note(result, &said.to_string());
-                    }
-                    let Some(softer) = softer else { return Err(said) };
-                    warn!(event = "connection.softer", remote, why = %said, then = softer.requirement.reason);
-                    cleared = softer.start == Start::Never;
-                    wanted = softer;
-                }
-            }
-        }
-    }
-
-    /// The first thing that is amiss counts.
-    fn note(&mut self, result: ResultType, reason: &str) {
-        self.noted.get_or_insert_with(|| Noted { result, reason: reason.to_owned() });
-    }
-
-    /// One connection: dialled, secured, greeted.
-    async fn once(
-        &mut self,
-        wanted: &Wanted,
-        hello: Hello,
-    ) -> Result<Result<Connection, Failed>, Said> {
-        let Self { shared, to, remote, unchunked, account, depart, .. } = *self;
-        let clock = shared.world.clock.clone();
-        let until = clock.now() + shared.options().connect_timeout;
-        let network = &shared.world.network;
-        let dialling = match remote.strip_prefix("unix:") {
-            Some(path) => network.connect_socket(path),
-            None => network.connect(to, depart.address(to.ip())),
-        };
-        self.dialogue.tell(Part::Done, clock.now(), format_args!("connecting to {remote}"));
-        let wire = connect(dialling, until).await;
-        let now = clock.now();
-        match &wire {
-            Ok(wire) => {
-                let (local, why) = (wire.local(), &wanted.requirement.reason);
-                let words = format_args!("connected from {local}; TLS: {why}");
-                self.dialogue.tell(Part::Done, now, words);
-            }
-            Err(error) => {
-                self.dialogue.tell(Part::Done, now, format_args!("no connection: {error}"));
-            }
-        }
-        let mut wire =
-            wire.map_err(|error| Said::Unreachable { tried: 1, what: error.to_string() })?;
-        let failure = Arc::new(OnceLock::new());
-        let tls = Handshake {
-            tls: shared.world.tls.clone(),
-            wish: wanted.wish.clone(),
-            failure: failure.clone(),
-        };
-        let security = match wanted.start {
-            Start::Never => Security::None,
-            Start::ByCommand if wanted.is_required => Security::Required,
-            Start::ByCommand => Security::IfOffered,
-            Start::Implicit => {
-                let until = clock.now() + shared.options().timeouts.handshake;
-                match tls.perform(wire, until).await {
-                    Ok(secured) => {
-                        tell_secured(self.dialogue, clock.now(), &secured.facts);
-                        wire = secured.wire;
-                        Security::Implicit(secured.facts)
-                    }
-                    Err(error) => return Ok(Err((error, failure.get().cloned()))),
-                }
-            }
-        };
-        let login = match account {
-            Some(account) => Some(account.login(shared).await?),
-            None => None,
-        };
-        let opening = Opening { hello, security, login, unchunked };
-        let session = Session::begun(depart.client.clone(), opening, clock.now());
-        let handshake_timeout = shared.options().timeouts.handshake;
-        let opened = Connection::open(
-            wire,
-            session,
-            tls,
-            handshake_timeout,
-            clock,
-            remote.to_owned(),
-            self.dialogue,
-        )
-        .await;
-        Ok(opened.map_err(|error| (error, failure.get().cloned())))
-    }
-}
-
-/// A session that was not opened, and how the handshake failed, if that was it.
-type Failed = (SessionError, Option<TlsFailure>);
-
-/// A session, and whether it is in the clear because TLS has failed.
-struct Opened {
-    connection: Connection,
-    cleared: bool,
-}
-
-/// Whether a new connection without TLS may do better.
-fn is_of_tls(error: &SessionError) -> bool {
-    match error {
-        SessionError::TlsFailed(_) | SessionError::Lost(Phase::StartTls | Phase::Handshake, _) => {
-            true
-        }
-        SessionError::Lost(..)
-        | SessionError::Refused(..)
-        | SessionError::NoTls
-        | SessionError::Login(_) => false,
-    }
-}
-
-/// What the client machine reports, in the words of `queue`. Where security is at stake, with why it
-/// was asked for.
-fn said(error: SessionError, requirement: &Requirement) -> Said {
-    let insecure = |topic, what: String| Said::Insecure {
-        topic,
-        what: format!("{what} ({})", requirement.reason),
-    };
-    match error {
-        SessionError::Refused(Phase::StartTls, reply) => {
-            insecure(Topic(7, 10), format!("STARTTLS was refused: {reply}"))
-        }
-        SessionError::Refused(step, reply) => Said::Refused { step: step.to_string(), reply },
-        SessionError::Lost(step @ (Phase::StartTls | Phase::Handshake), lost) => {
-            insecure(Topic(7, 5), format!("TLS failed at {step}: {lost}"))
-        }
-        SessionError::Lost(step, lost) => {
-            Said::Lost { step: step.to_string(), what: lost.to_string() }
-        }
-        SessionError::NoTls => {
-            insecure(Topic(7, 10), "TLS is required, and the host does not offer it".to_owned())
-        }
-        SessionError::Login(error) => Said::NoLogin { topic: Topic(7, 8), what: error.to_string() },
-        SessionError::TlsFailed(what) => insecure(Topic(7, 5), what),
     }
 }

@@ -311,6 +311,7 @@ async fn finish(
     if matches!(action, Action::Retry | Action::Release) {
         // Otherwise they would take the failure that is known of their destination as their own.
         woken.iter().for_each(|queue| shared.dispatcher.wake(Some(queue), now));
+        shared.silent.lock().forget();
     }
 }
 

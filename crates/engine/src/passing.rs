@@ -2,7 +2,7 @@
 
 use mail::content::HeaderScanner;
 
-/// Octets of a header section kept for masquerading; a longer one passes as it is.
+/// Octets of a header section kept for those who read it; a longer one passes as it is.
 const HEADER_MAX: usize = 256 * 1024;
 
 /// Watches content pass.

@@ -80,6 +80,18 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// One with nothing before its sessions.
+    fn plain(name: &str, options: Arc<SessionOptions>) -> Self {
+        Self {
+            name: name.to_owned(),
+            options,
+            implicit_tls: false,
+            proxies: Vec::new(),
+            greet_pause: Duration::ZERO,
+            early_talkers: EarlyTalkers::Refuse,
+        }
+    }
+
     pub(crate) fn new(shared: &Shared, name: &str, options: ListenOptions) -> Self {
         let ListenOptions { mut session, implicit_tls, proxies, greet_pause, early_talkers } =
             options;
@@ -91,6 +103,38 @@ impl Gate {
         let options = Arc::new(session);
         Self { name: name.to_owned(), options, implicit_tls, proxies, greet_pause, early_talkers }
     }
+}
+
+/// The session in which a host that was called (`[fetch.NAME]`) hands over our mail, on the wire that
+/// we have made: it begins with our greeting (RFC 2645 §5.3). Gives the number of letters taken.
+///
+/// It is held to the rules for every host: being called gives no leave to relay. Only the bounds
+/// against strangers are not for whom we have called ourselves.
+pub(crate) async fn turned(
+    shared: &Arc<Shared>,
+    name: &str,
+    session: Arc<SessionOptions>,
+    wire: Box<dyn Wire>,
+    tls: Option<TlsFacts>,
+) -> u64 {
+    shared.sessions.fetch_add(1, Ordering::Relaxed);
+    shared.counts.session();
+    let _counted = Counted(shared.clone());
+    let (options, remote) = (shared.options(), wire.peer());
+    let client = remote.ip().to_canonical();
+    let gate = Arc::new(Gate::plain(name, session));
+    // The wire is as secure as it was made, and is not begun anew.
+    let tls = tls.map(Arc::new);
+    let peer = Peer { tls, can_secure: false, ..known(shared, &options, &gate, client) };
+    let session = Session::new(gate.options.clone(), peer.clone(), shared.world.clock.now());
+    let mut conversation = Conversation::new(shared, options, wire, session, gate, client, peer);
+    match conversation.run().await {
+        Ok(End::Closed) => {}
+        // Neither is offered.
+        Ok(End::StartTls | End::Turned) => debug!(event = "session.odd", peer = %remote),
+        Err(error) => debug!(event = "session.broken", peer = %remote, %error),
+    }
+    conversation.taken
 }
 
 /// Accepts connections until the host goes down, each as the listener is configured when it comes.

@@ -22,6 +22,7 @@ use crate::dispatch::{Ending, Job};
 use crate::doors::Detail;
 use crate::fit::{self, Fitted, Unfit};
 use crate::open::Dialer;
+use crate::outgoing::{Outlet, TURN};
 use crate::place::Place;
 use crate::security::Demand;
 use crate::{Shared, release, turned};
@@ -249,7 +250,8 @@ impl<'a> Relay<'a> {
         }
         if let Some(mut connection) = self.connection.take() {
             let age = self.shared.world.clock.now().duration_since(connection.opened);
-            let is_worn = limits.letters.value.is_some_and(|letters| self.letters >= letters);
+            let is_worn = limits.letters.value.is_some_and(|letters| self.letters >= letters)
+                || (age >= TURN && self.shared.outgoing.is_wanted());
             let fresh = age < LIFETIME && !is_worn;
             if fresh && connection.is_quiet() && connection.satisfies(demand) {
                 self.over_open(&connection);
@@ -259,6 +261,7 @@ impl<'a> Relay<'a> {
             // The host has worked: it is among those that are asked again.
             *dialer = None;
         }
+        let outlet = self.outlet().await?;
         let opened = match dialer {
             Some(dialer) => dialer.open(self.shared, demand, &mut self.dialogue).await,
             None => {
@@ -275,7 +278,7 @@ impl<'a> Relay<'a> {
         match opened {
             Ok(mut connection) => {
                 self.letters = 0;
-                connection.place = Some(Place::new(self.shared, &self.queue));
+                connection.place = Some(Place::new(self.shared, &self.queue, outlet));
                 alive(self.shared, &self.queue);
                 Ok(connection)
             }
@@ -290,6 +293,19 @@ impl<'a> Relay<'a> {
             Err(ending) => {
                 self.dead(&ending);
                 Err(NoSession::Failed(ending))
+            }
+        }
+    }
+
+    /// A place among the outgoing connections of this host; none while it goes down.
+    async fn outlet(&mut self) -> Result<Outlet, NoSession> {
+        let shared = self.shared;
+        tokio::select! {
+            biased;
+            outlet = shared.outgoing.enter() => Ok(outlet),
+            () = shared.stopping() => {
+                let why = "this host went down before there was a place for a connection";
+                Err(NoSession::Crowded(Ending::here(Said::Ours(why.to_owned()))))
             }
         }
     }

@@ -29,6 +29,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub(crate) async fn release(shared: &Shared, queue: Option<&str>) -> Result<u64, SpoolError> {
     // Otherwise they would take the failure that is known of their destination as their own.
     shared.dispatcher.wake(queue, shared.world.clock.wall());
+    shared.silent.lock().forget();
     let Some(queue) = queue else { return release_in(shared, None).await };
     let forced = release_in(shared, Some(reroute::forced(queue))).await?;
     Ok(forced + release_in(shared, Some(queue.to_owned())).await?)

@@ -68,12 +68,14 @@ pub(crate) async fn write(
     Ok(reports)
 }
 
-/// Who is told: the sender. A message from <> is never answered (RFC 5321 §4.5.5); but of a report of
-/// ours that reaches nobody the postmaster of this host is told, once, by a message of ours.
+/// Who is told: the sender. A message from <> is never answered (RFC 5321 §4.5.5); but of a report or a
+/// copy of ours that reaches nobody the postmaster of this host is told, once, by a message of ours.
 fn reader(shared: &Shared, job: &Job, kind: Kind, now: SystemTime) -> Option<Mailbox> {
     match &job.stored.reverse_path {
         ReversePath::Mailbox(sender) => Some(forwarded::sender(&shared.options(), sender, now)),
-        ReversePath::Null if kind == Kind::Failed && job.stored.class == Class::Report => {
+        ReversePath::Null
+            if kind == Kind::Failed && matches!(job.stored.class, Class::Report | Class::Copy) =>
+        {
             Some(postmaster(shared.options().hostname.clone()))
         }
         ReversePath::Null => None,

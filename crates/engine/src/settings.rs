@@ -86,6 +86,9 @@ impl Engine {
         shared.clients.lock().set_limits(options.clients.clone());
         shared.quota.lock().set_rates(options.rates);
         shared.dispatcher.set_limits(options.limits.clone());
+        shared.outgoing.set_most(options.connections.clone());
+        // The fault may have been here, and mended.
+        shared.silent.lock().forget();
         let gates: Vec<_> = listeners
             .into_iter()
             .map(|(name, listen)| {

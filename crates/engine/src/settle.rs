@@ -128,7 +128,11 @@ pub(crate) fn decide(
             chance,
             null_sender: stored.reverse_path.is_null(),
             rank: Rank::of_stored(stored),
-            is_last_resort: options.double_bounces && stored.class == Class::Report,
+            is_last_resort: match stored.class {
+                Class::Report => options.double_bounces,
+                Class::Copy => true,
+                _ => false,
+            },
             notify: recipient.and_then(|recipient| recipient.parameters.notify),
             deliver_by: stored.parameters.deliver_by,
             remote,

@@ -10,7 +10,7 @@ use spool::BodySink;
 use crate::admit::{Accepted, Admission, Refusal};
 use crate::history::Inbound;
 use crate::passing::Passing;
-use crate::{Engine, Options, Shared};
+use crate::{Engine, Options, Shared, rewrite};
 
 /// A letter on its way into the spool. Dropped before [`finish`](Self::finish), it is forgotten.
 pub struct Inlet {
@@ -52,7 +52,7 @@ impl Engine {
         spool.healthy()?;
         let sink = spool.begin_body(None).await?;
         let options = self.shared.options();
-        let passing = Passing::new(options.masquerade.is_some());
+        let passing = Passing::new(rewrite::looks(&options, true));
         Ok(Inlet { shared: self.shared.clone(), options, sink, passing })
     }
 }

@@ -51,12 +51,7 @@ pub(crate) async fn requested(
         }
     }
     // What ends here, or is a program's, is nobody's to fetch.
-    let is_hosts = |name: &str| {
-        let hop = NextHop::parse(name);
-        hop.is_ok_and(|hop| {
-            matches!(hop.each(), [NextHop::Exchangers(_) | NextHop::Host { .. }, ..])
-        })
-    };
+    let is_hosts = |name: &str| NextHop::parse(name).is_ok_and(|hop| hop.is_remote());
     names.retain(|(name, jobs)| *jobs > 0 && is_hosts(name));
     names.sort();
     names.dedup();

@@ -11,6 +11,7 @@
 //! [`compose`].
 
 mod address_list;
+mod address_spans;
 pub mod charset;
 pub mod compose;
 mod date_time;
@@ -38,6 +39,7 @@ mod view;
 use std::borrow::Cow;
 
 pub use address_list::{ADDRESSES_MAX, AddrSpec, Address, AddressList, NamedMailbox};
+pub use address_spans::{AddressSpan, address_spans};
 pub use date_time::DateTime;
 pub use defect::{Defect, Defects, Text};
 pub use external::{Access, External, Protocol};

@@ -48,9 +48,6 @@ impl Target {
 pub struct Options {
     /// Content whose signature would not hold any more is refused.
     pub keep_signatures: bool,
-    /// A message that says nothing of MIME is refused; otherwise it becomes text in UTF-8, or of
-    /// `unknown-8bit` where it is not that (RFC 1428).
-    pub refuse_unlabelled: bool,
     /// No header section may be beyond ASCII, in any part, whatever the lines may have: the hop has
     /// `8BITMIME` and not `SMTPUTF8` (RFC 6531 §3.2).
     pub ascii_headers: bool,
@@ -71,9 +68,6 @@ pub enum Refusal {
     /// Signatures are to be kept.
     #[error("the message is signed, and would have to be changed for the next host")]
     Signed,
-    /// A message without labels is not to be given any.
-    #[error("the message does not say what its octets are, and the next host does not take them")]
-    Unlabelled,
 }
 
 impl Refusal {
@@ -81,7 +75,7 @@ impl Refusal {
     pub fn topic(self) -> Topic {
         match self {
             Self::Header | Self::Composite | Self::Mislabelled => Topic(6, 3),
-            Self::Signed | Self::Unlabelled => Topic(6, 2),
+            Self::Signed => Topic(6, 2),
         }
     }
 }

@@ -226,6 +226,8 @@ impl<C: Content + ?Sized, D: Dialogue + ?Sized> Driver<'_, C, D> {
             Output::Ready => self.begin(),
             Output::WantContent => self.give_content(),
             Output::Done(outcome) => self.record(outcome.recipients),
+            // Nothing is asked for but mail.
+            Output::Answered(_) | Output::Turned => {}
             Output::Failed(error) => {
                 self.failed.get_or_insert(error);
             }

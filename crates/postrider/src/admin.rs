@@ -3,6 +3,7 @@
 //! may look (0660) and change nothing. The types of both ends are in
 //! [`control`](crate::agent::control).
 
+mod fetch;
 mod peer;
 pub(crate) mod queue;
 pub(crate) mod shown;
@@ -225,6 +226,8 @@ async fn answer(request: Request, peer: &Peer, engine: &Engine, running: &Runnin
             Ok(_) => Ok(vec![Answer::End { next: None }]),
             Err(error) => Err(error.to_string()),
         },
+        Request::Fetch { names } => in_full(fetch::fetch(engine, names)).await,
+        Request::Etrn { host, names } => in_full(fetch::etrn(engine, host, names)).await,
         Request::History { word, limit } => Ok(told::answer(&engine, &word, limit).await),
         Request::Reload => Ok(vec![match running.reload().await {
             Ok(reloaded) => Answer::Reloaded(reloaded),
@@ -235,6 +238,13 @@ async fn answer(request: Request, peer: &Peer, engine: &Engine, running: &Runnin
         }
     };
     Said::lines(lines.unwrap_or_else(|why| vec![Answer::Error(why)]))
+}
+
+/// To its end, even if whoever asked has gone.
+async fn in_full(
+    deed: impl Future<Output = Result<Vec<Answer>, String>> + Send + 'static,
+) -> Result<Vec<Answer>, String> {
+    tokio::spawn(deed).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 fn suspended(what: &str) -> Result<engine::Suspended, String> {

@@ -10,6 +10,8 @@ use engine::{Engine, Explanation, Inquiry, Spread};
 use queue::access::Verdict;
 use queue::expansion::{self, Node};
 use queue::reason::Reason;
+use queue::record::Class;
+use queue::rewrite::Change;
 use queue::route::NextHop;
 use serde_json::{Value, json};
 use spool::model::Model;
@@ -60,6 +62,10 @@ pub fn text(config: &Config, inquiry: &Inquiry, told: &Explanation) -> String {
     page.head(&format!("a letter from {} to {}, brought by {who}", inquiry.from, inquiry.to));
     page.step("MAIL", &answer(&told.sender));
     page.step("RCPT", &answer(&told.recipient));
+    for Change { from, to, reasons } in &told.rewritten {
+        let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        page.step("rewritten", &format!("{from} becomes {to}: {}", why.join(", then ")));
+    }
     match &told.expansion {
         None => page.step("", "so it goes no further"),
         Some(Spread::Plain) => page.step("expansion", "nobody else stands for that address"),
@@ -69,6 +75,9 @@ pub fn text(config: &Config, inquiry: &Inquiry, told: &Explanation) -> String {
         Some(Spread::Trees(trees)) => {
             page.step("expansion", &expansion::draw(trees).join("\n"));
         }
+    }
+    if !told.copies.is_empty() {
+        page.step("copies", &expansion::draw(&told.copies).join("\n"));
     }
     for end in &told.ends {
         page.head("");
@@ -87,6 +96,9 @@ fn answer<T>(verdict: &Verdict<T>) -> String {
 fn end(page: &mut Page, config: &Config, end: &End) {
     page.head(&format!("{}, from {}", end.path, end.from));
     let End { routed, target, user, hops, limits, .. } = end;
+    if let Some(reason) = &end.forwarded {
+        page.step("sender", &reason.to_string());
+    }
     page.step("route", &format!("{}: {}", routed.next_hop.queue_name(), routed.reason));
     if let Some(target) = target {
         page.step("ends in", &target.to_string());
@@ -184,7 +196,11 @@ fn schedule(config: &Config, end: &End) -> String {
         }
         None => "nobody is told of a delay".to_owned(),
     };
-    let key = if end.from.is_null() { "queue.expire-reports" } else { "queue.expire" };
+    let key = if end.from.is_null() && end.class != Class::Copy {
+        "queue.expire-reports"
+    } else {
+        "queue.expire"
+    };
     let expire = shown(&config.source_of(key));
     format!("{tries} ({retry})\n{notice}\ngiven up after {} ({expire})", words(end.life))
 }
@@ -224,7 +240,9 @@ pub fn json(inquiry: &Inquiry, told: &Explanation) -> Value {
         "login": inquiry.identity.as_ref().map(|identity| &identity.login),
         "sender": verdict(&told.sender),
         "recipient": verdict(&told.recipient),
+        "rewritten": told.rewritten.iter().map(change).collect::<Vec<_>>(),
         "expansion": spread,
+        "copies": told.copies.iter().map(node).collect::<Vec<_>>(),
         "ends": told.ends.iter().map(end_value).collect::<Vec<_>>(),
     })
 }
@@ -249,6 +267,14 @@ fn verdict<T>(verdict: &Verdict<T>) -> Value {
     }
 }
 
+fn change(change: &Change) -> Value {
+    json!({
+        "from": change.from.to_string(),
+        "to": change.to.to_string(),
+        "reasons": change.reasons.iter().map(reason).collect::<Vec<_>>(),
+    })
+}
+
 fn node(node: &Node) -> Value {
     json!({
         "path": node.path.to_string(),
@@ -263,6 +289,7 @@ fn end_value(end: &End) -> Value {
     json!({
         "path": end.path.to_string(),
         "from": end.from.to_string(),
+        "forwarded": end.forwarded.as_ref().map(reason),
         "target": end.target.as_ref().map(ToString::to_string),
         "user": end.user,
         "queue": end.routed.next_hop.queue_name(),

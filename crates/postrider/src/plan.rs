@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use engine::doors::{Detail, Logins};
 use engine::{
-    EarlyTalkers, ListenOptions, Masquerade, Options, ProofSource, Smarthost, Smarthosts,
-    TlsLevels, Transports,
+    EarlyTalkers, ListenOptions, Options, ProofSource, Provider, Smarthost, Smarthosts, TlsLevels,
+    Transports,
 };
+use mail::Mailbox;
 use queue::access::{Access, Forwarding, Users};
+use queue::copy::{Copies, Reader};
 use queue::domains::DomainPattern;
 use queue::lockout;
 use queue::program::Program;
+use queue::rewrite::{Canonical, Masquerade, Rewriting};
 use queue::route::{Routes, Rule, Via};
 use queue::schedule::Schedule;
 use queue::schedule::limits::{LimitTable, Limits, Told};
@@ -58,7 +61,8 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         access: access(config, &accounts, directory),
         routes: routes(config),
         schedule: schedule(config),
-        masquerade: masquerade(config),
+        rewriting: rewriting(config),
+        copies: copies(config),
         srs: srs(config)?,
         lockout: lockout(config),
         submission: Rules {
@@ -74,8 +78,13 @@ pub fn options(config: &Config) -> Result<Options, Vec<Problem>> {
         chunking: config.outbound.chunking,
         smarthosts: smarthosts(config),
         transports: transports(config),
+        providers: providers(config),
         tls_levels: tls_levels(config),
         eight_bit: config.outbound.eight_bit,
+        connections: Told {
+            value: config.outbound.connections,
+            source: rule_source(&config.source_of("outbound.connections")),
+        },
         outbound_source: values(&config.outbound.source),
         own_addresses: values(&config.outbound.own_addresses),
         own_ports: places(config).map(|place| place.port()).collect(),
@@ -146,13 +155,17 @@ pub fn forward_place(config: &Config) -> Option<ForwardPlace> {
     config.local.forward.as_ref().map(|place| place.value.clone())
 }
 
+fn via(way: &Way) -> Via {
+    Via {
+        from: way.source.as_ref().map(|name| name.value.as_str().into()),
+        login: way.login.as_ref().map(|name| name.value.as_str().into()),
+    }
+}
+
 fn routes(config: &Config) -> Routes {
     let rule = |route: &Way| Rule {
         transport: route.to.value.clone(),
-        via: Via {
-            from: route.source.as_ref().map(|name| name.value.as_str().into()),
-            login: route.login.as_ref().map(|name| name.value.as_str().into()),
-        },
+        via: via(route),
         source: rule_source(&route.to.source),
     };
     let routes = &config.routes;
@@ -203,6 +216,37 @@ fn smarthosts(config: &Config) -> Smarthosts {
         ((known.host.clone(), known.name.as_str().into()), smarthost)
     });
     known.collect()
+}
+
+/// The hosts that keep mail for us.
+fn providers(config: &Config) -> Vec<Provider> {
+    let one = |fetch: &config::Fetch| {
+        let listener = Listen {
+            name: fetch.name.clone(),
+            addresses: Vec::new(),
+            kind: ListenKind::Mx,
+            tls: ListenTls::None,
+            tls_required: false,
+            proxies: Vec::new(),
+            greet_pause: Duration::ZERO,
+            pass_early_talkers: false,
+        };
+        // Bounds against strangers are not for whom we call.
+        let bare = SessionOptions {
+            transactions: None,
+            recipient_domains: None,
+            ..session(config, &listener)
+        };
+        Provider {
+            name: fetch.name.as_str().into(),
+            host: format!("{}{}", fetch.from.to.value, via(&fetch.from)),
+            asking: fetch.asking.clone(),
+            every: fetch.every,
+            session: Arc::new(bare),
+            source: rule_source(&fetch.source),
+        }
+    };
+    config.fetches.iter().map(one).collect()
 }
 
 fn tls_levels(config: &Config) -> TlsLevels {
@@ -295,9 +339,53 @@ fn srs(config: &Config) -> Result<Option<queue::srs::Srs>, Vec<Problem>> {
     Ok(Some(queue::srs::Srs { domain: srs.domain.value.clone(), secrets }))
 }
 
-fn masquerade(config: &Config) -> Option<Masquerade> {
-    let hidden = config.masquerade.as_ref()?;
-    Some(Masquerade { domain: hidden.domain.value.clone(), hosts: values(&hidden.hosts) })
+/// Which addresses become others.
+fn rewriting(config: &Config) -> Rewriting {
+    let masquerade = config.masquerade.as_ref().map(|hidden| Masquerade {
+        domain: hidden.domain.value.clone(),
+        hosts: values(&hidden.hosts),
+        except: hidden.except.clone(),
+        except_hosts: hidden.except_hosts.clone(),
+        scope: hidden.scope.clone(),
+        source: rule_source(&hidden.source),
+    });
+    let line = |(key, line): (&String, &Sourced<String>)| {
+        (key.clone(), (line.value.clone(), rule_source(&line.source)))
+    };
+    let canonical = config.canonical.as_ref().map(|canonical| Canonical {
+        lines: canonical.lines.iter().map(line).collect(),
+        tables: canonical.tables.clone(),
+        sender_tables: canonical.sender_tables.clone(),
+        recipient_tables: canonical.recipient_tables.clone(),
+        scope: canonical.scope.clone(),
+    });
+    Rewriting { canonical, masquerade }
+}
+
+/// Who gets copies.
+fn copies(config: &Config) -> Option<Copies> {
+    let said = config.copies.as_ref()?;
+    let readers = |readers: &config::Readers| -> Vec<Reader> {
+        let reader = |reader: &Sourced<Mailbox>| Reader {
+            mailbox: reader.value.clone(),
+            source: rule_source(&reader.source),
+        };
+        readers.iter().map(reader).collect()
+    };
+    let mut copies = Copies {
+        always: readers(&said.always),
+        sender_tables: said.sender_tables.clone(),
+        recipient_tables: said.recipient_tables.clone(),
+        reverse_path: said.reverse_path.clone(),
+        ..Copies::default()
+    };
+    for (pattern, who) in &said.senders {
+        copies.senders.insert(pattern.clone(), readers(who));
+    }
+    for (pattern, who) in &said.recipients {
+        copies.recipients.insert(pattern.clone(), readers(who));
+    }
+    Some(copies)
 }
 
 /// The certificates and keys that the configuration names, read.
@@ -427,6 +515,7 @@ fn session(config: &Config, listener: &Listen) -> SessionOptions {
         recipients: config.limits.recipients,
         command_timeout: config.limits.command_timeout,
         data_timeout: config.limits.data_timeout,
+        handshake_timeout: config.limits.handshake_timeout,
         errors: config.limits.errors,
         starttls: listener.tls == ListenTls::Starttls,
         tls_required: listener.tls_required,

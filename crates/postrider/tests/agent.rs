@@ -4,17 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
 
 mod pty;
+mod running;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use postrider::agent::folder::{Flags, Folder};
 use pty::Terminal;
+use running::Server;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
@@ -23,18 +24,6 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
 struct Place {
     folder: TempDir,
     user: String,
-}
-
-struct Server {
-    child: Child,
-    _said: BufReader<ChildStdout>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Place {
@@ -87,16 +76,7 @@ impl Place {
     }
 
     fn serve(&self) -> Server {
-        let mut command = self.command(&["serve"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Server { child, _said: said }
+        Server::start(self.command(&["serve"]))
     }
 
     /// Sends a letter without a terminal, and waits until it lies in the mailbox.
@@ -444,7 +424,7 @@ fn a_full_disk_loses_nothing() {
         assert_eq!(moved, ["small"]);
         assert!(!place.path("text").exists());
         let mut folder = place.open(&place.mailbox()).unwrap();
-        let whole = folder.source(0).unwrap().read_all().unwrap();
+        let whole = folder.source(0).unwrap().read_range(0..u64::MAX).unwrap();
         assert!(whole.len() > 45_000);
     }
 }

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
 
+mod running;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use running::Server;
 use tempfile::TempDir;
 
 /// How long a condition may take on a busy machine before the test has failed.
@@ -18,18 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Site {
     folder: TempDir,
     port: u16,
-}
-
-struct Server {
-    child: Child,
-    _said: BufReader<ChildStdout>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Site {
@@ -67,14 +58,7 @@ impl Site {
     }
 
     fn serve(&self) -> Server {
-        let mut child = self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Server { child, _said: said }
+        Server::start(self.command(&["serve"]))
     }
 
     /// What a new session says to that recipient.

@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
 
+mod running;
+
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use running::Server;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
@@ -23,18 +26,6 @@ struct Worlds {
     folder: TempDir,
     implicit: u16,
     starttls: u16,
-}
-
-struct Server {
-    child: Child,
-    _said: BufReader<ChildStdout>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A port that was free a moment ago.
@@ -129,15 +120,7 @@ impl Worlds {
         let add = ["account", "add", "ann@example.net", "--password-file", "-"];
         let added = run(self.command("server.toml", &add), &format!("{PASSWORD}\n"));
         assert!(added.status.success(), "{}", text(&added));
-        let mut command = self.command("server.toml", &["serve"]);
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Server { child, _said: said }
+        Server::start(self.command("server.toml", &["serve"]))
     }
 
     fn mail(&self, subject: &str) -> Output {

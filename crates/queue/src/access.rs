@@ -217,7 +217,7 @@ impl Access {
     }
 
     /// Whether `client` may send anywhere. None is a submitter on this host.
-    fn trusts(&self, client: Option<IpAddr>) -> bool {
+    pub fn trusts(&self, client: Option<IpAddr>) -> bool {
         client.is_none_or(|client| {
             let client = client.to_canonical();
             self.relay_networks.iter().any(|network| network.contains(&client))

@@ -65,6 +65,8 @@ pub enum Kind {
     List(Mailbox),
     /// Its owner has a `.forward`.
     Forward,
+    /// It gets a copy of the letter for an archive.
+    Copy,
     /// Left out: it has the message already.
     Again,
     /// Left out: it leads back to itself.
@@ -97,7 +99,8 @@ impl Node {
             | Kind::End
             | Kind::Elsewhere
             | Kind::Again
-            | Kind::Asked => true,
+            | Kind::Asked
+            | Kind::Copy => true,
             Kind::Loop | Kind::TooMany => false,
             Kind::Alias | Kind::List(_) | Kind::Forward => {
                 self.members.iter().any(Self::leads_somewhere)

@@ -248,7 +248,7 @@ pub struct Case<'a> {
     pub null_sender: bool,
     /// What the message is to the schedule.
     pub rank: Rank,
-    /// It is a report of ours, and the postmaster is told where it cannot be delivered.
+    /// It is a report or a copy of ours, and the operator is told where it cannot be delivered.
     pub is_last_resort: bool,
     /// What the sender wants to hear about this recipient.
     pub notify: Option<Notify>,
@@ -414,9 +414,10 @@ fn returned(
     let (tell, told) = match due(Event::Failed, case) {
         Ok(action) => (Some(action), String::new()),
         // Nobody else would ever hear of it (RFC 5321 §6.1 leaves that to us).
-        Err(_) if case.is_last_resort => {
-            (Some(Action::Failed), "; it is a report, so the postmaster is told".to_owned())
-        }
+        Err(_) if case.is_last_resort => (
+            Some(Action::Failed),
+            "; it is a message of ours, so the postmaster is told".to_owned(),
+        ),
         Err(why) => (None, format!("; nobody is told, {why}")),
     };
     decision.tell = tell;

@@ -18,8 +18,6 @@ use crate::reason::Source;
 
 /// Octets of a program's first line that are kept: what a report can sensibly show.
 const LINE_MAX: usize = 400;
-/// What divides a user from an extension of the address.
-const DELIMITER: char = '+';
 
 /// A program, as `[pipe.NAME]` describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,7 +64,7 @@ pub enum Word {
     Recipient,
     /// Its local-part up to the extension, in lower case.
     User,
-    /// What follows the delimiter in its local-part.
+    /// What follows the tag's delimiter in its local-part.
     Extension,
     /// Its domain, in lower case.
     Domain,
@@ -168,8 +166,15 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Of one recipient of the message `id`.
-    pub fn new(sender: &ReversePath, null: &str, recipient: &ForwardPath, id: String) -> Self {
+    /// Of one recipient of the message `id`; `tag` begins the extension of an address, where there are
+    /// extensions.
+    pub fn new(
+        sender: &ReversePath,
+        null: &str,
+        recipient: &ForwardPath,
+        tag: Option<char>,
+        id: String,
+    ) -> Self {
         let sender =
             sender.mailbox().map_or_else(|| null.to_owned(), |mailbox| mailbox.to_string());
         let (recipient, local, domain) = match recipient {
@@ -182,7 +187,7 @@ impl Envelope {
             }
         };
         // An address that begins with the delimiter has no user before it.
-        let (user, extension) = match local.split_once(DELIMITER) {
+        let (user, extension) = match tag.and_then(|tag| local.split_once(tag)) {
             Some((user, extension)) if !user.is_empty() => (user.to_owned(), extension.to_owned()),
             _ => (local, String::new()),
         };

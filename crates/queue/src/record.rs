@@ -67,6 +67,8 @@ pub enum Class {
     Expanded,
     /// The same of recipients that are lists (RFC 3461 §5.2.7.1).
     Listed,
+    /// A copy for an archive: nobody but the operator hears of its fate.
+    Copy,
 }
 
 /// Where a message came from.
@@ -171,6 +173,7 @@ impl Stored {
             Class::Expanded => out.number(stored::CLASS, 2),
             Class::Listed => out.number(stored::CLASS, 3),
             Class::LastReport => out.number(stored::CLASS, 4),
+            Class::Copy => out.number(stored::CLASS, 5),
         }
         Bytes::from(out.finish())
     }
@@ -243,6 +246,7 @@ impl Stored {
                         2 => Class::Expanded,
                         3 => Class::Listed,
                         4 => Class::LastReport,
+                        5 => Class::Copy,
                         _ => Class::Ordinary,
                     }
                 }

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod line;
 pub mod rank;
 pub mod rate;
+pub mod silent;
 #[cfg(test)]
 mod tests;
 

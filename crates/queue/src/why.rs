@@ -26,13 +26,17 @@ pub struct Live {
     pub next: Option<SystemTime>,
     /// Those who wait, without brackets, with what the last attempt failed with.
     pub recipients: Vec<(String, Option<String>)>,
+    /// What keeps all mail of its next hop waiting just now, a sentence each, without their ends.
+    pub in_the_way: Vec<String>,
 }
 
 /// What is known beside the history.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// What the queue holds; none: the server is down, and nobody knows.
+    /// What the queue holds; none where nobody can say.
     pub live: Option<&'a [Live]>,
+    /// The server is not running: the queue is what its spool holds on the disk.
+    pub down: bool,
     /// The time.
     pub now: SystemTime,
     /// Minutes east of Greenwich, for times in words.
@@ -94,8 +98,11 @@ pub fn letter(id: MessageId, entries: &[Entry<'_>], scene: Scene<'_>) -> Option<
             _ => {}
         }
     }
-    if scene.live.is_none() {
+    if scene.down {
         text.push_str(" The server is not running, so nothing moves: start it.");
+    }
+    if scene.down && scene.live.is_none() {
+        text.push_str(" Its spool cannot be read here: this is what the history tells.");
     }
     Some(text)
 }
@@ -109,6 +116,7 @@ fn beginning(
 ) -> String {
     let kind = match stored.class {
         Class::Ordinary => "The letter",
+        Class::Copy => "The copy",
         Class::Report | Class::LastReport => "The report",
         Class::Expanded | Class::Listed => "The expansion of an address in a letter,",
     };
@@ -183,7 +191,9 @@ fn fate(
     let date = |at| rfc5322(at, scene.zone);
     let Some(standing) = known else {
         return match live {
-            Some(live) => format!("For {address} it {}.", waiting(id, live, scene)),
+            Some(live) => {
+                format!("For {address} it {}.{}", waiting(id, live, scene), in_the_way(live))
+            }
             None => format!("For {address} nothing has been tried yet."),
         };
     };
@@ -216,8 +226,9 @@ fn fate(
             let change = advice(record, Some(id));
             format!(
                 "For {address} it waits: the {count} attempt failed on {}{said}. It {next}, and is given up on \
-                 {expire}. {change}",
-                date(standing.at)
+                 {expire}.{} {change}",
+                date(standing.at),
+                live.map(in_the_way).unwrap_or_default()
             )
         }
     }
@@ -232,11 +243,21 @@ fn waiting(id: MessageId, live: &Live, scene: Scene<'_>) -> String {
     }
 }
 
+/// What keeps all mail of its next hop waiting, as a sentence of its own.
+fn in_the_way(live: &Live) -> String {
+    if live.held || live.in_the_way.is_empty() {
+        return String::new();
+    }
+    let reasons = live.in_the_way.iter().map(|reason| reason.trim_end_matches('.'));
+    format!(" Just now {}.", reasons.collect::<Vec<_>>().join(", and "))
+}
+
 /// `on Tue, … (in 10 min)`.
 fn moment(at: SystemTime, scene: Scene<'_>) -> String {
     let date = rfc5322(at, scene.zone);
     match at.duration_since(scene.now) {
         Ok(wait) if wait > Duration::ZERO => format!("on {date} (in {})", words(wait)),
+        _ if scene.down => "as soon as it can be".to_owned(),
         _ => format!("since {date}, as soon as there is room for it"),
     }
 }

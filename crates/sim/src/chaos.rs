@@ -325,7 +325,10 @@ impl Chaos {
         let mut came: Vec<Duration> = mine.filter(|at| *at > host.started).collect();
         came.sort_unstable();
         let rate = limits.rate.value;
-        laws::bounds(host.name(), (most, limits.connections.value), &came, rate)
+        let mut broken = laws::bounds(host.name(), (most, limits.connections.value), &came, rate);
+        let all = (self.ground.net.most_of_all_calls(from), host.options().connections.value);
+        broken.extend(laws::bounds(host.name(), all, &[], None));
+        broken
     }
 
     fn faults(&self) -> Faults {

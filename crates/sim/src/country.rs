@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Masquerade, Options};
+use engine::Options;
 use ipnet::IpNet;
 use mail::lookup::Record;
 use queue::access::Forwarding;
 use queue::domains::DomainPattern;
 use queue::expansion::Aliases;
+use queue::rewrite::Masquerade;
 use queue::route::Rule;
 use queue::schedule::rate::Rate;
 
@@ -110,10 +111,8 @@ fn plan(place: usize, chance: &Chance, calm: bool, is_paced: bool, plant: Option
         let hub = "smtp:[hub.a.example]".parse().unwrap_or(options.routes.default.transport);
         options.routes.default = Rule::new(hub);
     } else if place == 0 {
-        options.masquerade = Some(Masquerade {
-            domain: setup::name("a.example"),
-            hosts: vec![DomainPattern::Exact(setup::name("sun.a.example"))],
-        });
+        let hosts = vec![DomainPattern::Exact(setup::name("sun.a.example"))];
+        options.rewriting.masquerade = Some(Masquerade::new(setup::name("a.example"), hosts));
     }
     if place == 0 {
         let line = |(name, member): &(&str, &str)| {

@@ -60,6 +60,8 @@ struct State {
     cuts: BTreeMap<u64, Cut>,
     /// Connections that a host has open to another, now and at most.
     calls: BTreeMap<(IpAddr, IpAddr), (usize, usize)>,
+    /// The same over all others.
+    all_calls: BTreeMap<IpAddr, (usize, usize)>,
     connections: u64,
     resets: u64,
     weather: Weather,
@@ -83,6 +85,7 @@ impl Net {
             silent: BTreeSet::new(),
             cuts: BTreeMap::new(),
             calls: BTreeMap::new(),
+            all_calls: BTreeMap::new(),
             connections: 0,
             resets: 0,
             weather,
@@ -141,6 +144,11 @@ impl Net {
     /// How many connections `from` had open to `to` at once, at most.
     pub fn most_calls(&self, from: IpAddr, to: IpAddr) -> usize {
         self.state.lock().calls.get(&(from, to)).map_or(0, |(_, most)| *most)
+    }
+
+    /// How many connections `from` had open at once, at most.
+    pub fn most_of_all_calls(&self, from: IpAddr) -> usize {
+        self.state.lock().all_calls.get(&from).map_or(0, |(_, most)| *most)
     }
 
     /// Begins to listen.
@@ -370,6 +378,9 @@ impl Call {
         let (now, most) = state.calls.entry((from, to)).or_default();
         *now += 1;
         *most = (*most).max(*now);
+        let (now, most) = state.all_calls.entry(from).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
         drop(state);
         Self { net: net.clone(), ends: (from, to) }
     }
@@ -377,7 +388,11 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if let Some((now, _)) = self.net.state.lock().calls.get_mut(&self.ends) {
+        let mut state = self.net.state.lock();
+        if let Some((now, _)) = state.calls.get_mut(&self.ends) {
+            *now -= 1;
+        }
+        if let Some((now, _)) = state.all_calls.get_mut(&self.ends.0) {
             *now -= 1;
         }
     }

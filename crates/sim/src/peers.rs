@@ -68,7 +68,7 @@ pub async fn send(
             }
             Output::Done(outcome) => sent = outcome.recipients.iter().map(known).collect(),
             // The session was not told to secure itself.
-            Output::StartTls | Output::Failed(_) => {}
+            Output::StartTls | Output::Failed(_) | Output::Answered(_) | Output::Turned => {}
             Output::Close => return sent,
             Output::Wait(until) => match timeout_at(until.into(), wire.read(&mut buffer)).await {
                 Err(_) => session.handle(Input::Tick, clock.now()),

@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Masquerade, Options};
+use engine::Options;
 use ipnet::IpNet;
 use mail::lookup::Record;
 use mail::{ForwardPath, ReversePath};
 use queue::domains::DomainPattern;
+use queue::rewrite::Masquerade;
 use queue::route::Rule;
 use scene::{Data, Scene};
 
@@ -239,14 +240,12 @@ fn options(host: &scene::Host, users: &[&str], port: u16) -> Result<Options, Str
         }
     }
     if let Some(domain) = host.config.get("masquerade").and_then(|hidden| hidden.get("domain")) {
-        let mut masquerade = Masquerade {
-            domain: setup::name(domain.as_str().unwrap_or_default()),
-            hosts: Vec::new(),
-        };
+        let domain = setup::name(domain.as_str().unwrap_or_default());
+        let mut masquerade = Masquerade::new(domain, Vec::new());
         for hidden in strings(&host.config, "masquerade", "hosts") {
             masquerade.hosts.push(hidden.parse().map_err(|error| wrong("masquerade", error))?);
         }
-        options.masquerade = Some(masquerade);
+        options.rewriting.masquerade = Some(masquerade);
     }
     Ok(options)
 }

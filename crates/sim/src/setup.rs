@@ -9,7 +9,7 @@ use mail::DomainName;
 use queue::access::{Access, Users};
 use queue::route::Routes;
 use queue::schedule::Schedule;
-use queue::schedule::limits::LimitTable;
+use queue::schedule::limits::{LimitTable, Told};
 use smtp::client::Timeouts;
 use smtp::server::{Kind, SessionOptions};
 
@@ -43,7 +43,8 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         access,
         routes: Routes::default(),
         schedule: Schedule::default(),
-        masquerade: None,
+        rewriting: Default::default(),
+        copies: None,
         srs: None,
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits::default(),
@@ -58,9 +59,12 @@ pub fn options(hostname: &str, domains: &[&str], users: &[&str], networks: &[IpN
         transports: Transports::default(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
+        // Few, so that worlds in bad weather come to the bound.
+        connections: Told::plain(6),
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],
+        providers: Vec::new(),
         connect_timeout: Duration::from_secs(30),
         timeouts: Timeouts::default(),
         paused: false,

@@ -7,8 +7,10 @@ mod chunks;
 mod commands;
 mod content;
 mod crowd;
+mod servers;
 mod size;
 mod slow;
+mod tls;
 
 use std::io;
 use std::path::Path;
@@ -17,8 +19,9 @@ use std::time::Instant;
 use bench::server::free_address;
 use toml::Value;
 
+use crate::certificates::Authority;
 use crate::checks::{Checks, that};
-use crate::host::Host;
+use crate::host::{DOMAIN, Host};
 
 /// What the server may grow by over its idle size, whatever is done to it.
 const GROWTH_KIB: u64 = 64 * 1024;
@@ -30,12 +33,14 @@ const RECIPIENTS: usize = 200;
 const MESSAGE_SIZE: u64 = 10_000_000;
 /// Seconds that the next part of a letter may take, as configured.
 const DATA_TIMEOUT: u64 = 2;
+/// Seconds that a handshake may take, as configured.
+const HANDSHAKE_TIMEOUT: u64 = 1;
 /// Errors of a session, as configured.
 const ERRORS: usize = 20;
 
 type Case = (&'static str, fn(&Host) -> io::Result<()>);
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 26] = [
     ("no near miss of the end of data is one", content::near_misses),
     ("what only looks like a near miss is content", content::sound),
     ("commands without end: 100 KB and 10 MB", commands::endless),
@@ -54,6 +59,11 @@ const CASES: [Case; 21] = [
     ("a trickle: one octet each 100 ms", slow::trickle),
     ("half letters, then a reset", slow::reset),
     ("half letters, then an end", slow::end),
+    ("handshakes that stall", tls::stalled),
+    ("a handshake that trickles", tls::trickled),
+    ("50 stalled handshakes at once", tls::crowd),
+    ("commands where the handshake should be", tls::no_handshake),
+    ("commands behind STARTTLS in the clear", tls::injected),
     ("1000 idle connections", crowd::idle),
     ("clients that never read replies", crowd::deaf),
     ("connections that come and go at once", crowd::fleeting),
@@ -70,7 +80,13 @@ pub fn play(checks: &mut Checks, program: &Path, folder: &Path) -> io::Result<()
     let users: Vec<&str> = ["reader"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let size = |number: u64| Value::from(format!("{number}B"));
     let count = |number: usize| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
+    let certificates = folder.join("abuse-certificates");
+    let shown = Authority::new(&certificates)?.signs(&[DOMAIN])?;
+    let file = |path: &Path| Value::from(path.display().to_string());
     let options = [
+        ("tls", "certificate", file(&shown.chain)),
+        ("tls", "key", file(&shown.key)),
+        ("limits", "handshake-timeout", format!("{HANDSHAKE_TIMEOUT}s").into()),
         ("limits", "sessions", count(SESSIONS)),
         ("limits", "recipients", count(RECIPIENTS)),
         ("limits", "errors", count(ERRORS)),
@@ -88,6 +104,7 @@ pub fn play(checks: &mut Checks, program: &Path, folder: &Path) -> io::Result<()
     checks.check("nothing is left in the queue", empty);
     let stopped = host.take()?.stop().and_then(|_| host.verify(true));
     checks.check("it stops, and its spool is sound and empty", stopped.map_err(|e| e.to_string()));
+    servers::play(checks, program, folder)?;
     if checks.failed() > failed {
         println!("--- the server's log\n{}", host.log());
     }

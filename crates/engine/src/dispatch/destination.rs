@@ -115,6 +115,13 @@ impl Destination {
                 format!("it has taken {recipients} recipients at once, and put off the others");
             reasons.push(Reason::new(text));
         }
+        reasons.extend(self.waits(now, moment));
+        reasons
+    }
+
+    /// What keeps its jobs waiting.
+    pub(super) fn waits(&self, now: SystemTime, moment: Instant) -> Vec<Reason> {
+        let mut reasons = Vec::new();
         if let Some(until) = self.rests_until(|| moment) {
             let wait = schedule::words(until.duration_since(moment));
             let text = format!(

@@ -15,7 +15,7 @@ use super::known;
 use super::notes::{Notes, Refusing};
 use crate::admit::{Admission, Refusal};
 use crate::authored::Author;
-use crate::{Options, expand, release, turned};
+use crate::{Options, expand, release, rewrite, turned};
 
 impl Conversation<'_> {
     pub(super) async fn answer(&mut self, question: Question) -> Input<'static> {
@@ -132,6 +132,11 @@ impl Conversation<'_> {
                 expand::knowing(&shared.world, decide).await
             }
         };
+        let is_own = self.is_own();
+        let verdict = match self.options.rewriting.concerns_recipients(is_own) {
+            true => rewrite::at_session(&shared.world, &self.options, path, verdict, is_own).await,
+            false => verdict,
+        };
         let verdict = route::at_session(&self.options.routes, &self.options.access, verdict, path);
         if matches!(&verdict, Verdict::Refuse { reply, .. } if reply.is_permanent()) {
             self.mistaken(1);
@@ -241,7 +246,10 @@ impl Conversation<'_> {
             inbound: self.inbound(size),
         };
         match shared.admit(admission, sink).await {
-            Ok(accepted) => accepted.reply(),
+            Ok(accepted) => {
+                self.taken += 1;
+                accepted.reply()
+            }
             Err(refusal) => {
                 shared.counts.refused_message();
                 let (reply, reason) = (refusal.reply(), Reason::new(refusal.in_words()));

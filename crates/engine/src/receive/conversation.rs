@@ -21,7 +21,7 @@ use crate::authored::Seat;
 use crate::doors::{LoginFacts, Wire};
 use crate::login::Logging;
 use crate::passing::Passing;
-use crate::{Options, Shared, turned};
+use crate::{Options, Shared, rewrite, turned};
 
 /// Octets read at once, at first and when content streams in.
 const READ: usize = 8 * 1024;
@@ -80,6 +80,8 @@ pub(super) struct Conversation<'a> {
     out: Vec<u8>,
     alarm: Alarm,
     pub(super) incoming: Option<Incoming>,
+    /// Letters that were taken.
+    pub(super) taken: u64,
     /// For the history.
     pub(super) notes: Notes,
 }
@@ -102,6 +104,7 @@ impl<'a> Conversation<'a> {
             out: Vec::with_capacity(512),
             alarm: Alarm::new(until),
             incoming: None,
+            taken: 0,
             logging: None,
             identity: None,
             wanted: Vec::new(),
@@ -298,10 +301,18 @@ impl<'a> Conversation<'a> {
         self.logging.get_or_insert_with(|| Logging::new(facts))
     }
 
-    /// What watches content pass: the header section of an author's letter is completed, and so is
-    /// kept.
+    /// What watches content pass. The header section of a letter is kept where it is completed or
+    /// rewritten, or may say that it is a copy.
     fn passing(&self) -> Passing {
-        Passing::new(self.options.masquerade.is_some() || self.author().is_some())
+        let is_author = self.author().is_some();
+        let is_copied = self.options.copies.is_some();
+        let is_rewritten = || rewrite::looks(&self.options, self.is_own());
+        Passing::new(is_author || is_copied || is_rewritten())
+    }
+
+    /// Whether the client is an author or host of ours.
+    pub(super) fn is_own(&self) -> bool {
+        self.options.access.trusts(Some(self.client)) || self.author().is_some()
     }
 
     /// Hands content on to the spool.

@@ -149,13 +149,12 @@ fn what_is_delivered() {
 /// Register: 5321-4.5.5-c.
 #[test]
 fn the_null_path_stays() {
-    let hidden = crate::Masquerade {
-        domain: "hub.example".parse().unwrap(),
-        hosts: vec![".example".parse().unwrap()],
-    };
+    let hosts = vec![".example".parse().unwrap()];
+    let hidden = queue::rewrite::Masquerade::new("hub.example".parse().unwrap(), hosts);
     for masquerade in [None, Some(hidden)] {
         play(async {
-            let scene = Scene::new(crate::Options { masquerade, ..options() });
+            let rewriting = queue::rewrite::Rewriting { masquerade, ..Default::default() };
+            let scene = Scene::new(crate::Options { rewriting, ..options() });
             scene.engine.start();
             scene.zone.exchangers("far.example", &["192.0.2.1"]);
             let one = "C: MAIL FROM:<> \nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: .

@@ -2,7 +2,7 @@
 
 use super::relay::{BYE, PIPELINED};
 use super::world::{Scene, options, play};
-use crate::Masquerade;
+use queue::rewrite::{Masquerade, Rewriting};
 
 /// Header sections as they come and as they go.
 const HEADERS: &[(&str, &str)] = &[
@@ -18,7 +18,8 @@ const HEADERS: &[(&str, &str)] = &[
     ("From: joe@x.sun.tuc.example", "From: joe@x.sun.tuc.example"),
     ("From: joe@a.hidden.example", "From: joe@noao.example"),
     ("From: joe@hidden.example", "From: joe@hidden.example"),
-    ("To: joe@sun.tuc.example", "To: joe@sun.tuc.example"),
+    ("To: joe@sun.tuc.example", "To: joe@noao.example"),
+    ("Subject: joe@sun.tuc.example", "Subject: joe@sun.tuc.example"),
     (
         "Reply-To: a@sun.tuc.example,\r\n b@sun.tuc.example\r\nX: b@sun.tuc.example",
         "Reply-To: a@noao.example,\r\n b@noao.example\r\nX: b@sun.tuc.example",
@@ -35,14 +36,12 @@ const HEADERS: &[(&str, &str)] = &[
 /// Register: 1870-6-b.
 #[test]
 fn headers() {
-    let masquerade = Masquerade {
-        domain: "noao.example".parse().unwrap(),
-        hosts: vec!["sun.tuc.example".parse().unwrap(), ".hidden.example".parse().unwrap()],
-    };
+    let hosts = ["sun.tuc.example", ".hidden.example"].map(|host| host.parse().unwrap());
+    let masquerade = Masquerade::new("noao.example".parse().unwrap(), hosts.into());
+    let rewriting = Rewriting { masquerade: Some(masquerade), ..Rewriting::default() };
     for (came, goes) in HEADERS {
         for memory in [0, 1_000_000] {
-            let options =
-                crate::Options { masquerade: Some(masquerade.clone()), memory, ..options() };
+            let options = crate::Options { rewriting: rewriting.clone(), memory, ..options() };
             play(async {
                 let scene = Scene::new(options);
                 scene.engine.start();

@@ -632,7 +632,8 @@ fn mail_that_does_without() {
 /// Register: 8689-4.1-b, 8689-6-a.
 #[test]
 fn marks_stay_with_copies() {
-    for content in ["TLS-Required: No\r\n\r\nx\r\n", "\r\nx\r\n"] {
+    let contents = ["TLS-Required: No\r\n\r\nx\r\n", "\r\nx\r\n", "TLS-Required: No\r\n"];
+    for content in contents {
         play(async {
             let text =
                 "staff: a@far.example, b@far.example\nlist: c@far.example\nowner-list: ada\n";

@@ -1,6 +1,6 @@
 //! Servers that follow a script, and the network they are reached by.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -31,6 +31,7 @@ const WINDOW: usize = 16 * 1024;
 /// | `bdat` | read `BDAT n LAST` and its octets |
 /// | `quiet` | nothing comes for a second |
 /// | `wait 5` | do nothing for so many seconds |
+/// | `drip text` | say it, an octet every minute |
 /// | `octets 9` | read so many octets |
 /// | `close` | hang up |
 ///
@@ -55,6 +56,8 @@ pub(crate) struct Seen {
 #[derive(Default)]
 struct State {
     scripts: BTreeMap<IpAddr, VecDeque<Script>>,
+    /// Addresses that swallow what is sent to them: connections neither open nor fail.
+    silent: BTreeSet<IpAddr>,
     seen: Seen,
 }
 
@@ -67,6 +70,13 @@ impl Net {
     pub(crate) fn peer(&self, address: &str, script: &str) {
         let address = address.parse().unwrap();
         self.0.lock().scripts.entry(address).or_default().push_back(script.to_owned());
+    }
+
+    /// `address` does not answer any more, or does again.
+    pub(crate) fn set_silent(&self, address: &str, silent: bool) {
+        let address = address.parse().unwrap();
+        let known = &mut self.0.lock().silent;
+        let _ = if silent { known.insert(address) } else { known.remove(&address) };
     }
 
     /// What was seen so far.
@@ -97,6 +107,7 @@ impl Net {
                     sleep(Duration::from_secs(rest.parse().unwrap())).await;
                     true
                 }
+                "drip" => drip(&mut stream, rest).await,
                 "octets" => {
                     let mut octets = vec![0; rest.parse().unwrap()];
                     stream.read_exact(&mut octets).await.is_ok()
@@ -148,6 +159,16 @@ impl Net {
     }
 }
 
+async fn drip(stream: &mut BufReader<DuplexStream>, text: &str) -> bool {
+    for octet in format!("{text}\r\n").into_bytes() {
+        if stream.write_all(&[octet]).await.is_err() {
+            return false;
+        }
+        sleep(Duration::from_secs(60)).await;
+    }
+    true
+}
+
 impl Network for Net {
     fn connect(
         &self,
@@ -156,13 +177,19 @@ impl Network for Net {
     ) -> Doing<'_, io::Result<Box<dyn Wire>>> {
         Box::pin(async move {
             sleep(Duration::from_millis(1)).await;
-            let script = {
+            let (script, is_silent) = {
                 let mut state = self.0.lock();
                 state.seen.dials.push(to.ip());
                 let from = from.map_or_else(|| "-".to_owned(), |from| from.to_string());
                 state.seen.sources.push(from);
-                state.scripts.get_mut(&to.ip()).and_then(VecDeque::pop_front)
+                match state.silent.contains(&to.ip()) {
+                    true => (None, true),
+                    false => (state.scripts.get_mut(&to.ip()).and_then(VecDeque::pop_front), false),
+                }
             };
+            if is_silent {
+                std::future::pending::<()>().await;
+            }
             let script = script.ok_or(io::ErrorKind::ConnectionRefused)?;
             let (near, far) = duplex(WINDOW);
             tokio::spawn(self.clone().follow(script, far));

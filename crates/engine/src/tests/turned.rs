@@ -42,7 +42,7 @@ async fn called(sender: &mpsc::Sender<DuplexStream>, scene: &Scene) -> BufReader
     wire
 }
 
-/// Register: 6409-7-h.
+/// Register: 6409-7-h, 2645-5.2.1-a, 2645-5.2.1-d, 2645-5.2.1-e.
 #[test]
 fn who_may_call() {
     play(async {
@@ -61,6 +61,8 @@ fn who_may_call() {
 
 /// Mail of two domains goes over the connection, and none of another; what the customer refuses for
 /// now stays.
+///
+/// Register: 2645-5.2.1-c, 2645-5.3-b.
 #[test]
 fn mail_goes_back_over_the_connection() {
     play(async {

@@ -16,7 +16,7 @@ use queue::program::End;
 use queue::record::Origin;
 use queue::route::Routes;
 use queue::schedule::Schedule;
-use queue::schedule::limits::LimitTable;
+use queue::schedule::limits::{LimitTable, Told};
 
 use smtp::sasl::Secret;
 
@@ -345,7 +345,8 @@ pub(crate) fn options() -> Options {
         node: 0,
         routes: Routes::default(),
         schedule: Schedule { jitter_percent: 0, ..Schedule::default() },
-        masquerade: None,
+        rewriting: Default::default(),
+        copies: None,
         srs: None,
         trust: queue::trust::Trust::default(),
         clients: queue::clients::Limits {
@@ -364,8 +365,10 @@ pub(crate) fn options() -> Options {
         chunking: true,
         smarthosts: Smarthosts::new(),
         transports: Transports::default(),
+        providers: Vec::new(),
         tls_levels: TlsLevels::all(Level::Opportunistic),
         eight_bit: EightBit::Convert,
+        connections: Told::plain(100),
         outbound_source: Vec::new(),
         own_addresses: Vec::new(),
         own_ports: vec![25],

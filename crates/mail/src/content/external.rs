@@ -84,7 +84,7 @@ impl<'a> External<'a> {
         let phantom = part.children().next();
         let get = |name: &str| media.parameters.get(name);
         Some(Self {
-            access: access(&media),
+            access: Access::of(&media),
             expiration: get("expiration").and_then(DateTime::read),
             size: get("size").and_then(|size| size.trim().parse().ok()),
             read_write: get("permission").is_some_and(|one| one.eq_ignore_ascii_case("read-write")),
@@ -99,37 +99,40 @@ impl<'a> External<'a> {
     }
 }
 
-fn access(media: &MediaType) -> Access {
-    let get = |name: &str| media.parameters.get(name).filter(|value| !value.is_empty());
-    let owned = |name: &str| get(name).map(str::to_owned);
-    let word = get("access-type").unwrap_or_default().to_ascii_lowercase();
-    let protocol = match word.as_str() {
-        "ftp" => Some(Protocol::Ftp),
-        "anon-ftp" => Some(Protocol::AnonFtp),
-        "tftp" => Some(Protocol::Tftp),
-        _ => None,
-    };
-    let found = match (protocol, word.as_str()) {
-        (Some(protocol), _) => owned("site").zip(owned("name")).map(|(site, name)| {
-            let (directory, mode) = (owned("directory"), owned("mode"));
-            Access::Ftp { protocol, site, directory, name, mode }
-        }),
-        (None, "local-file" | "afs") => {
-            owned("name").map(|name| Access::LocalFile { name, site: owned("site") })
-        }
-        (None, "mail-server") => get("server")
-            .and_then(|server| server.parse().ok())
-            .map(|server| Access::MailServer { server, subject: owned("subject") }),
-        // Long ones are given in lines; blanks are none of it (RFC 2017 §3).
-        (None, "url") => get("url").map(|url| {
-            Access::Url(
-                url.chars().filter(|one| !one.is_whitespace() && !one.is_control()).collect(),
-            )
-        }),
-        (None, "content-id") => Some(Access::ContentId),
-        _ => None,
-    };
-    found.unwrap_or(Access::Other(word))
+impl Access {
+    /// The way that a media type `message/external-body` says.
+    pub fn of(media: &MediaType) -> Self {
+        let get = |name: &str| media.parameters.get(name).filter(|value| !value.is_empty());
+        let owned = |name: &str| get(name).map(str::to_owned);
+        let word = get("access-type").unwrap_or_default().to_ascii_lowercase();
+        let protocol = match word.as_str() {
+            "ftp" => Some(Protocol::Ftp),
+            "anon-ftp" => Some(Protocol::AnonFtp),
+            "tftp" => Some(Protocol::Tftp),
+            _ => None,
+        };
+        let found = match (protocol, word.as_str()) {
+            (Some(protocol), _) => owned("site").zip(owned("name")).map(|(site, name)| {
+                let (directory, mode) = (owned("directory"), owned("mode"));
+                Access::Ftp { protocol, site, directory, name, mode }
+            }),
+            (None, "local-file" | "afs") => {
+                owned("name").map(|name| Access::LocalFile { name, site: owned("site") })
+            }
+            (None, "mail-server") => get("server")
+                .and_then(|server| server.parse().ok())
+                .map(|server| Access::MailServer { server, subject: owned("subject") }),
+            // Long ones are given in lines; blanks are none of it (RFC 2017 §3).
+            (None, "url") => get("url").map(|url| {
+                Access::Url(
+                    url.chars().filter(|one| !one.is_whitespace() && !one.is_control()).collect(),
+                )
+            }),
+            (None, "content-id") => Some(Access::ContentId),
+            _ => None,
+        };
+        found.unwrap_or(Access::Other(word))
+    }
 }
 
 #[cfg(test)]

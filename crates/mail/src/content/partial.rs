@@ -13,6 +13,8 @@ use super::{Field, Fields, split_head};
 
 /// Pieces of one letter: more than any mailbox holds of one.
 pub const FRAGMENTS_MAX: u32 = 10_000;
+/// Octets of a line with its end (RFC 5322 §2.1.1).
+const LINE_MAX: usize = 1000;
 
 /// One piece of a letter.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -109,8 +111,7 @@ impl<'a> Gathered<'a> {
         let first = pieces.first()?;
         let (inner, body) = split_head(first.body);
         let mut out = Vec::with_capacity(pieces.iter().map(|piece| piece.body.len()).sum());
-        first.head.fields().filter(|field| !is_inner(field)).for_each(|f| copy(&f, &mut out));
-        Fields::new(inner).filter(is_inner).for_each(|field| copy(&field, &mut out));
+        out.extend_from_slice(&whole_head(&first.head, inner));
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(body);
         for piece in pieces.iter().skip(1) {
@@ -118,6 +119,15 @@ impl<'a> Gathered<'a> {
         }
         Some(out)
     }
+}
+
+/// The header section, without its blank line, of a letter whose first piece has the fields `outer`
+/// and within it the fields `inner` (RFC 2046 §5.2.2.1).
+pub fn whole_head(outer: &Head<'_>, inner: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    outer.fields().filter(|field| !is_inner(field)).for_each(|field| copy(&field, &mut out));
+    Fields::new(inner).filter(is_inner).for_each(|field| copy(&field, &mut out));
+    out
 }
 
 /// Whether a field is one of the letter within (RFC 2046 §5.2.2.1, rules 2 and 3).
@@ -167,42 +177,116 @@ pub fn split(
         return Err(SplitError::NotSevenBit);
     }
     let (head, body) = split_head(letter);
-    let mut inner = Vec::new();
-    Fields::new(head).filter(is_inner).for_each(|field| copy(&field, &mut inner));
-    inner.extend_from_slice(b"\r\n");
-    let mut outer = Vec::new();
-    Fields::new(head).filter(|field| !is_inner(field)).for_each(|f| copy(&f, &mut outer));
-    let subject = Head::new(head).get("Subject").map(|field| field.value().into_owned());
-    let subject = encoded_word::decode(&String::from_utf8_lossy(&subject.unwrap_or_default())).text;
-
-    // The header of any piece is at most as long as that of one with the longest numbers.
-    let number = FRAGMENTS_MAX;
-    let sample = piece_head(&outer, &subject, id, &message_id(), number, number);
-    let room = max.checked_sub(sample.len()).filter(|room| *room >= inner.len() + 1000);
-    let room = room.ok_or(SplitError::TooSmall)?;
-
-    let mut bodies: Vec<Vec<u8>> = vec![inner];
+    let splitter = Splitter::new(head, max, id, &message_id())?;
+    let mut bodies: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut number = 1;
     for line in body.split_inclusive(|&octet| octet == b'\n') {
-        let full = bodies.last().is_some_and(|last| last.len() + line.len() > room);
-        if full {
+        let held = bodies.last().map_or(0, Vec::len);
+        if !splitter.has_room(number, held, line.len()) {
+            number = Splitter::after(number)?;
             bodies.push(Vec::new());
         }
         if let Some(last) = bodies.last_mut() {
             last.extend_from_slice(line);
         }
     }
-    let total = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
-    if total > FRAGMENTS_MAX {
-        return Err(SplitError::TooMany);
-    }
+    let total = number;
     let numbered = (1..).zip(bodies);
     Ok(numbered
         .map(|(number, body)| {
-            let mut piece = piece_head(&outer, &subject, id, &message_id(), number, total);
+            let mut piece = splitter.begin(number, total, &message_id());
             piece.extend_from_slice(&body);
             piece
         })
         .collect())
+}
+
+/// Splits a letter that is not in memory: who has it goes through its lines twice, once to count the
+/// pieces, once to write them.
+///
+/// ```
+/// use mail::content::MessageId;
+/// use mail::content::partial::Splitter;
+///
+/// let id = MessageId::new("1@example.net").unwrap();
+/// let splitter = Splitter::new(b"Subject: long\r\n", 4000, &id, &id)?;
+/// let (mut number, mut held) = (1, 0);
+/// for line in ["a line\r\n"; 1000] {
+///     if !splitter.has_room(number, held, line.len()) {
+///         (number, held) = (Splitter::after(number)?, 0);
+///     }
+///     held += line.len();
+/// }
+/// let total = number;
+/// assert_eq!(total, 3);
+/// assert!(splitter.begin(1, total, &id).ends_with(b"\r\n\r\nSubject: long\r\n\r\n"));
+/// # Ok::<(), mail::content::partial::SplitError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Splitter {
+    id: MessageId,
+    /// Decoded: each piece tells its number behind it.
+    subject: String,
+    /// Fields of every piece.
+    outer: Vec<u8>,
+    /// Fields within the first, and the empty line.
+    inner: Vec<u8>,
+    /// Octets below the header section of a piece.
+    room: usize,
+}
+
+impl Splitter {
+    /// Of a letter with the header section `head`, into pieces of at most `max` octets. `longest` is
+    /// as long as the longest of their Message-IDs. The letter must be in lines of 7-bit octets.
+    ///
+    /// # Errors
+    /// [`SplitError::TooSmall`].
+    pub fn new(
+        head: &[u8],
+        max: usize,
+        id: &MessageId,
+        longest: &MessageId,
+    ) -> Result<Self, SplitError> {
+        let mut inner = Vec::new();
+        Fields::new(head).filter(is_inner).for_each(|field| copy(&field, &mut inner));
+        inner.extend_from_slice(b"\r\n");
+        let mut outer = Vec::new();
+        Fields::new(head).filter(|field| !is_inner(field)).for_each(|f| copy(&f, &mut outer));
+        let subject = Head::new(head).get("Subject").map(|field| field.value().into_owned());
+        let subject = String::from_utf8_lossy(&subject.unwrap_or_default()).into_owned();
+        let subject = encoded_word::decode(&subject).text;
+        // The header of any piece is at most as long as that of one with the longest numbers.
+        let number = FRAGMENTS_MAX;
+        let sample = piece_head(&outer, &subject, id, longest, number, number);
+        let room = max.checked_sub(sample.len()).filter(|room| *room >= inner.len() + LINE_MAX);
+        let room = room.ok_or(SplitError::TooSmall)?;
+        Ok(Self { id: id.clone(), subject, outer, inner, room })
+    }
+
+    /// Whether the piece `number`, which has `held` octets of the body, has room for a line of `line`
+    /// more.
+    pub fn has_room(&self, number: u32, held: usize, line: usize) -> bool {
+        let fields = if number == 1 { self.inner.len() } else { 0 };
+        fields + held + line <= self.room
+    }
+
+    /// The number after `number`.
+    ///
+    /// # Errors
+    /// [`SplitError::TooMany`].
+    pub fn after(number: u32) -> Result<u32, SplitError> {
+        if number < FRAGMENTS_MAX { Ok(number + 1) } else { Err(SplitError::TooMany) }
+    }
+
+    /// The beginning of a piece, up to where its part of the body stands.
+    pub fn begin(&self, number: u32, total: u32, message_id: &MessageId) -> Vec<u8> {
+        let Self { id, subject, outer, inner, .. } = self;
+        let mut begin = piece_head(outer, subject, id, message_id, number, total);
+        if number == 1 {
+            begin.extend_from_slice(inner);
+        }
+        begin
+    }
 }
 
 /// The header section of one piece.

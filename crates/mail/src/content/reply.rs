@@ -10,7 +10,7 @@ use super::message_id::MessageId;
 /// The fields of an answer.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Reply {
-    /// Those of Reply-To, or else of From.
+    /// Those of Reply-To, or else of From; to all, those whom Mail-Followup-To names, where it does.
     pub to: Vec<NamedMailbox>,
     /// The others who got the letter, where all are to be answered.
     pub cc: Vec<NamedMailbox>,
@@ -20,22 +20,24 @@ pub struct Reply {
     pub in_reply_to: Vec<MessageId>,
     /// Its thread.
     pub references: Vec<MessageId>,
-    /// The reader is none of those whom the letter names: it came blind, and an answer to all would
-    /// tell so (RFC 5322 §5).
+    /// The reader is none of those whom the letter of another names: it came blind, and an answer to
+    /// all would tell so (RFC 5322 §5).
     pub was_blind: bool,
 }
 
 impl Reply {
     /// An answer to the letter with this header section; to `all`, or to its author alone. `is_own`
     /// tells the reader's own addresses, which are left out unless there is nobody else.
+    ///
+    /// Mail-Followup-To is of no standard, but what many lists and their members write.
     pub fn new(head: &Head<'_>, all: bool, is_own: impl Fn(&AddrSpec) -> bool) -> Self {
         let named = [head.addresses("To"), head.addresses("Cc")];
-        let was_blind =
-            !named.iter().flat_map(|list| list.mailboxes()).any(|one| is_own(&one.address))
-                && named.iter().any(|list| !list.is_empty());
         let authors: Vec<NamedMailbox> = head.reply_to().mailboxes().cloned().collect();
         // Whoever answers an own letter goes on to those who got it.
         let own_letter = !authors.is_empty() && authors.iter().all(|one| is_own(&one.address));
+        let was_blind = !own_letter
+            && !named.iter().flat_map(|list| list.mailboxes()).any(|one| is_own(&one.address))
+            && named.iter().any(|list| !list.is_empty());
         let mut to = if own_letter {
             head.addresses("To").mailboxes().cloned().collect()
         } else {
@@ -46,10 +48,15 @@ impl Reply {
         }
         let mut cc = Vec::new();
         if all {
+            let followup: Vec<_> =
+                head.addresses("Mail-Followup-To").mailboxes().cloned().collect();
             let others = named.iter().flat_map(|list| list.mailboxes());
-            for mailbox in others.filter(|one| !is_own(&one.address)) {
-                add(&mut cc, mailbox, &to);
+            if followup.is_empty() {
+                others.for_each(|mailbox| add(&mut cc, mailbox, &to));
+            } else {
+                to = followup;
             }
+            leave_out(&mut to, &mut cc, is_own);
         }
         let subject = head.subject().map(|text| text.text).unwrap_or_default();
         Self {
@@ -65,6 +72,23 @@ impl Reply {
     /// The recipients as a draft takes them.
     pub fn to_addresses(&self) -> Vec<Address> {
         self.to.iter().cloned().map(Address::Mailbox).collect()
+    }
+}
+
+/// Takes the reader and those who are named twice out of an answer to all, unless nobody remained.
+fn leave_out(
+    to: &mut Vec<NamedMailbox>,
+    cc: &mut Vec<NamedMailbox>,
+    is_own: impl Fn(&AddrSpec) -> bool,
+) {
+    let mut others = Vec::new();
+    to.iter().filter(|one| !is_own(&one.address)).for_each(|one| add(&mut others, one, &[]));
+    cc.retain(|one| !is_own(&one.address));
+    match (others.is_empty(), cc.is_empty()) {
+        (false, _) => *to = others,
+        (true, false) => *to = std::mem::take(cc),
+        // Who writes to nobody else answers the own letter.
+        (true, true) => {}
     }
 }
 

@@ -379,9 +379,9 @@ impl Sight {
             open.refusal = Some(Refusal::Mislabelled);
         } else if !known.encodable {
             open.refusal = Some(Refusal::Composite);
-        } else if unlabelled && self.options.refuse_unlabelled {
-            open.refusal = Some(Refusal::Unlabelled);
         } else {
+            // A message that says nothing of MIME becomes text in UTF-8, or of `unknown-8bit` where it is
+            // not that (RFC 1428).
             if unlabelled {
                 step.charset = Some(body.utf8.charset(body.high));
             }

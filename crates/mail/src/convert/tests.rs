@@ -172,9 +172,6 @@ fn messages_without_labels() {
             assert!(out.starts_with(&head), "{out}");
             assert_eq!(plan.changes(), 1);
         }
-        let refuse = Options { refuse_unlabelled: true, ..Options::default() };
-        let refused = converted(&content, Target::SevenBit, refuse, usize::MAX);
-        assert_eq!(refused.unwrap_err(), Refusal::Unlabelled);
     }
     // Neither a header section nor a blank line.
     let out = seven_bit("this is no field, and ü is no name\r\n").unwrap();

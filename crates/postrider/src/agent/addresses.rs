@@ -8,6 +8,7 @@
 use std::fmt;
 
 use mail::address::AddressError;
+use mail::content::encoded_word;
 use mail::{Domain, DomainName, LocalPart, Mailbox};
 
 /// Characters of one list: more than any letter to people has.
@@ -18,8 +19,8 @@ const COMMENT_DEPTH: usize = 32;
 /// One member of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
-    /// The name before `<…>`, unquoted, or the comment beside a bare address, which served as name
-    /// before there were names; encoded-words stand as they came.
+    /// The name before `<…>`, unquoted and decoded, or the comment beside a bare address, which
+    /// served as name before there were names.
     pub name: Option<String>,
     /// The address.
     pub mailbox: Mailbox,
@@ -193,6 +194,8 @@ fn read_phrase(tokens: &[Token]) -> Result<Option<String>, Fault> {
             token => return Err(token.fault()),
         }
     }
+    let is_encoded = name.split(' ').all(encoded_word::is_word);
+    let name = if is_encoded { encoded_word::decode(&name).text } else { name };
     Ok((!name.trim().is_empty()).then_some(name))
 }
 

@@ -48,7 +48,7 @@ fn lists() {
             "A: a@x.example; , B: b@x.example, c;, d@x.example",
             &["a@x.example", "b@x.example", "c@sun.tuc.example", "d@x.example"],
         ),
-        ("=?UTF-8?Q?a=40b=3E=2C?= <c@d.example>", &["=?UTF-8?Q?a=40b=3E=2C?=|c@d.example"]),
+        ("=?UTF-8?Q?a=40b=3E=2C?= <c@d.example>", &["a@b>,|c@d.example"]),
         ("Grüße <g@x.example>", &["Grüße|g@x.example"]),
         ("ann@[192.0.2.1], b@[IPv6:2001:db8::1]", &["ann@[192.0.2.1]", "b@[IPv6:2001:db8::1]"]),
         ("a..b@x.example", &["\"a..b\"@x.example"]),

@@ -4,6 +4,7 @@
 //! then one `{"end": …}`, or `{"error": "…"}` at any point. Without an end the answer is not complete.
 //! A connection takes one request after the other. The types serve both ends.
 
+mod fetch;
 mod queue;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -18,6 +19,7 @@ use super::told::Locked;
 use crate::config::Entry;
 use crate::reload::Reloaded;
 
+pub use fetch::{Called, Said, Worth};
 pub use queue::{
     Count, DomainStock, Done, DoneResult, Grounds, LastAttempt, Part, SuspensionRow, Verb, Wanted,
 };
@@ -117,6 +119,18 @@ pub enum Request {
     },
     /// What is suspended.
     Suspensions,
+    /// Ask hosts that keep mail for us.
+    Fetch {
+        /// Which of the configuration; none: all.
+        names: Vec<String>,
+    },
+    /// Have a host start its queues, by ETRN.
+    Etrn {
+        /// Which, as a route names it.
+        host: String,
+        /// For whom: a domain, `@domain` or `#queue`.
+        names: Vec<String>,
+    },
 }
 
 /// How much of the octets of a letter is shown.
@@ -162,10 +176,19 @@ pub enum Answer {
     Suspension(SuspensionRow),
     /// Whether there was such a suspension to end.
     Resumed(bool),
+    /// What a host that keeps mail for us has said.
+    Called(Called),
     /// Who asks may not.
     Forbidden(String),
     /// The octets of one entry of the history, in base64.
     Told(String),
+    /// What keeps the mail of a queue waiting just now; told before the rows of it.
+    Waits {
+        /// Its name.
+        queue: String,
+        /// A sentence each, without their ends.
+        why: Vec<String>,
+    },
     /// No login is heard.
     Locked(Locked),
     /// The answer is complete.
@@ -343,6 +366,14 @@ impl Conversation {
         stream.set_read_timeout(Some(SILENCE)).map_err(lost)?;
         stream.set_write_timeout(Some(SILENCE)).map_err(lost)?;
         Ok(Self { stream: BufReader::new(stream), line: Vec::new() })
+    }
+
+    /// Waits for an answer however long it takes: another host has a part in it.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn be_patient(&mut self) -> Result<(), ControlError> {
+        self.stream.get_ref().set_read_timeout(None).map_err(lost)
     }
 
     /// Asks. Read the answer to its end before the next question.

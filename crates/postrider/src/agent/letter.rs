@@ -8,11 +8,12 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::ZonedDateTime;
-use jiff::fmt::rfc2822;
+use mail::content::transfer::{QuotedPrintableEncoder, Source};
+use mail::content::{DateTime, MessageId};
 use mail::{BodyType, DomainName};
 use tempfile::SpooledTempFile;
 
-use super::lines::{Canonical, QuotedPrintable, Survey};
+use super::lines::{Canonical, Survey};
 
 /// Octets of body kept in memory before a file is made.
 pub const IN_MEMORY: usize = 1 << 20;
@@ -129,14 +130,14 @@ impl Text {
         self.canonical.finish(&mut self.piece);
         self.store_piece()?;
         self.store.rewind()?;
-        let (mut encoder, mut encoded) = (QuotedPrintable::default(), Self::new());
+        let (mut encoder, mut encoded) = (QuotedPrintableEncoder::new(Source::Text), Self::new());
         let mut buffer = vec![0; PIECE];
         loop {
             let n = self.store.read(&mut buffer)?;
             if n == 0 {
                 break;
             }
-            encoder.push(buffer.get(..n).unwrap_or_default(), &mut encoded.piece);
+            encoder.feed(buffer.get(..n).unwrap_or_default(), &mut encoded.piece);
             encoded.store_piece()?;
         }
         encoder.finish(&mut encoded.piece);
@@ -257,15 +258,15 @@ impl Stamp {
         Self { unique: format!("{nanos:x}.{:x}.{n:x}", process::id()), time }
     }
 
-    /// `Mon, 6 Jul 2026 12:00:00 +0200`: local time and numeric zone (RFC 5322 §3.3).
-    pub fn date(&self) -> String {
-        rfc2822::to_string(&self.time)
-            .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
+    /// The local time and its zone (RFC 5322 §3.3).
+    pub fn date(&self) -> DateTime {
+        let minutes = Some(self.time.offset().seconds() / 60);
+        DateTime { seconds: self.time.timestamp().as_second(), offset_minutes: minutes }
     }
 
     /// `<unique@host>` (RFC 5322 §3.6.4).
-    pub fn message_id(&self, host: &DomainName) -> String {
-        format!("<{}@{host}>", self.unique)
+    pub fn message_id(&self, host: &DomainName) -> Option<MessageId> {
+        MessageId::new(&format!("{}@{host}", self.unique))
     }
 }
 
@@ -277,7 +278,8 @@ mod tests {
     #[test]
     fn no_two_letters_have_one_name() {
         let host: DomainName = "sun.tuc.example".parse().expect("a name");
-        let mut ids: Vec<String> = (0..100_000).map(|_| Stamp::now().message_id(&host)).collect();
+        let mut ids: Vec<_> =
+            (0..100_000).map(|_| Stamp::now().message_id(&host).unwrap()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), 100_000);

@@ -58,39 +58,3 @@ fn surveys() {
         assert_eq!(survey(octets).is_utf8(), std::str::from_utf8(octets).is_ok(), "{octets:?}");
     }
 }
-
-fn quoted(octets: &[u8], piece: usize) -> String {
-    let (mut encoder, mut out) = (QuotedPrintable::default(), Vec::new());
-    in_pieces(octets, piece, |octets| encoder.push(octets, &mut out));
-    encoder.finish(&mut out);
-    String::from_utf8(out).unwrap()
-}
-
-/// Register: 2045-6.7-a, 2045-6.7-b, 2045-6.7-c, 2045-6.7-e
-#[test]
-fn quoted_printable() {
-    let cases = [
-        ("a=b\r\n", "a=3Db\r\n"),
-        ("é\r\n", "=C3=A9\r\n"),
-        ("blank \r\ntab\t\r\n", "blank=20\r\ntab=09\r\n"),
-        ("a b\r\n\r\n", "a b\r\n\r\n"),
-        ("From me\r\n.\r\n", "=46rom me\r\n=2E\r\n"),
-        ("a\0\x7f\r\n", "a=00=7F\r\n"),
-    ];
-    for (text, expected) in cases {
-        for piece in [usize::MAX, 1] {
-            assert_eq!(quoted(text.as_bytes(), piece), expected, "{text:?}");
-        }
-    }
-}
-
-/// Register: 2045-6.7-f, 5322-2.1.1-a
-#[test]
-fn quoted_printable_breaks_long_lines() {
-    let text = format!("{} {}\r\n", "é".repeat(700), "x y".repeat(900));
-    let encoded = quoted(text.as_bytes(), usize::MAX);
-    assert!(encoded.split("\r\n").all(|line| line.len() <= 76 && !line.ends_with(' ')));
-    let joined = encoded.replace("=\r\n", "");
-    let expected = text.replace('é', "=C3=A9");
-    assert_eq!(joined, expected);
-}

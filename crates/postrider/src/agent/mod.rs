@@ -6,6 +6,7 @@
 //! `arguments` begin with the program's name.
 
 pub mod addresses;
+mod as_text;
 mod console;
 pub mod control;
 mod fields;

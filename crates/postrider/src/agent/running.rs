@@ -5,8 +5,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -14,6 +13,8 @@ use tokio::io::unix::AsyncFd;
 
 /// Octets that a program's output may have.
 const OUTPUT_MAX: u64 = 64 << 20;
+/// Octets read at once.
+const PIECE: usize = 64 << 10;
 
 /// What Ctrl-C and Ctrl-Backslash send.
 fn keys() -> SigSet {
@@ -150,52 +151,114 @@ pub fn edit(editor: &str, file: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("{editor} ended with {status}")))
 }
 
-/// Gives `input` to a shell command whose output is the terminal's.
-///
-/// # Errors
-/// The shell does not start. A command that does not read everything is no error.
-pub fn pipe(command: &str, input: &mut dyn Read) -> io::Result<ExitStatus> {
-    let _quiet = Undisturbed::new();
-    let mut child = Command::new("/bin/sh").args(["-c", command]).stdin(Stdio::piped()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        match io::copy(input, &mut stdin) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                drop(stdin);
-                child.wait()?;
-                return Err(error);
-            }
-            _ => {}
-        }
-    }
-    child.wait()
+/// A shell command that is given its input while it is made; its output is the terminal's.
+pub struct Piped {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    _quiet: Undisturbed,
 }
 
-/// Gives `input` to a shell command and takes its output.
+impl Piped {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The shell does not start.
+    pub fn start(command: &str) -> io::Result<Self> {
+        let quiet = Undisturbed::new();
+        let mut shell = Command::new("/bin/sh");
+        let mut child = shell.args(["-c", command]).stdin(Stdio::piped()).spawn()?;
+        Ok(Self { stdin: child.stdin.take(), child, _quiet: quiet })
+    }
+
+    /// Ends its input and waits for it; `written` is what giving the input came to. A command that
+    /// does not read everything is no error.
+    ///
+    /// # Errors
+    /// That of `written`, or the command is lost.
+    pub fn end(mut self, written: io::Result<()>) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        let status = self.child.wait()?;
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(status),
+        }
+    }
+}
+
+impl Write for Piped {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Gives a shell command the input that `write` writes; its output is the terminal's.
 ///
 /// # Errors
-/// The shell does not start, the command fails, or its output has no end.
-pub fn filter(command: &str, input: Vec<u8>) -> io::Result<Vec<u8>> {
-    let _quiet = Undisturbed::new();
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", command])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let stdin = child.stdin.take();
-    let writer = thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+/// The shell does not start, or `write` fails. A command that does not read everything is no error.
+pub fn pipe(
+    command: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<ExitStatus> {
+    let mut piped = Piped::start(command)?;
+    let written = write(&mut piped);
+    piped.end(written)
+}
+
+/// What a shell command says that is given nothing.
+///
+/// # Errors
+/// As [`filter`].
+pub fn said(command: &str) -> io::Result<Vec<u8>> {
     let mut output = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(OUTPUT_MAX + 1).read_to_end(&mut output)?;
-    }
-    let _ = writer.join();
+    filter(command, Stdio::null(), &mut |octets| {
+        output.extend_from_slice(octets);
+        Ok(())
+    })?;
+    Ok(output)
+}
+
+/// Gives `input` to a shell command, and its output to `take`, piece by piece.
+///
+/// # Errors
+/// The shell does not start, the command fails, its output has no end, or `take` fails.
+pub fn filter(
+    command: &str,
+    input: Stdio,
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let _quiet = Undisturbed::new();
+    let mut shell = Command::new("/bin/sh");
+    let mut child = shell.args(["-c", command]).stdin(input).stdout(Stdio::piped()).spawn()?;
+    // The pipe is closed when that is over, so that a command that writes on ends too.
+    let taken = child.stdout.take().map_or(Ok(()), |out| take_all(out, take));
     let status = child.wait()?;
-    if output.len() as u64 > OUTPUT_MAX {
-        return Err(io::Error::other("it writes without end"));
-    }
+    taken?;
     if !status.success() {
         return Err(io::Error::other(format!("it ended with {status}")));
     }
-    Ok(output)
+    Ok(())
+}
+
+fn take_all(mut out: impl Read, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let (mut buffer, mut all) = (vec![0; PIECE], 0);
+    loop {
+        let n = match out.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            n => n?,
+        };
+        if n == 0 {
+            return Ok(());
+        }
+        all += n as u64;
+        if all > OUTPUT_MAX {
+            return Err(io::Error::other("it writes without end"));
+        }
+        take(buffer.get(..n).unwrap_or_default())?;
+    }
 }
 
 /// The lines and columns of the terminal.
@@ -206,15 +269,28 @@ pub fn screen() -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek;
+
     use super::*;
 
     #[test]
     fn programs() {
-        assert_eq!(filter("tr a-z A-Z", b"abc".to_vec()).unwrap(), b"ABC");
-        assert!(filter("exit 3", Vec::new()).unwrap_err().to_string().contains('3'));
+        let mut typed = tempfile::tempfile().unwrap();
+        typed.write_all(b"abc").unwrap();
+        typed.rewind().unwrap();
+        let mut made = Vec::new();
+        let mut take = |octets: &[u8]| {
+            made.extend_from_slice(octets);
+            Ok(())
+        };
+        filter("tr a-z A-Z", typed.into(), &mut take).unwrap();
+        assert_eq!(made, b"ABC");
+        assert_eq!(said("echo x").unwrap(), b"x\n");
+        assert!(said("exit 3").unwrap_err().to_string().contains('3'));
+        assert!(said("yes").unwrap_err().to_string().contains("without end"));
         // It need not read what it is given.
-        assert_eq!(filter("echo x", vec![b'a'; 1 << 20]).unwrap(), b"x\n");
-        assert!(pipe("true", &mut [b'a'; 1 << 20].as_slice()).unwrap().success());
+        assert!(pipe("true", |input| input.write_all(&[b'a'; 1 << 20])).unwrap().success());
+        assert!(pipe("cat >/dev/null", |_| Err(io::Error::other("unread"))).is_err());
         let file = tempfile::NamedTempFile::new().unwrap();
         edit("printf edited >", file.path()).unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), b"edited");

@@ -183,7 +183,7 @@ impl Submission {
             return secrets::read(&path(file, site));
         }
         let command = self.secret_command.as_deref().unwrap_or_default();
-        let said = running::filter(command, Vec::new());
+        let said = running::said(command);
         let said = said.map_err(|error| format!("the command for the secret: {error}"))?;
         let said = zeroize::Zeroizing::new(said);
         let line = said.split(|octet| *octet == b'\n').next().unwrap_or_default();

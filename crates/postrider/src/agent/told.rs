@@ -1,7 +1,7 @@
 //! What the history tells of letters, from the running server or, when it is down, from its files;
 //! with what the queue holds of them now.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -9,11 +9,13 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use queue::history::{Entry, Event, Key, key_of_address, key_of_id, key_of_text};
+use queue::reason::Reason;
 use queue::why::Live;
 use serde::{Deserialize, Serialize};
 use spool::MessageId;
 
-use super::control::{self, Answer, ControlError, QueueState, Request};
+use super::control::{self, Answer, ControlError, QueueRow, QueueState, Request, Wanted};
+use crate::cli::queue::source::Source;
 use crate::doors::history;
 
 /// Entries of one search.
@@ -47,8 +49,10 @@ pub enum Untold {
 pub struct Told {
     /// The octets of entries, the oldest first.
     pub entries: Vec<Vec<u8>>,
-    /// What the queue holds of each letter; none while the server is down.
+    /// What the queue holds of each letter; none where the server is down and its spool cannot be read.
     pub live: Option<Vec<(MessageId, Live)>>,
+    /// No server is running.
+    pub down: bool,
     /// No login is heard, of that name or from that address.
     pub locked: Option<Locked>,
     /// There are older entries.
@@ -72,7 +76,8 @@ pub fn about(data_dir: &Path, word: &str, limit: usize) -> Result<Told, Untold> 
         Ok(lines) => Ok(told(lines)?),
         Err(ControlError::Down(_)) => {
             let found = history::search(data_dir, &keys(word), limit).map_err(Untold::Files)?;
-            Ok(Told { entries: found.entries, more: found.more, ..Told::default() })
+            let (entries, more) = (found.entries, found.more);
+            Ok(Told { entries, more, down: true, ..Told::default() })
         }
         Err(error) => Err(error.into()),
     }
@@ -80,6 +85,8 @@ pub fn about(data_dir: &Path, word: &str, limit: usize) -> Result<Told, Untold> 
 
 fn told(lines: Vec<Answer>) -> Result<Told, ControlError> {
     let mut told = Told { live: Some(Vec::new()), ..Told::default() };
+    // Told before the rows that they are about.
+    let mut ways: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for answer in lines {
         match answer {
             Answer::Told(text) => {
@@ -87,15 +94,11 @@ fn told(lines: Vec<Answer>) -> Result<Told, ControlError> {
                 let wrong = |_| ControlError::Nonsense("an entry is no base64".to_owned());
                 told.entries.push(octets.map_err(wrong)?);
             }
+            Answer::Waits { queue, why } => drop(ways.insert(queue, why)),
             Answer::Row(row) => {
                 let Ok(id) = row.id.parse() else { continue };
-                let recipients = row.recipients.into_iter();
-                let live = Live {
-                    held: row.state == QueueState::Held,
-                    active: row.state == QueueState::Active,
-                    next: row.next_attempt.map(moment),
-                    recipients: recipients.map(|it| (it.address, it.reason)).collect(),
-                };
+                let in_the_way = ways.get(&row.queue).cloned().unwrap_or_default();
+                let live = live(row, in_the_way);
                 told.live.iter_mut().for_each(|all| all.push((id, live.clone())));
             }
             Answer::Locked(locked) => told.locked = Some(locked),
@@ -104,6 +107,34 @@ fn told(lines: Vec<Answer>) -> Result<Told, ControlError> {
         }
     }
     Ok(told)
+}
+
+fn live(row: QueueRow, in_the_way: Vec<String>) -> Live {
+    let recipients = row.recipients.into_iter();
+    Live {
+        held: row.state == QueueState::Held,
+        active: row.state == QueueState::Active,
+        next: row.next_attempt.map(moment),
+        recipients: recipients.map(|it| (it.address, it.reason)).collect(),
+        in_the_way,
+    }
+}
+
+/// What the spool of a server that is down holds of the letters `ids`; none where it cannot be read.
+fn on_disk(data_dir: &Path, ids: &BTreeSet<MessageId>) -> Option<Vec<(MessageId, Live)>> {
+    let mut spool = Source::open(data_dir).ok()?;
+    let ids = ids.iter().map(MessageId::to_string).collect();
+    let wanted = Wanted { ids, ..Wanted::default() };
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = spool.list(&wanted, after.as_deref()).ok()?;
+        let rows = page.rows.into_iter();
+        found.extend(rows.filter_map(|row| Some((row.id.parse().ok()?, live(row, Vec::new())))));
+        match page.next {
+            None => return Some(found),
+            next => after = next,
+        }
+    }
 }
 
 fn moment(stamp: jiff::Timestamp) -> SystemTime {
@@ -128,15 +159,18 @@ pub fn letter(data_dir: &Path, id: MessageId) -> Result<Told, Untold> {
             }
         }
         all.more |= told.more;
-        match (&mut all.live, told.live) {
-            (Some(live), Some(more)) => live.extend(more),
-            _ => all.live = None,
+        all.down |= told.down;
+        if let (Some(live), Some(more)) = (&mut all.live, told.live) {
+            live.extend(more);
         }
         for entry in told.entries {
             if !all.entries.contains(&entry) {
                 all.entries.push(entry);
             }
         }
+    }
+    if all.down {
+        all.live = on_disk(data_dir, &seen);
     }
     all.entries.sort_by_key(|octets| Entry::decode(octets).ok().flatten().map(|entry| entry.at));
     Ok(all)
@@ -169,11 +203,19 @@ pub async fn answer(engine: &engine::Engine, word: &str, limit: usize) -> Vec<An
     }
     let told = found.entries.iter().map(|octets| Answer::Told(STANDARD.encode(octets)));
     let mut answers: Vec<Answer> = told.collect();
+    let mut known = BTreeSet::new();
     for id in letters.into_iter().rev().take(LETTERS_MAX) {
         match engine.show(id).await {
             Ok(parts) => {
-                let rows = parts.into_iter().map(|part| crate::admin::shown::row(part.listed));
-                answers.extend(rows.map(Answer::Row));
+                for part in parts {
+                    let row = crate::admin::shown::row(part.listed);
+                    if !known.contains(&row.queue) {
+                        let why = engine.waits(&row.queue).iter().map(Reason::to_string).collect();
+                        answers.push(Answer::Waits { queue: row.queue.clone(), why });
+                        known.insert(row.queue.clone());
+                    }
+                    answers.push(Answer::Row(row));
+                }
             }
             Err(error) => return vec![Answer::Error(error.to_string())],
         }

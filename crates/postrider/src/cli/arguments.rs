@@ -259,6 +259,31 @@ Examples:
 Exit codes: 0 found, 1 no such row, 69 the configuration has no such table, 75 the table has no answer
 now, 78 the configuration or the file of the table is not right.";
 
+const FETCH: &str = "\
+What each host is asked, and how we log in there, says [fetch.NAME] in the configuration. With ATRN
+the roles of the two ends turn round and the mail comes over the same connection: the command ends when
+it has all come. With ETRN the host connects to us, now or soon.
+
+Examples:
+  postrider fetch                          all of them
+  postrider fetch isp
+  postrider fetch --json                   for programs
+
+Exit codes: 0 the mail is here, on its way, or there is none, 65 there is no such [fetch.NAME] or it is
+asked just now, 69 a host refuses for good or the server is not running, 75 a host refuses for now or
+cannot be reached, 77 not allowed, 78 the configuration is not right.";
+
+const ETRN: &str = "\
+The running server asks, from its own address: hosts know by it whom they may send to. The mail comes by
+connections that the host makes to us.
+
+Examples:
+  postrider etrn mx.isp.example example.net
+  postrider etrn mx.isp.example:587 example.net @branch.example.net
+  postrider etrn '[192.0.2.1]' '#slow'     a queue of that host
+
+Exit codes: those of `postrider fetch`, and 64 the host or a name cannot be read.";
+
 const PAGES: &str = "\
 Examples:
   postrider pages docs                     docs/man and docs/completions";
@@ -346,6 +371,12 @@ pub(crate) enum Command {
     /// Look at the queue, and work with it
     #[command(subcommand, after_help = QUEUE)]
     Queue(QueueCommand),
+    /// Ask the hosts that keep mail for us
+    #[command(after_help = FETCH)]
+    Fetch(FetchArguments),
+    /// Have a host send what it keeps for us (ETRN)
+    #[command(after_help = ETRN)]
+    Etrn(EtrnArguments),
     /// What a table of the configuration says of a key
     #[command(after_help = TABLE)]
     Table(TableArguments),
@@ -444,6 +475,33 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct FetchArguments {
+    /// NAME of [fetch.NAME]; else all
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// One JSON object for each host
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgument,
+}
+
+#[derive(Args)]
+pub(crate) struct EtrnArguments {
+    /// The host to ask; an IPv6 address stands in brackets
+    #[arg(value_name = "HOST[:PORT]", value_hint = clap::ValueHint::Hostname)]
+    pub host: String,
+    /// Whose mail: a domain, @DOMAIN for all below it, #QUEUE
+    #[arg(value_name = "DOMAIN", required = true)]
+    pub names: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgument,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ pub mod arguments;
 mod configuration;
 mod conformance;
 mod explain;
+mod fetch;
 mod privilege;
 pub(crate) mod queue;
 mod rehearsal;
@@ -105,6 +106,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Queue(command) => {
             let config = command.common().config.clone();
             with_config(&config, |config| queue::run(&command, &config.data_dir))
+        }
+        Command::Fetch(arguments) => {
+            with_config(&arguments.config.clone(), |config| fetch::fetch(&config, &arguments))
+        }
+        Command::Etrn(arguments) => {
+            with_config(&arguments.config.clone(), |config| fetch::etrn(&config, &arguments))
         }
         Command::Table(arguments) => {
             with_config(&arguments.config.clone(), |config| table::run(&config, &arguments))

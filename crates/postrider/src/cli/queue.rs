@@ -77,7 +77,8 @@ pub(crate) fn run(command: &QueueCommand, data_dir: &Path) -> ExitCode {
     .into()
 }
 
-fn told(error: &ControlError) -> (String, Exit) {
+/// What is said of a service that does not do as it is asked, and the exit code.
+pub(super) fn told(error: &ControlError) -> (String, Exit) {
     match error {
         ControlError::Down(_) => (
             format!(

@@ -60,8 +60,7 @@ pub fn trace(data_dir: &Path, arguments: &TraceArguments) -> ExitCode {
         if let Err(error) = drawing.draw(&lines, id) {
             return if error.kind() == io::ErrorKind::BrokenPipe { EX_OK } else { EX_IOERR }.into();
         }
-        let down = told.live.is_none();
-        if !arguments.follow || down || timeline::is_over(&entries) {
+        if !arguments.follow || told.down || timeline::is_over(&entries) {
             if drawing.shown.is_empty() {
                 eprintln!("postrider: nothing of that letter concerns this recipient");
                 return EX_NOINPUT.into();
@@ -73,9 +72,9 @@ pub fn trace(data_dir: &Path, arguments: &TraceArguments) -> ExitCode {
 }
 
 fn unknown(told: &Told) -> &'static str {
-    match told.live {
-        Some(_) => "it is too old, was never here, or [history] is off",
-        None => "it is too old, or was never here; the server is down",
+    match told.down {
+        false => "it is too old, was never here, or [history] is off",
+        true => "it is too old, or was never here; the server is down",
     }
 }
 
@@ -237,14 +236,14 @@ fn answers(data_dir: &Path, word: &str, id: Option<MessageId>, told: &Told) -> V
     let (now, zone) = (SystemTime::now(), jiff::ZonedDateTime::now().offset().seconds() / 60);
     let mut said = Vec::new();
     if let Some(locked) = &told.locked {
-        let scene = Scene { live: None, now, zone };
+        let scene = Scene { live: None, down: false, now, zone };
         let wait = Duration::from_secs(locked.seconds);
         let text = why::locked(word, wait, &locked.why, scene);
         said.push(Said { kind: "locked", id: None, at: None, text });
     }
     let entries = entries(told);
     if let Some(id) = id {
-        said.extend(about(id, &entries, told.live.as_deref(), now, zone));
+        said.extend(about(id, &entries, told, now, zone));
     }
     for entry in entries.iter().rev() {
         if said.len() >= PARAGRAPHS || id.is_some() {
@@ -256,7 +255,7 @@ fn answers(data_dir: &Path, word: &str, id: Option<MessageId>, told: &Told) -> V
                 // What happened to it later is found by its id only.
                 let Ok(whole) = told::letter(data_dir, id) else { continue };
                 let entries = self::entries(&whole);
-                said.extend(about(id, &entries, whole.live.as_deref(), now, zone));
+                said.extend(about(id, &entries, &whole, now, zone));
             }
             Event::Refused(refused) => {
                 let text = why::refused(entry.at, refused, zone);
@@ -278,15 +277,16 @@ fn answers(data_dir: &Path, word: &str, id: Option<MessageId>, told: &Told) -> V
 fn about(
     id: MessageId,
     entries: &[Entry<'_>],
-    live: Option<&[(MessageId, Live)]>,
+    told: &Told,
     now: SystemTime,
     zone: i32,
 ) -> Option<Said> {
     let mine = |live: &[(MessageId, Live)]| -> Vec<Live> {
         live.iter().filter(|(other, _)| *other == id).map(|(_, live)| live.clone()).collect()
     };
-    let live = live.map(mine);
-    let text = why::letter(id, entries, Scene { live: live.as_deref(), now, zone })?;
+    let live = told.live.as_deref().map(mine);
+    let scene = Scene { live: live.as_deref(), down: told.down, now, zone };
+    let text = why::letter(id, entries, scene)?;
     Some(Said { kind: "letter", id: Some(id), at: Some(id.time()), text })
 }
 

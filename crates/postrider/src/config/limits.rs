@@ -40,6 +40,11 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             text: "How long we wait for the next part of a message; also bounds a sender that only trickles.",
         },
         OptionDoc {
+            key: "handshake-timeout",
+            default: Shown::Value("\"1m\""),
+            text: "How long the whole handshake of TLS may take.",
+        },
+        OptionDoc {
             key: "session-messages",
             default: Shown::Value("0"),
             text: "Messages of one session; 0: any number. Announced with LIMITS.",
@@ -104,6 +109,8 @@ pub struct Limits {
     pub command_timeout: Duration,
     /// For the next part of a message.
     pub data_timeout: Duration,
+    /// For the whole handshake of TLS.
+    pub handshake_timeout: Duration,
     /// Messages of a session; 0: any number.
     pub session_messages: u32,
     /// Domains of the recipients of a transaction; 0: any number.
@@ -143,6 +150,7 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         errors: errors.and_then(|number| u32::try_from(number).ok()).unwrap_or(20),
         command_timeout: section.duration("command-timeout").unwrap_or(Duration::from_secs(300)),
         data_timeout: section.duration("data-timeout").unwrap_or(Duration::from_secs(180)),
+        handshake_timeout: section.duration("handshake-timeout").unwrap_or(Duration::from_secs(60)),
         session_messages: few("session-messages", 0),
         recipient_domains: count("recipient-domains", 0, 0),
         client_connections: few("client-connections", 50),
@@ -159,9 +167,12 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         value.tell("`limits.tarpit` is too long", "at most \"1m\"", remedy);
     }
     let short = Duration::from_secs(1);
-    for (key, timeout) in
-        [("command-timeout", limits.command_timeout), ("data-timeout", limits.data_timeout)]
-    {
+    let timeouts = [
+        ("command-timeout", limits.command_timeout),
+        ("data-timeout", limits.data_timeout),
+        ("handshake-timeout", limits.handshake_timeout),
+    ];
+    for (key, timeout) in timeouts {
         if let Some(value) = section.get(key).filter(|_| timeout < short) {
             let title = format!("`limits.{key}` leaves no time");
             value.tell(&title, "at least \"1s\"", "slow hosts would never get through");

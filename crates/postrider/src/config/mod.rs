@@ -9,11 +9,14 @@
 mod access;
 mod accounts;
 pub mod aliases;
+mod canonical;
 mod check;
 mod control;
+mod copy;
 mod destination;
 mod dns;
 mod entries;
+mod fetch;
 mod history;
 mod host;
 mod limits;
@@ -53,10 +56,13 @@ use toml::de::DeTable;
 
 pub use access::Access;
 pub use accounts::Accounts;
+pub use canonical::Canonical;
 pub use control::Control;
+pub use copy::{Copies, Readers};
 pub use destination::Destination;
 pub use dns::{Dns, Dnssec};
 pub use entries::{Change, Entry, changes, in_effect};
+pub use fetch::Fetch;
 pub use history::History;
 pub use host::RunAs;
 pub use limits::Limits;
@@ -105,7 +111,12 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &virtuals::ALIASES,
     &virtuals::DOC,
     &virtuals::ADDRESSES,
+    &canonical::DOC,
+    &canonical::ADDRESSES,
     &masquerade::DOC,
+    &copy::DOC,
+    &copy::SENDER,
+    &copy::RECIPIENT,
     &srs::DOC,
     &table::FILE,
     &table::SQLITE,
@@ -116,6 +127,7 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &route::RECIPIENT,
     &route::SENDER,
     &smarthost::DOC,
+    &fetch::DOC,
     &source::DOC,
     &pipe::DOC,
     &outbound::DOC,
@@ -152,8 +164,12 @@ pub struct Config {
     pub aliases: Vec<Named>,
     /// Domains with addresses and mailboxes of their own.
     pub virtuals: Vec<Virtual>,
+    /// The form of addresses that others are to see.
+    pub canonical: Option<Canonical>,
     /// Hosts whose name is hidden behind ours.
     pub masquerade: Option<Masquerade>,
+    /// Who gets copies.
+    pub copies: Option<Copies>,
     /// Under whose address mail is forwarded off this host.
     pub srs: Option<Srs>,
     /// What other sections look up.
@@ -170,6 +186,8 @@ pub struct Config {
     pub sources: Vec<source::Source>,
     /// Who we are at hosts that mail is handed to.
     pub smarthosts: Vec<Smarthost>,
+    /// Hosts that keep mail for us.
+    pub fetches: Vec<Fetch>,
     /// How other hosts are reached.
     pub outbound: Outbound,
     /// How connections to single destinations are secured.
@@ -322,13 +340,16 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         "local",
         "alias",
         "virtual",
+        "canonical",
         "masquerade",
+        "copy",
         "srs",
         "table",
         "relay",
         "access",
         "route",
         "smarthost",
+        "fetch",
         "source",
         "pipe",
         "outbound",
@@ -353,6 +374,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let sources = source::read(&top.table("source"));
     let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
     let routes = route::read(&top.table("route"), &named);
+    let fetches = fetch::read(&top.table("fetch"), &named);
     Config {
         listeners: listen::read(&top),
         tls: tls::read(&top.table("tls")),
@@ -362,7 +384,9 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         aliases: virtuals::read_named(&top.table("alias")),
         virtuals: virtuals::read(&top.table("virtual"), &host, &local.domains, &tables),
         local,
+        canonical: canonical::read(&top.table("canonical"), &tables),
         masquerade: masquerade::read(&top.table("masquerade")),
+        copies: copy::read(&top.table("copy"), &tables),
         tables,
         relay: relay::read(&top.table("relay")),
         access: access::read(&top.table("access")),
@@ -370,6 +394,7 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
         pipes,
         sources,
         smarthosts,
+        fetches,
         outbound: outbound::read(&top.table("outbound")),
         tls_policies: tls_policy::read(&top.table("tls-policy")),
         dns: dns::read(&top.table("dns")),

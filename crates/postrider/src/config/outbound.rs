@@ -54,6 +54,13 @@ pub(super) const DOC: SectionDoc = SectionDoc {
                    envelope. A host that offers it and does not know BDAT is found out by itself.",
         },
         OptionDoc {
+            key: "connections",
+            default: Shown::Value("1000"),
+            text: "Connections to other hosts at once, over all destinations. Who wants one more waits in line;\n\
+                   a busy connection gives its place up after ten seconds. Each takes a descriptor, and some\n\
+                   20 KiB. What one destination gets is queue.destination-connections.",
+        },
+        OptionDoc {
             key: "source",
             default: Shown::Value("[]"),
             text: "Our addresses to connect from, at most one of each family: [\"192.0.2.1\", \"2001:db8::1\"].\n\
@@ -68,6 +75,10 @@ pub(super) const DOC: SectionDoc = SectionDoc {
     ],
 };
 
+/// Connections to other hosts at once, where the file says nothing: fifty slow destinations may have all
+/// that one gets at most.
+const CONNECTIONS: usize = 1000;
+
 /// `[outbound]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outbound {
@@ -81,6 +92,8 @@ pub struct Outbound {
     pub eight_bit: EightBit,
     /// Content goes by BDAT where that is offered.
     pub chunking: bool,
+    /// Connections at once, over all destinations.
+    pub connections: usize,
     /// The addresses to connect from, at most one of each family.
     pub source: Vec<Sourced<IpAddr>>,
     /// Outside addresses that are us.
@@ -136,6 +149,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
     section.only(&DOC, &[]);
     let port = section.number("port", 1..=u64::from(u16::MAX));
     let policy_port = section.number("policy-port", 1..=u64::from(u16::MAX));
+    let connections = section.number("connections", 1..=100_000);
     let source = one_of_each_family(section, "source");
     Outbound {
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25),
@@ -143,6 +157,7 @@ pub(super) fn read(section: &Section<'_>) -> Outbound {
         policy_port: policy_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
         eight_bit: read_eight_bit(section),
         chunking: section.boolean("chunking").unwrap_or(true),
+        connections: connections.and_then(|most| usize::try_from(most).ok()).unwrap_or(CONNECTIONS),
         source,
         own_addresses: section.list("own-addresses", ADDRESS, "").unwrap_or_default(),
     }

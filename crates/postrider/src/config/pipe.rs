@@ -23,8 +23,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
         OptionDoc {
             key: "command",
             default: Shown::Example("[\"/usr/lib/list/post\", \"-f\", \"{sender}\", \"{user}\"]"),
-            text: "The program and its arguments. {sender}, {recipient}, {user} (the local-part up to a +),\n\
-                   {extension}, {domain} and {id} stay within their argument. An address that would make an\n\
+            text: "The program and its arguments. {sender}, {recipient}, {user} (the local-part up to the\n\
+                   tag of the address, see local.tag-separator), {extension}, {domain} and {id} stay within their argument. An address that would make an\n\
                    argument begin with - is refused.",
         },
         OptionDoc {

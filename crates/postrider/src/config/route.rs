@@ -177,7 +177,7 @@ fn read_line<P: std::str::FromStr + PartialEq + std::fmt::Display>(
     }
 }
 
-fn read_way(value: &Value<'_>, named: &Named<'_>) -> Option<Way> {
+pub(super) fn read_way(value: &Value<'_>, named: &Named<'_>) -> Option<Way> {
     let way = match value.table_quietly() {
         None => Way::plain(read_target(value)?),
         Some(table) => {
@@ -194,6 +194,17 @@ fn read_way(value: &Value<'_>, named: &Named<'_>) -> Option<Way> {
         }
     };
     is_known(value, &way, named).then_some(way)
+}
+
+/// Whether a way to a host names its port.
+pub(super) fn has_port(value: &Value<'_>) -> bool {
+    let within = || value.table_quietly()?.get("to")?.text_quietly();
+    let text = value.text_quietly().or_else(within).unwrap_or_default();
+    let host = text.split_once(':').map_or("", |(_, host)| host);
+    match host.split_once(']') {
+        Some((_, port)) => !port.is_empty(),
+        None => host.contains(':'),
+    }
 }
 
 /// Whether all that the way names is there.

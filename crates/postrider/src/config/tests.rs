@@ -450,6 +450,32 @@ fn problems() {
             ],
         ),
         (
+            "[canonical]\ntables = \"people\"\n[canonical.addresses]\n\"a@b@c\" = \"x@y.example\"\n\
+             \"old@b.example\" = \"no address\"\n\"@\" = \"@y.example\"",
+            &[
+                "2:10: there is no table \"people\"",
+                "4:11: \"a@b@c\" is no address",
+                "5:19: `canonical.addresses.\"old@b.example\"` has a value it cannot have",
+                "6:7: \"@\" is no domain",
+            ],
+        ),
+        (
+            "[masquerade]\napply-to = [\"envelope\"]\nexcept = [\"root\", \"@a b\"]",
+            &[
+                "2:13: `masquerade.apply-to` has a value it cannot have: expected a place of addresses",
+                "3:19: `masquerade.except` has a value it cannot have",
+            ],
+        ),
+        (
+            "[copy]\nalways = \"archive\"\n[copy.sender]\nann = \"x@y.example\"\n\
+             [copy.recipient]\n\"@a.example\" = []\n\"@A.example\" = []",
+            &[
+                "2:10: `copy.always` has a value it cannot have: expected an address",
+                "4:7: \"ann\" is not an address",
+                "7:16: @A.example has two lines",
+            ],
+        ),
+        (
             "[masquerade]\ndomain = \"a.example\"",
             &["2:10: `masquerade.domain` does nothing without `masquerade.hosts`"],
         ),
@@ -566,6 +592,32 @@ fn problems() {
             &["3:17: a@b.example has two routes"],
         ),
         ("[smarthost.\"a b@hub\"]", &["1:1: \"a b\" is no name of a login"]),
+        ("[fetch.isp]\nevery = \"1h\"", &["1:1: `fetch.isp` has no host"]),
+        ("[fetch.\"a b\"]\nfrom = \"smtp:[isp]\"", &["1:1: \"a b\" is no name of a host to ask"]),
+        (
+            "[fetch.isp]\nfrom = \"smtp:[isp]\"",
+            &["2:8: ATRN needs a login at isp, and there is none"],
+        ),
+        (
+            "[fetch.isp]\nfrom = \"smtp:[isp]\"\ncommand = \"etrn\"",
+            &["1:1: `fetch.isp` asks for nothing"],
+        ),
+        (
+            "[fetch.isp]\nfrom = \"mx\"\ncommand = \"etrn\"\ndomains = [\"a.example\"]",
+            &["2:8: `fetch.isp.from` has a value"],
+        ),
+        (
+            "[fetch.isp]\nfrom = \"smtp:[isp]\"\ncommand = \"turn\"\n[smarthost.isp]\nlogin = \"x\"",
+            &["3:11: `fetch.isp.command` has a value"],
+        ),
+        (
+            "[fetch.isp]\nfrom = \"smtp:[isp]\"\ncommand = \"etrn\"\ndomains = [\"host\"]",
+            &["1:1: `fetch.isp` asks for nothing", "4:12: `fetch.isp.domains` has a value"],
+        ),
+        (
+            "[fetch.isp]\nfrom = \"smtp:[isp]\"\nevery = \"30s\"\n[smarthost.isp]\nlogin = \"x\"",
+            &["3:9: `fetch.isp.every` is too short"],
+        ),
         (
             "[source.x]",
             &[
@@ -821,6 +873,57 @@ fn the_name_we_greet_with() {
 }
 
 /// Who we are at other hosts, and what is told of mistakes.
+/// The port belongs to the command, unless the line names one.
+#[test]
+fn hosts_that_keep_mail_for_us() {
+    let text = "\
+[smarthost.\"odmr.isp.example\"]
+login = \"us\"
+secret-file = \"/s\"
+[smarthost.\"office@other.example\"]
+login = \"us\"
+secret-file = \"/s\"
+[fetch.isp]
+from = \"smtp:[odmr.isp.example]\"
+domains = [\"a.example\", \"b.example\"]
+every = \"15m\"
+[fetch.other]
+from = { to = \"smtp:[other.example]:2525\", login = \"office\" }
+[fetch.old]
+from = \"smtp:mx.old.example\"
+command = \"etrn\"
+domains = [\"a.example\", \"@b.example\", \"#slow\"]
+";
+    let config = Config::parse(text, "fetch.toml").unwrap();
+    let told = config.fetches.iter().map(|fetch| {
+        let asking = match &fetch.asking {
+            engine::Asking::Turn(domains) => format!("ATRN {}", domains.len()),
+            engine::Asking::Release(names) => {
+                names.iter().map(|name| format!("ETRN {name} ")).collect()
+            }
+        };
+        format!("{} {} {:?} {}", fetch.name, fetch.from.to.value, fetch.every, asking.trim())
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "isp smtp:[odmr.isp.example]:366 Some(900s) ATRN 2",
+            "other smtp:[other.example]:2525 None ATRN 0",
+            "old smtp:mx.old.example:25 None ETRN a.example ETRN @b.example ETRN #slow",
+        ]
+    );
+    let options = crate::plan::options(&config).unwrap();
+    let hosts = options.providers.iter().map(|provider| provider.host.as_str());
+    let expected = [
+        "smtp:[odmr.isp.example]:366",
+        "smtp:[other.example]:2525;login=office",
+        "smtp:mx.old.example:25",
+    ];
+    assert_eq!(hosts.collect::<Vec<_>>(), expected);
+    let source = options.providers[0].source.as_ref().map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("fetch.toml:7"));
+}
+
 #[test]
 fn smarthosts() {
     let read = |text: &str| Config::parse(text, "postrider.toml");

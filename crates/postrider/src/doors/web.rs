@@ -40,20 +40,12 @@ pub struct HttpsWeb {
     names: Arc<dyn Names>,
     tls: Arc<RustlsTls>,
     port: u16,
-    total: Duration,
 }
 
 impl HttpsWeb {
     /// Finds hosts by `names` and trusts what `tls` trusts. `port`: 443, but in a world of tests.
     pub fn new(names: Arc<dyn Names>, tls: Arc<RustlsTls>, port: u16) -> Self {
-        Self { names, tls, port, total: TOTAL }
-    }
-
-    /// The same with another limit for all of it.
-    #[cfg(test)]
-    fn within(mut self, total: Duration) -> Self {
-        self.total = total;
-        self
+        Self { names, tls, port }
     }
 
     async fn get(&self, host: &str, path: &str) -> Result<Vec<u8>, WebFailure> {
@@ -151,7 +143,7 @@ impl HttpsWeb {
 impl Web for HttpsWeb {
     fn text<'a>(&'a self, host: &'a str, path: &'a str) -> Doing<'a, Result<Vec<u8>, WebFailure>> {
         Box::pin(async move {
-            let within = timeout(self.total, self.get(host, path)).await;
+            let within = timeout(TOTAL, self.get(host, path)).await;
             within.unwrap_or_else(|_| Err(unavailable("it took over a minute")))
         })
     }

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use mail::lookup::Record;
@@ -26,6 +27,13 @@ dnssec = \"off\"
 [queue]
 retry = [\"10m\", \"1h\"]
 expire = \"3h\"
+[canonical.addresses]
+\"old@example.net\" = \"ann@example.net\"
+\"@old.example\" = \"@example.net\"
+[copy.recipient]
+\"ann@example.net\" = \"keep@far.example\"
+[srs]
+secret-file = \"srs\"
 ";
 
 fn zone() -> Zone {
@@ -80,7 +88,33 @@ fn explained(folder: &Path, from: &str, to: &str, client: &str, login: &str) -> 
 fn every_step_and_its_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("aliases"), "# ours\nstaff: ann, y@far.example\n").unwrap();
+    let secret = folder.path().join("srs");
+    std::fs::write(&secret, "a secret of enough characters\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     let rows: &[(&str, &str, &str, &str, &[&str])] = &[
+        (
+            "x@old.example",
+            "old@example.net",
+            "10.1.2.3",
+            "",
+            &[
+                "RCPT       accepted",
+                "rewritten  x@old.example becomes x@example.net: the canonical form of @old.example (p.toml:21)",
+                "rewritten  old@example.net becomes ann@example.net: the canonical form of old@example.net (p.toml:20)",
+                "copies     <keep@far.example>  a copy of what ann@example.net gets (p.toml:23)",
+                "<ann@example.net>, from <x@example.net>",
+                "<keep@far.example>, from <>",
+                "nobody is told of a delay",
+                "given up after 3h (p.toml:18)",
+            ],
+        ),
+        (
+            "x@away.example",
+            "staff@example.net",
+            "203.0.113.7",
+            "",
+            &["<y@far.example>, from <SRS0=", "sender     "],
+        ),
         (
             "x@far.example",
             "ann@example.net",

@@ -32,7 +32,8 @@ fn row(node: &Node, first: &str, rest: &str, rows: &mut Vec<(String, String)>) {
         | Kind::Elsewhere
         | Kind::Alias
         | Kind::List(_)
-        | Kind::Forward => "",
+        | Kind::Forward
+        | Kind::Copy => "",
     };
     rows.push((format!("{first}{}", node.path), format!("{mark}{}", node.reason)));
     for (number, member) in (1..).zip(&node.members) {

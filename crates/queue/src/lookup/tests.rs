@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{self, Users};
-use crate::expansion::{Aliases, Answers};
+use crate::expansion::{AliasFile, AliasRules, Aliases, Answers};
 
 fn access() -> Access {
     let mut include = |_: &str| Err("none".to_owned());
-    let text = "staff: ann, bob, far@x.example\nboss: ann\n";
-    let aliases = Arc::new(Aliases::parse(text, "aliases", &mut include).unwrap());
+    let rules = AliasRules { commands: true, ..AliasRules::default() };
+    let text =
+        "staff: ann, bob, far@x.example\nboss: ann\nrobot: |/bin/robot\nmixed: |/bin/robot, bob\n";
+    let file = AliasFile { name: "aliases".into(), text: text.to_owned(), flaw: None };
+    let (aliases, problems) = Aliases::read(&file, &rules, &mut include);
+    assert!(problems.is_empty(), "{problems:?}");
+    let aliases = Arc::new(aliases);
     let users = Users::listed(["ann", "bob"]);
     let mut access = Access { users, aliases, ..Access::new("mx.our.example".parse().unwrap()) };
     access.local_domains = ["our.example".parse().unwrap()].into();
@@ -43,6 +48,7 @@ fn verified() {
         ("<bob@our.example>", "250 2.1.5 <bob@our.example>", "252 2.5.0 "),
         ("postmaster", "250 2.1.5 Ann Example <postmaster@mx.our.example>", "252 2.5.0 "),
         ("staff", "250 2.1.5 <staff@our.example>", "252 2.5.0 "),
+        ("robot", "250 2.1.5 <robot@our.example>", "252 2.5.0 "),
         ("<@x.example,@y.example:bob@our.example>", "250 2.1.5 <bob@our.example>", "252 2.5.0 "),
         ("nobody", "550 5.1.1 ", "252 2.5.0 "),
         ("nobody@our.example", "550 5.1.1 ", "252 2.5.0 "),
@@ -67,13 +73,16 @@ fn verified() {
     assert!(refused.to_string().starts_with("502 5.5.1 "));
 }
 
-/// Register: 5321-3.5.1-g, 5321-3.5.1-h, 5321-3.5.2-j, 5321-3.5.1-d, 5321-3.5.1-e, 1123-5.2.3-b.
+/// Register: 5321-3.5.2-h, 5321-3.5.1-g, 5321-3.5.1-h, 5321-3.5.2-j, 5321-3.5.1-d, 5321-3.5.1-e, 1123-5.2.3-b.
 #[test]
 fn expanded() {
     let rows = [
         ("staff", vec!["Ann Example <ann@our.example>", "<bob@our.example>", "<far@x.example>"]),
         ("boss@our.example", vec!["Ann Example <ann@our.example>"]),
         ("bob", vec!["<bob@our.example>"]),
+        // A program is shown by the name that reaches it, and never itself.
+        ("robot", vec!["<robot@our.example>"]),
+        ("mixed", vec!["<bob@our.example>"]),
         ("nobody", vec!["There is no such list here"]),
         ("far@x.example", vec!["There is no such list here"]),
         ("a b", vec!["That is not the name of a list"]),

@@ -1,9 +1,13 @@
 use super::*;
 
 fn envelope(sender: &str, recipient: &str) -> Envelope {
+    tagged(sender, recipient, Some('+'))
+}
+
+fn tagged(sender: &str, recipient: &str, tag: Option<char>) -> Envelope {
     let sender: ReversePath = format!("<{sender}>").parse().unwrap();
     let recipient: ForwardPath = format!("<{recipient}>").parse().unwrap();
-    Envelope::new(&sender, "MAILER-DAEMON", &recipient, "1a2b".to_owned())
+    Envelope::new(&sender, "MAILER-DAEMON", &recipient, tag, "1a2b".to_owned())
 }
 
 /// Whatever stands in an address stays within its argument, and begins no option.
@@ -48,6 +52,22 @@ fn arguments() {
             (Err(Said::Given { status, .. }), Err(want)) => assert_eq!(status.to_string(), *want),
             (got, _) => panic!("{recipient}: {got:?}"),
         }
+    }
+}
+
+/// What begins an extension is as the operator says for mailboxes.
+#[test]
+fn extensions() {
+    let rows = [
+        ("ann-lists+x@d.example", Some('-'), "ann", "lists+x"),
+        ("ann+lists@d.example", Some('-'), "ann+lists", ""),
+        ("ann+lists@d.example", None, "ann+lists", ""),
+        ("-ann@d.example", Some('-'), "-ann", ""),
+        ("ann+@d.example", Some('+'), "ann", ""),
+    ];
+    for (recipient, tag, user, extension) in rows {
+        let told = tagged("a@b.example", recipient, tag);
+        assert_eq!((told.user.as_str(), told.extension.as_str()), (user, extension), "{recipient}");
     }
 }
 

@@ -83,6 +83,11 @@ impl NextHop {
         }
     }
 
+    /// Whether mail goes over a connection to another host, or to a server of this one.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.each(), [Self::Exchangers(_) | Self::Host { .. }, ..])
+    }
+
     /// How its hosts are spoken to.
     pub fn service(&self) -> Service {
         match self {

@@ -3,7 +3,7 @@
 
 use mail::{MailParameters, ReversePath};
 
-use crate::record::Stored;
+use crate::record::{Class, Stored};
 
 /// More recipients than these make a letter one to many.
 pub const MANY: usize = 50;
@@ -33,9 +33,24 @@ impl Rank {
         }
     }
 
+    /// The same for a message of this class: a copy for an archive has a null reverse-path, and is
+    /// waited for all the same.
+    pub fn of_class(
+        class: Class,
+        reverse_path: &ReversePath,
+        parameters: &MailParameters,
+        recipients: usize,
+    ) -> Self {
+        match class {
+            Class::Copy => Self::Ordinary,
+            _ => Self::of(reverse_path, parameters, recipients),
+        }
+    }
+
     /// The rank of a message of the spool.
     pub fn of_stored(stored: &Stored) -> Self {
-        Self::of(&stored.reverse_path, &stored.parameters, stored.recipients.len())
+        let Stored { class, reverse_path, parameters, recipients, .. } = stored;
+        Self::of_class(*class, reverse_path, parameters, recipients.len())
     }
 
     /// Its word.

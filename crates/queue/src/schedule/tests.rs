@@ -2,6 +2,7 @@ mod crowds;
 mod hints;
 mod lines;
 mod rates;
+mod silences;
 
 use std::time::UNIX_EPOCH;
 

@@ -59,7 +59,7 @@ fn attempt(outcome: RecipientOutcome, reply: Option<Reply>) -> Entry<'static> {
 
 fn live(held: bool, active: bool) -> Live {
     let recipients = vec![("bob@far.example".to_owned(), None)];
-    Live { held, active, next: Some(at(610)), recipients }
+    Live { held, active, next: Some(at(610)), recipients, in_the_way: Vec::new() }
 }
 
 /// A situation, and what its paragraph must say.
@@ -111,6 +111,15 @@ fn cases() -> Vec<Case> {
             says: &["was taken by 192.0.2.7", "is being tried now"],
         },
         Case {
+            name: "in line behind what this host can bear",
+            then: vec![],
+            live: Some(vec![Live {
+                in_the_way: vec!["all 9 connections are in use".to_owned(), "it rests.".to_owned()],
+                ..live(false, true)
+            }]),
+            says: &["in line for it. Just now all 9 connections are in use, and it rests."],
+        },
+        Case {
             name: "put off by their server",
             then: vec![attempt(Deferred, busy())],
             live: Some(vec![live(false, false)]),
@@ -132,6 +141,7 @@ fn cases() -> Vec<Case> {
                 "failed on",
                 ": Nobody answered. It is tried again",
                 "The server is not running",
+                "Its spool cannot be read here: this is what the history tells.",
             ],
         },
         Case {
@@ -172,15 +182,29 @@ fn cases() -> Vec<Case> {
 fn situations() {
     for Case { name, then, live, says } in cases() {
         let entries: Vec<_> = [accepted()].into_iter().chain(then).collect();
-        let scene = Scene { live: live.as_deref(), now: at(60), zone: 0 };
+        let down = live.is_none();
+        let scene = Scene { live: live.as_deref(), down, now: at(60), zone: 0 };
         let text = letter(id(), &entries, scene).unwrap();
         for part in says {
             assert!(text.contains(part), "{name}: {part:?} is not in {text:?}");
         }
         assert!(!text.contains('\n') && !text.contains(".."), "{name}: {text:?}");
     }
-    let scene = Scene { live: None, now: at(60), zone: 0 };
+    let scene = Scene { live: None, down: false, now: at(60), zone: 0 };
     assert_eq!(letter(id(), &[], scene), None);
+}
+
+/// The spool of a server that is down tells what waits, and that nothing moves.
+#[test]
+fn the_server_is_down() {
+    let entries = [accepted(), attempt(RecipientOutcome::Deferred, None)];
+    let live = [live(false, false)];
+    let scene = |now| Scene { live: Some(&live[..]), down: true, now, zone: 0 };
+    let text = letter(id(), &entries, scene(at(60))).unwrap();
+    assert!(text.contains("It is tried again on Mon, 24 Nov 2025 16:10:10 +0000"), "{text}");
+    assert!(text.ends_with("The server is not running, so nothing moves: start it."), "{text}");
+    let text = letter(id(), &entries, scene(at(6000))).unwrap();
+    assert!(text.contains("It is tried again as soon as it can be, and is given up on"), "{text}");
 }
 
 #[test]
@@ -213,7 +237,7 @@ fn what_was_turned_away() {
     let text = refused(at(0), &login, 0);
     assert!(text.starts_with("A login was refused") && text.contains("as ann"), "{text}");
     assert!(text.contains("That ends on Mon, 24 Nov 2025 16:05:00 +0000"), "{text}");
-    let scene = Scene { live: None, now: at(0), zone: 0 };
+    let scene = Scene { live: None, down: false, now: at(0), zone: 0 };
     let text = locked("ann", Duration::from_secs(300), "20 failed logins as \"ann\"", scene);
     assert!(text.contains("(in 5 min): 20 failed logins"), "{text}");
 }

@@ -17,6 +17,7 @@ mod extensions;
 mod limits;
 mod progress;
 mod replies;
+mod request;
 mod session;
 mod starttls;
 mod stuffing;
@@ -32,6 +33,7 @@ use mail::{Reply, ReversePath, TlsFacts};
 pub use authentication::{EXCHANGES_MAX, Login, LoginError};
 pub use extensions::Extensions;
 pub use limits::Limits;
+pub use request::{REQUEST_MAX, Request};
 pub use session::Session;
 
 /// How long the client waits; the defaults are the least RFC 5321 §4.5.3.2 allows.
@@ -55,6 +57,9 @@ pub struct Timeouts {
     pub dot: Duration,
     /// For the reply to QUIT and RSET: 1 minute.
     pub quit: Duration,
+    /// For the reply to ATRN, before which the host looks through its queue: 10 minutes (RFC 2645
+    /// §5.2.1).
+    pub turn: Duration,
 }
 
 impl Default for Timeouts {
@@ -70,6 +75,7 @@ impl Default for Timeouts {
             block: minutes(3),
             dot: minutes(10),
             quit: minutes(1),
+            turn: minutes(10),
         }
     }
 }
@@ -146,6 +152,8 @@ pub enum Input<'a> {
     /// A transaction to perform; only after [`Output::Ready`]. On a session that has ended
     /// meanwhile, or is at something else, its recipients are [`Lost`] at [`Step::Idle`].
     Begin(Transaction),
+    /// Something to ask for that is no mail; only after [`Output::Ready`].
+    Request(Request),
     /// More content, after [`Output::WantContent`].
     Content(&'a [u8]),
     /// The content is complete, after [`Output::WantContent`].
@@ -186,6 +194,12 @@ pub enum Output {
     WantContent,
     /// The transaction is over.
     Done(Outcome),
+    /// What the request was answered; none: the host does not offer it, and it was not said. `Ready`
+    /// follows, or `Turned`.
+    Answered(Option<Reply>),
+    /// The roles have turned round: the other end is the client now and waits for a greeting. The wire
+    /// stays open, and this session has nothing more to say on it.
+    Turned,
     /// No session came about, or it ended outside a transaction; [`Output::Close`] follows, after
     /// a QUIT where the peer can still hear it.
     Failed(SessionError),
@@ -223,6 +237,10 @@ pub enum Step {
     Reset,
     /// QUIT.
     Quit,
+    /// ETRN.
+    Release,
+    /// ATRN.
+    Turn,
     /// None: the session was idle.
     Idle,
 }

@@ -53,6 +53,10 @@ pub(super) enum Phase {
     Reset,
     /// QUIT was sent.
     Quit,
+    /// ETRN was sent.
+    Release,
+    /// ATRN was sent.
+    Turn,
 }
 
 /// One session of a client.
@@ -129,6 +133,7 @@ impl Session {
         match input {
             Input::Bytes(octets) => self.read(octets, now),
             Input::Begin(transaction) => self.begin(transaction, now),
+            Input::Request(request) => self.request(&request, now),
             Input::Content(octets) => self.content(octets, now),
             Input::ContentEnd => self.content_end(now),
             Input::Abort => self.lose(Lost::Aborted),
@@ -180,6 +185,8 @@ impl Session {
             }
             Phase::Content(progress) => self.interrupted(progress, &reply),
             Phase::LoneDot => self.send_reset(now),
+            Phase::Release => self.release_replied(reply, now),
+            Phase::Turn => self.turn_replied(reply, now),
             Phase::Reset if reply.is_success() => self.ready(now),
             Phase::Reset => self.refused(Step::Reset, reply, now),
             // Nobody asked.
@@ -485,7 +492,10 @@ impl Session {
         let timeouts = &self.options.timeouts;
         match self.step() {
             Step::Greeting => timeouts.greeting,
-            Step::Hello | Step::StartTls | Step::Auth | Step::Idle => timeouts.hello,
+            Step::Hello | Step::StartTls | Step::Auth | Step::Release | Step::Idle => {
+                timeouts.hello
+            }
+            Step::Turn => timeouts.turn,
             Step::Handshake => timeouts.handshake,
             Step::Mail => timeouts.mail,
             Step::Recipient => timeouts.recipient,
@@ -510,6 +520,8 @@ impl Session {
             Phase::Dot(_) | Phase::LoneDot => Step::Dot,
             Phase::Reset => Step::Reset,
             Phase::Quit => Step::Quit,
+            Phase::Release => Step::Release,
+            Phase::Turn => Step::Turn,
         }
     }
 }

@@ -19,6 +19,8 @@ impl fmt::Display for Step {
             Self::Dot => "end of data",
             Self::Reset => "RSET",
             Self::Quit => "QUIT",
+            Self::Release => "ETRN",
+            Self::Turn => "ATRN",
             Self::Idle => "no command",
         })
     }

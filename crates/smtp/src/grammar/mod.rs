@@ -12,6 +12,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::str::FromStr;
 
 pub use attributes::{Attributes, client as client_attributes, forwarded as forwarded_attributes};
@@ -243,6 +244,17 @@ pub enum Release {
     Below(DomainName),
     /// `ETRN #queue`: of a queue of ours.
     Queue(String),
+}
+
+/// As the argument of ETRN.
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => f.write_str(node.ascii()),
+            Self::Below(node) => write!(f, "@{}", node.ascii()),
+            Self::Queue(queue) => write!(f, "#{queue}"),
+        }
+    }
 }
 
 /// The argument of ETRN. Octets of a queue's name at most 255, as of a domain.

@@ -31,6 +31,16 @@ impl Resent {
     /// # Errors
     /// [`ComposeError`] where an author, a sender or an address is missing or bad.
     pub fn write(&self, letter: &[u8], utf8: bool) -> Result<Vec<u8>, ComposeError> {
+        let mut out = self.fields(utf8)?;
+        out.extend_from_slice(without_mailbox_line(letter));
+        Ok(out)
+    }
+
+    /// The fields alone, for who has the letter elsewhere.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn fields(&self, utf8: bool) -> Result<Vec<u8>, ComposeError> {
         let sender = match (self.from.as_slice(), &self.sender) {
             ([], _) => return Err(ComposeError::NoAuthor),
             ([one], Some(sender)) if one.address == sender.address => None,
@@ -50,9 +60,7 @@ impl Resent {
         if let Some(id) = &self.message_id {
             writer.ids("Resent-Message-ID", std::slice::from_ref(id));
         }
-        let mut out = writer.finish();
-        out.extend_from_slice(without_mailbox_line(letter));
-        Ok(out)
+        Ok(writer.finish())
     }
 }
 

@@ -35,6 +35,7 @@ fn whom_it_goes_to() {
         // An own letter: the answer goes where it went.
         ("From: me@own.example\nTo: b@x.example\nCc: c@x.example", "b@x.example", "c@x.example"),
         ("From: me@own.example", "me@own.example", ""),
+        ("From: me@own.example\nTo: me@own.example", "me@own.example", ""),
         ("Subject: nobody", "", ""),
     ];
     for (head, to, cc) in rows {
@@ -43,6 +44,35 @@ fn whom_it_goes_to() {
         let answer = reply(head, false);
         assert_eq!((&*shown(&answer.to), &*shown(&answer.cc)), (to, ""), "{head}");
     }
+}
+
+/// An answer to all: who says where such answers go is asked first, and nobody is named twice.
+#[test]
+fn where_all_are() {
+    let rows = [
+        (
+            "From: a@x.example\nTo: l@x.example\nMail-Followup-To: l@x.example, a@x.example, l@x.example",
+            "l@x.example, a@x.example",
+            "",
+        ),
+        (
+            "From: a@x.example\nTo: l@x.example\nMail-Followup-To: me@own.example",
+            "me@own.example",
+            "",
+        ),
+        (
+            "From: a@x.example\nReply-To: me@own.example, l@x.example\nCc: a@x.example",
+            "l@x.example",
+            "a@x.example",
+        ),
+        ("From: me@own.example\nTo: me@own.example\nCc: c@x.example", "c@x.example", ""),
+    ];
+    for (head, to, cc) in rows {
+        let answer = reply(head, true);
+        assert_eq!((&*shown(&answer.to), &*shown(&answer.cc)), (to, cc), "{head}");
+    }
+    let followup = "From: a@x.example\nMail-Followup-To: l@x.example";
+    assert_eq!(shown(&reply(followup, false).to), "a@x.example");
 }
 
 /// Register: 5322-3.6.4-b, 5322-3.6.4-c, 5322-3.6.5-a.
@@ -80,6 +110,7 @@ fn blind() {
     assert!(reply("From: a@x.example\nTo: b@x.example", true).was_blind);
     assert!(!reply("From: a@x.example\nTo: ME <me@own.example>", true).was_blind);
     assert!(reply("From: a@x.example\nTo: undisclosed-recipients:;", true).was_blind);
+    assert!(!reply("From: me@own.example\nTo: b@x.example", true).was_blind);
     let list = AddressList::read("a@x.example");
     assert_eq!(list.items.len(), 1);
 }

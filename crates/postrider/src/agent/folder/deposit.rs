@@ -10,6 +10,8 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mail::content::edit::{Edit, edited};
+
 use super::{Flags, FolderError, at, locked, maildir};
 use crate::mailbox::lock::{self, Lock};
 use crate::mailbox::mbox::{from_line, gap_after, is_from_line};
@@ -182,21 +184,7 @@ impl<'a> WithoutMarks<'a> {
     fn new(content: &'a mut dyn Read) -> io::Result<Self> {
         let mut begin = Vec::new();
         content.take(super::HEAD_MAX as u64).read_to_end(&mut begin)?;
-        let (head, _) = mail::content::split_head(&begin);
-        let mut kept = Vec::with_capacity(begin.len());
-        let mut from = 0;
-        for field in mail::content::Fields::new(head) {
-            if field.is("status") || field.is("x-status") {
-                let line = memchr::memrchr(b'\n', begin.get(..field.raw_at).unwrap_or_default());
-                kept.extend_from_slice(
-                    begin.get(from..line.map_or(0, |at| at + 1)).unwrap_or_default(),
-                );
-                let end = field.raw_at + field.raw.len();
-                let tail = begin.get(end..).unwrap_or_default();
-                from = end + memchr::memchr(b'\n', tail).map_or(tail.len(), |at| at + 1);
-            }
-        }
-        kept.extend_from_slice(begin.get(from..).unwrap_or_default());
+        let kept = edited(&begin, &["Status", "X-Status"].map(Edit::Remove));
         Ok(Self { begin: io::Cursor::new(kept), rest: content })
     }
 }

@@ -15,6 +15,7 @@ mod source;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unquoted;
 
 use std::io;
 use std::path::{Path, PathBuf};

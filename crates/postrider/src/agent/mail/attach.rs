@@ -9,13 +9,13 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use mail::content::MediaType;
-use mail::content::transfer::Base64Encoder;
+use mail::content::compose::HeadWriter;
+use mail::content::transfer::{Base64Encoder, QuotedPrintableEncoder, Source as Of};
 use tempfile::SpooledTempFile;
 
 use super::sniff;
-use crate::agent::fields::write_parameters;
 use crate::agent::letter::{LINE_MAX, PIECE};
-use crate::agent::lines::{Canonical, QuotedPrintable, Survey};
+use crate::agent::lines::{Canonical, Survey};
 
 /// Files of one letter.
 pub const ATTACHMENTS_MAX: usize = 1000;
@@ -84,11 +84,9 @@ impl Attachment {
     /// since a letter in a letter may not be encoded.
     ///
     /// # Errors
-    /// The temporary file fails.
-    pub fn letter(octets: &[u8], subject: &str) -> io::Result<Self> {
-        let seen = Seen::of(&mut &*octets)?;
-        let mut stored = tempfile::spooled_tempfile(PIECE);
-        stored.write_all(octets)?;
+    /// It cannot be read, or the temporary file fails.
+    pub fn letter(letter: &mut dyn Read, subject: &str) -> io::Result<Self> {
+        let (stored, seen) = keep(&mut |out| io::copy(letter, out).map(|_| ()))?;
         let message = || MediaType::new("message", "rfc822").unwrap_or_else(MediaType::octets);
         let (media, travel, name) = match seen.lines() {
             Some(travel @ (Travel::Lines | Travel::EightBitLines)) => (message(), travel, None),
@@ -97,14 +95,16 @@ impl Attachment {
         Ok(Self { source: Source::Octets(stored), name, media, travel, size: seen.size })
     }
 
-    /// A part of another letter: its octets, decoded.
+    /// A part of another letter: the octets that `give` writes, decoded.
     ///
     /// # Errors
-    /// The temporary file fails.
-    pub fn octets(octets: &[u8], name: &str, media: &MediaType) -> io::Result<Self> {
-        let seen = Seen::of(&mut &*octets)?;
-        let mut stored = tempfile::spooled_tempfile(PIECE);
-        stored.write_all(octets)?;
+    /// `give` or the temporary file fails.
+    pub fn part(
+        give: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+        name: &str,
+        media: &MediaType,
+    ) -> io::Result<Self> {
+        let (stored, seen) = keep(give)?;
         let (media, travel) = match media.kind() {
             // Text in a charset of its own stays in it.
             "text" if !seen.is_text() => (media.clone(), Travel::Base64),
@@ -142,16 +142,14 @@ impl Attachment {
     }
 
     /// The fields of its part.
-    pub fn write_fields(&self, out: &mut Vec<u8>) {
-        write_parameters(out, "Content-Type", &self.media.to_string(), &self.media.parameters);
-        out.extend_from_slice(
-            format!("Content-Transfer-Encoding: {}\r\n", self.travel.word()).as_bytes(),
-        );
+    pub fn write_fields(&self, out: &mut HeadWriter) {
+        out.parameters("Content-Type", &self.media.to_string(), &self.media.parameters);
+        out.raw("Content-Transfer-Encoding", self.travel.word());
         let mut disposition = mail::content::Disposition::default();
         if let Some(name) = &self.name {
             disposition.parameters.set("filename", name);
         }
-        write_parameters(out, "Content-Disposition", disposition.name(), &disposition.parameters);
+        out.parameters("Content-Disposition", disposition.name(), &disposition.parameters);
     }
 
     /// Its body in the form of the wire, given to `out` piece by piece.
@@ -183,13 +181,24 @@ impl Attachment {
     }
 }
 
+/// Keeps what `give` writes, in a file when it is large, and looks at it.
+fn keep(
+    give: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<(SpooledTempFile, Seen)> {
+    let mut stored = tempfile::spooled_tempfile(PIECE);
+    give(&mut stored)?;
+    stored.rewind()?;
+    let seen = Seen::of(&mut stored)?;
+    Ok((stored, seen))
+}
+
 fn write_travelling(
     from: &mut dyn Read,
     travel: Travel,
     out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut canonical = Canonical::default();
-    let (mut quoted, mut base64) = (QuotedPrintable::default(), Base64Encoder::new());
+    let (mut quoted, mut base64) = (QuotedPrintableEncoder::new(Of::Text), Base64Encoder::new());
     let mut buffer = vec![0; PIECE];
     let (mut lines, mut wire, mut read) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -203,7 +212,7 @@ fn write_travelling(
             Travel::Base64 => base64.feed(octets, &mut wire),
             Travel::QuotedLines => {
                 canonical.push(octets, &mut lines);
-                quoted.push(&lines, &mut wire);
+                quoted.feed(&lines, &mut wire);
             }
             Travel::Lines | Travel::EightBitLines => canonical.push(octets, &mut wire),
         }
@@ -316,7 +325,7 @@ mod tests {
         let path = room.path().join(name);
         fs::write(&path, octets).unwrap();
         let mut attachment = Attachment::file(&path).unwrap();
-        let (mut fields, mut body) = (Vec::new(), Vec::new());
+        let (mut fields, mut body) = (HeadWriter::new(false), Vec::new());
         attachment.write_fields(&mut fields);
         attachment
             .write_body(&mut |octets| {
@@ -324,7 +333,7 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        (String::from_utf8(fields).unwrap(), String::from_utf8(body).unwrap())
+        (String::from_utf8(fields.finish()).unwrap(), String::from_utf8(body).unwrap())
     }
 
     /// Register: 2046-4.1.2-b, 2045-6.6-a, 2046-4.1.1-a, 2046-4.1.1-b, 2183-2-a, 2183-2-c
@@ -383,9 +392,9 @@ mod tests {
             (b"Subject: x\n\nnul \0\n", "application/octet-stream", "base64"),
         ];
         for (octets, media, travel) in rows {
-            let mut fields = Vec::new();
-            Attachment::letter(octets, "x").unwrap().write_fields(&mut fields);
-            let fields = String::from_utf8(fields).unwrap();
+            let mut fields = HeadWriter::new(false);
+            Attachment::letter(&mut &**octets, "x").unwrap().write_fields(&mut fields);
+            let fields = String::from_utf8(fields.finish()).unwrap();
             assert!(fields.contains(&format!("Content-Type: {media}\r\n")), "{fields}");
             assert!(fields.contains(&format!("Encoding: {travel}\r\n")), "{fields}");
         }

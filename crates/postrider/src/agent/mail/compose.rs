@@ -7,12 +7,13 @@
 use std::io::{self, Write};
 
 use mail::DomainName;
-use mail::content::{MediaType, flowed};
+use mail::content::compose::HeadWriter;
+use mail::content::{Address, MediaType, flowed};
 use tempfile::SpooledTempFile;
 
 use super::draft::Draft;
 use crate::agent::addresses::Entry;
-use crate::agent::fields::{write_addresses, write_ids, write_parameters, write_text};
+use crate::agent::fields::{not_written, write_addresses};
 use crate::agent::letter::{IN_MEMORY, LINE_MAX, Letter, Stamp, Text};
 use crate::agent::lines::Survey;
 
@@ -27,7 +28,7 @@ const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
 /// # Errors
 /// When the temporary file fails, or an attachment cannot be read any more.
 pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Result<Letter> {
-    let mut head = header(draft, stamp, host);
+    let mut head = header(draft, stamp, host)?;
     let mut body = std::mem::take(&mut draft.body);
     let mut media = text_type(draft);
     if draft.flowed && body.len() <= FLOWED_MAX && body.survey().is_utf8() {
@@ -42,22 +43,23 @@ pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Resul
     if draft.attachments.is_empty() {
         let is_plain = draft.body_type.is_none() && !draft.flowed;
         if encoding != Encoding::Plain || !is_plain {
-            write_text(&mut head, "MIME-Version", "1.0");
+            head.raw("MIME-Version", "1.0");
             encoding.write_fields(body.survey(), media, &mut head);
         }
+        let head = head.finish();
         return match encoding {
             Encoding::QuotedPrintable => body.into_quoted_printable()?.into_letter(head),
             Encoding::Plain | Encoding::EightBit => body.into_letter(head),
         };
     }
-    write_text(&mut head, "MIME-Version", "1.0");
+    head.raw("MIME-Version", "1.0");
     multipart(draft, body, media, head, stamp)
 }
 
-fn header(draft: &Draft, stamp: &Stamp, host: &DomainName) -> Vec<u8> {
-    let mut head = Vec::new();
-    write_text(&mut head, "Date", &stamp.date());
-    write_addresses(&mut head, "From", &draft.from);
+fn header(draft: &Draft, stamp: &Stamp, host: &DomainName) -> io::Result<HeadWriter> {
+    let mut head = HeadWriter::new(false);
+    head.raw("Date", &stamp.date().to_string());
+    write_addresses(&mut head, "From", &draft.from)?;
     // Several authors need one who sends it (RFC 5322 §3.6.2).
     let sender = draft.sender.as_ref().or(draft.from.first().filter(|_| draft.from.len() > 1));
     let is_author = |sender: &&Entry| match draft.from.as_slice() {
@@ -65,28 +67,29 @@ fn header(draft: &Draft, stamp: &Stamp, host: &DomainName) -> Vec<u8> {
         _ => false,
     };
     if let Some(sender) = sender.filter(|sender| !is_author(sender)) {
-        write_addresses(&mut head, "Sender", std::slice::from_ref(sender));
+        write_addresses(&mut head, "Sender", std::slice::from_ref(sender))?;
     }
-    write_addresses(&mut head, "Reply-To", &draft.reply_to);
+    write_addresses(&mut head, "Reply-To", &draft.reply_to)?;
     if draft.to.is_empty() && draft.cc.is_empty() {
         // Blind recipients only: an empty group says so (RFC 5322 §3.6.3).
-        write_text(&mut head, "To", "undisclosed-recipients:;");
+        let nobody = Address::Group { name: "undisclosed-recipients".into(), members: Vec::new() };
+        head.addresses("To", &[nobody]).map_err(not_written)?;
     }
-    write_addresses(&mut head, "To", &draft.to);
-    write_addresses(&mut head, "Cc", &draft.cc);
+    write_addresses(&mut head, "To", &draft.to)?;
+    write_addresses(&mut head, "Cc", &draft.cc)?;
     if !draft.subject.trim().is_empty() {
-        write_text(&mut head, "Subject", &draft.subject);
+        head.text("Subject", draft.subject.trim());
     }
-    write_text(&mut head, "Message-ID", &stamp.message_id(host));
-    write_ids(&mut head, "In-Reply-To", &draft.in_reply_to);
-    write_ids(&mut head, "References", &draft.references);
+    head.ids("Message-ID", stamp.message_id(host).as_slice());
+    head.ids("In-Reply-To", &draft.in_reply_to);
+    head.ids("References", &draft.references);
     if draft.user_agent {
-        write_text(&mut head, "User-Agent", USER_AGENT);
+        head.raw("User-Agent", USER_AGENT);
     }
     for (name, value) in &draft.fields {
-        write_text(&mut head, name, value);
+        head.text(name, value);
     }
-    head
+    Ok(head)
 }
 
 fn text_type(draft: &Draft) -> MediaType {
@@ -110,25 +113,26 @@ fn multipart(
     draft: &mut Draft,
     body: Text,
     media: MediaType,
-    mut head: Vec<u8>,
+    mut head: HeadWriter,
     stamp: &Stamp,
 ) -> io::Result<Letter> {
     let boundary = boundary(stamp);
     let mixed = MediaType::new("multipart", "mixed").unwrap_or_else(MediaType::octets);
     let mixed = mixed.with("boundary", &boundary);
-    write_parameters(&mut head, "Content-Type", &mixed.to_string(), &mixed.parameters);
+    head.parameters("Content-Type", &mixed.to_string(), &mixed.parameters);
     let encoding = Encoding::of(body.survey(), draft.seven_bit);
     let letters = draft.attachments.iter().any(super::attach::Attachment::is_eight_bit);
     let eight_bit = encoding == Encoding::EightBit || letters;
     if eight_bit {
-        head.extend_from_slice(b"Content-Transfer-Encoding: 8bit\r\n");
+        head.raw("Content-Transfer-Encoding", "8bit");
     }
     let mut out = Counted { store: tempfile::spooled_tempfile(IN_MEMORY), len: 0 };
     if !body.is_empty() {
-        let mut part = format!("--{boundary}\r\n").into_bytes();
+        let mut part = HeadWriter::new(false);
         encoding.write_fields(body.survey(), media, &mut part);
-        part.extend_from_slice(b"\r\n");
-        out.write_all(&part)?;
+        part.blank();
+        write!(out, "--{boundary}\r\n")?;
+        out.write_all(&part.finish())?;
         let mut text = match encoding {
             Encoding::QuotedPrintable => body.into_quoted_printable()?,
             Encoding::Plain | Encoding::EightBit => body,
@@ -136,14 +140,15 @@ fn multipart(
         text.copy_wire_to(&mut out)?;
     }
     for attachment in &mut draft.attachments {
-        let mut part = format!("\r\n--{boundary}\r\n").into_bytes();
+        let mut part = HeadWriter::new(false);
         attachment.write_fields(&mut part);
-        part.extend_from_slice(b"\r\n");
-        out.write_all(&part)?;
+        part.blank();
+        write!(out, "\r\n--{boundary}\r\n")?;
+        out.write_all(&part.finish())?;
         attachment.write_body(&mut |octets| out.write_all(octets))?;
     }
-    out.write_all(format!("\r\n--{boundary}--\r\n").as_bytes())?;
-    Letter::of(head, out.store, out.len, eight_bit)
+    write!(out, "\r\n--{boundary}--\r\n")?;
+    Letter::of(head.finish(), out.store, out.len, eight_bit)
 }
 
 /// A line that stands in no part: quoted-printable and base64 have no `=_`, and text of ours has not
@@ -191,7 +196,7 @@ impl Encoding {
         }
     }
 
-    fn write_fields(self, survey: &Survey, media: MediaType, head: &mut Vec<u8>) {
+    fn write_fields(self, survey: &Survey, media: MediaType, head: &mut HeadWriter) {
         let encoding = match self {
             Self::Plain => "7bit",
             Self::EightBit => "8bit",
@@ -204,8 +209,8 @@ impl Encoding {
             (true, false) => "unknown-8bit",
         };
         let media = media.with("charset", charset);
-        write_parameters(head, "Content-Type", &media.to_string(), &media.parameters);
-        write_text(head, "Content-Transfer-Encoding", encoding);
+        head.parameters("Content-Type", &media.to_string(), &media.parameters);
+        head.raw("Content-Transfer-Encoding", encoding);
     }
 }
 

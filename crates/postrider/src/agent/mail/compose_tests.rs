@@ -49,7 +49,7 @@ fn content(letter: &mut Letter) -> Vec<u8> {
 #[test]
 fn a_plain_letter() {
     let mut letter = composed(draft("rstevens@noao.example", "bob", "testing", b"1, 2, 3.\n"));
-    let expected = "Date: Mon, 6 Jul 2026 12:00:00 +0200\r\n\
+    let expected = "Date: Mon, 06 Jul 2026 12:00:00 +0200\r\n\
         From: Ann Archer <ann@sun.tuc.example>\r\n\
         To: rstevens@noao.example\r\n\
         Cc: bob@sun.tuc.example\r\n\
@@ -79,8 +79,9 @@ fn every_field() {
     draft.from = list("Ann <ann>, Eve <eve@x.example>");
     draft.sender = Some(list("ann").remove(0));
     draft.reply_to = list("both@x.example");
-    draft.in_reply_to = vec!["2@x".into()];
-    draft.references = vec!["1@x".into(), "2@x".into()];
+    let id = |text: &str| mail::content::MessageId::new(text).unwrap();
+    draft.in_reply_to = vec![id("2@x")];
+    draft.references = vec![id("1@x"), id("2@x")];
     draft.fields = vec![("X-Mood".into(), "schön".into())];
     draft.user_agent = true;
     let letter = composed(draft);
@@ -91,7 +92,7 @@ fn every_field() {
         "Reply-To: both@x.example\r\n",
         "In-Reply-To: <2@x>\r\n",
         "References: <1@x> <2@x>\r\n",
-        "X-Mood: =?UTF-8?Q?sch=C3=B6n?=\r\n",
+        "X-Mood: =?utf-8?Q?sch=C3=B6n?=\r\n",
         "User-Agent: Postrider/",
     ] {
         assert_eq!(head.matches(line).count(), 1, "{line}: {head}");

@@ -1,7 +1,7 @@
 //! A person types a letter: questions, lines, tilde commands.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::escapes::{Escape, escape, help};
 use super::outgoing::Sending;
 use crate::agent::addresses::Entry;
+use crate::agent::as_text::AsText;
 use crate::agent::console::{Console, harmless_text};
 use crate::agent::letter::Text;
 use crate::agent::running;
@@ -42,11 +43,11 @@ pub struct Manner {
 
 /// The folder a person reads while writing.
 pub trait Letters {
-    /// The text of the letters that `list` chooses.
+    /// Puts the text of the letters that `list` chooses behind `text`.
     ///
     /// # Errors
     /// What to tell the person.
-    fn text(&mut self, list: &str, manner: Manner) -> Result<String, String>;
+    fn take_in(&mut self, list: &str, manner: Manner, text: &mut Text) -> Result<(), String>;
     /// Does a command of the reader.
     ///
     /// # Errors
@@ -58,7 +59,7 @@ pub trait Letters {
 pub struct NoLetters;
 
 impl Letters for NoLetters {
-    fn text(&mut self, _: &str, _: Manner) -> Result<String, String> {
+    fn take_in(&mut self, _: &str, _: Manner, _: &mut Text) -> Result<(), String> {
         Err("no folder is open".into())
     }
 
@@ -296,11 +297,12 @@ impl Desk<'_, '_> {
         for attachment in &draft.attachments {
             text += &format!("Attached: {}\n", attachment.describe());
         }
-        let mut body = Vec::new();
-        draft.body.copy_to(&mut body).map_err(|error| error.to_string())?;
-        text += &format!("\n{}-------", String::from_utf8_lossy(&body));
         self.console.say(&harmless_text(&text));
-        Ok(())
+        let out = &mut *self.console.out;
+        let mut body = AsText::new(|text: &str| out.write_all(harmless_text(text).as_bytes()));
+        let shown = draft.body.copy_to(&mut body).and_then(|()| body.finish());
+        self.console.say("-------");
+        shown.map_err(|error| error.to_string())
     }
 
     fn change_fields(&mut self, draft: &mut Draft) -> Result<(), String> {
@@ -384,7 +386,7 @@ impl Desk<'_, '_> {
     fn read_in(&mut self, rest: &str, draft: &mut Draft) -> Result<(), String> {
         match rest.strip_prefix('!') {
             Some(command) => {
-                let said = running::filter(command, Vec::new());
+                let said = running::said(command);
                 let said = said.map_err(|error| format!("{command}: {error}"))?;
                 draft.body.push(&said).map_err(|error| error.to_string())
             }
@@ -449,17 +451,18 @@ impl Desk<'_, '_> {
         if command.is_empty() {
             return Err("name a command behind the bar".into());
         }
-        let mut body = Vec::new();
-        draft.body.copy_to(&mut body).map_err(|error| error.to_string())?;
-        let had_text = !body.is_empty();
         let _ = self.console.out.flush();
-        let made = running::filter(command, body)
-            .map_err(|error| format!("the text is as it was: {command}: {error}"))?;
-        if made.is_empty() && had_text {
+        let mut text = Text::new();
+        let mut work = || -> io::Result<()> {
+            let mut body = tempfile::tempfile()?;
+            draft.body.copy_to(&mut body)?;
+            body.rewind()?;
+            running::filter(command, body.into(), &mut |octets| text.push(octets))
+        };
+        work().map_err(|error| format!("the text is as it was: {command}: {error}"))?;
+        if text.is_empty() && !draft.body.is_empty() {
             return Err(format!("the text is as it was: {command} says nothing"));
         }
-        let mut text = Text::new();
-        text.push(&made).map_err(|error| error.to_string())?;
         draft.body = text;
         Ok(())
     }
@@ -470,8 +473,7 @@ impl Desk<'_, '_> {
         manner: Manner,
         draft: &mut Draft,
     ) -> Result<(), String> {
-        let text = self.letters.text(list, manner)?;
-        draft.body.push(text.as_bytes()).map_err(|error| error.to_string())
+        self.letters.take_in(list, manner, &mut draft.body)
     }
 
     /// The path a person means by `name`.
@@ -544,14 +546,4 @@ pub fn visual(settings: &Settings) -> String {
 /// Addresses as the person would type them.
 pub fn shown_list(entries: &[Entry]) -> String {
     entries.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Writes `octets` where nothing is yet.
-pub fn write_new(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(octets).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
 }

@@ -1,5 +1,7 @@
 //! A letter that is being written.
 
+use mail::content::MessageId;
+
 use super::attach::Attachment;
 use crate::agent::addresses::Entry;
 use crate::agent::letter::Text;
@@ -21,10 +23,10 @@ pub struct Draft {
     pub bcc: Vec<Entry>,
     /// `Subject`; no field when empty.
     pub subject: String,
-    /// The Message-IDs of the letter it answers, without brackets.
-    pub in_reply_to: Vec<String>,
+    /// The Message-IDs of the letter it answers.
+    pub in_reply_to: Vec<MessageId>,
     /// Its thread, the nearest last.
-    pub references: Vec<String>,
+    pub references: Vec<MessageId>,
     /// More fields.
     pub fields: Vec<(String, String)>,
     /// Whether it says which program wrote it.

@@ -11,6 +11,7 @@ pub mod dictation;
 pub mod draft;
 mod escapes;
 pub mod outgoing;
+mod pieces;
 mod sniff;
 mod template;
 

@@ -5,20 +5,21 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use mail::content::{MessageId, partial};
+use mail::content::compose::HeadWriter;
 use mail::{ForwardPath, ReversePath};
 
 use super::compose::compose;
 use super::dialogue::Shown;
 use super::dictation::dead_letter;
 use super::draft::Draft;
+use super::pieces::Pieces;
 use super::places;
 use crate::agent::addresses::Entry;
 use crate::agent::console::Console;
 use crate::agent::fields::write_addresses;
 use crate::agent::folder::{Deposit, Flags, FolderError, deposit};
-use crate::agent::letter::{Letter, PIECE, Stamp, Text};
-use crate::agent::outbox::{Parcel, Report, send};
+use crate::agent::letter::{Letter, PIECE, Stamp};
+use crate::agent::outbox::{Fate, Parcel, Report, send};
 use crate::agent::running::Ending;
 use crate::agent::settings::Settings;
 use crate::agent::site::Site;
@@ -84,7 +85,7 @@ impl Sending<'_> {
         let reverse_path = ReversePath::Mailbox(author.clone());
         let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
         let report = match self.pieces(&mut parcel.letter, &stamp, console) {
-            Some(pieces) => self.send_pieces(pieces, &parcel, console),
+            Some(pieces) => self.send_pieces(&pieces, &mut parcel, console),
             None => self.hand_over(&mut parcel, console),
         };
         tell("mail", &report, self.verbose, console);
@@ -117,37 +118,18 @@ impl Sending<'_> {
         self.settings.part_size > 0 && draft.body.len() + files > self.settings.part_size
     }
 
-    /// The pieces of a letter that is too large for one (RFC 2046 §5.2.2).
+    /// How a letter that is too large for one goes in pieces (RFC 2046 §5.2.2).
     fn pieces(
         &self,
         letter: &mut Letter,
         stamp: &Stamp,
         console: &mut Console<'_>,
-    ) -> Option<Vec<Letter>> {
+    ) -> Option<Pieces> {
         let max = usize::try_from(self.settings.part_size).unwrap_or(usize::MAX);
         if max == 0 || letter.size() <= self.settings.part_size {
             return None;
         }
-        let mut split = || -> Result<Vec<Letter>, String> {
-            let mut octets = Vec::new();
-            letter.rewind().map_err(|error| error.to_string())?;
-            letter.read_to_end(&mut octets).map_err(|error| error.to_string())?;
-            let host = &self.site.hostname;
-            let id = |n: usize| {
-                let inner = format!("{}.{n}@{host}", stamp.unique);
-                MessageId::new(&inner).ok_or("this host has no name for Message-IDs")
-            };
-            let common = id(0)?;
-            let mut n = 0;
-            let mut next = || {
-                n += 1;
-                id(n).unwrap_or_else(|_| common.clone())
-            };
-            let pieces = partial::split(&octets, max, &common, &mut next);
-            let pieces = pieces.map_err(|error| error.to_string())?;
-            pieces.iter().map(|piece| as_letter(piece).map_err(|error| error.to_string())).collect()
-        };
-        match split() {
+        match Pieces::of(letter, max, &stamp.unique, &self.site.hostname) {
             Ok(pieces) => Some(pieces),
             Err(why) => {
                 console.complain("mail", &format!("the letter goes in one piece: {why}"));
@@ -160,13 +142,20 @@ impl Sending<'_> {
     /// without the others.
     fn send_pieces(
         &self,
-        pieces: Vec<Letter>,
-        parcel: &Parcel,
+        pieces: &Pieces,
+        parcel: &mut Parcel,
         console: &mut Console<'_>,
     ) -> Report {
-        let count = pieces.len();
         let mut last = Report { fates: Vec::new(), queued: None };
-        for (n, letter) in pieces.into_iter().enumerate() {
+        let mut lines = match pieces.lines(&mut parcel.letter) {
+            Ok(lines) => lines,
+            Err(error) => return unread(&parcel.recipients, &error),
+        };
+        for number in 1..=pieces.total {
+            let letter = match pieces.next(number, &mut lines) {
+                Ok(letter) => letter,
+                Err(error) => return unread(&parcel.recipients, &error),
+            };
             let mut piece = Parcel {
                 reverse_path: parcel.reverse_path.clone(),
                 recipients: parcel.recipients.clone(),
@@ -178,7 +167,7 @@ impl Sending<'_> {
                 return last;
             }
             if self.verbose {
-                console.say(&format!("piece {} of {count} is on its way", n + 1));
+                console.say(&format!("piece {number} of {} is on its way", pieces.total));
             }
         }
         last
@@ -234,9 +223,9 @@ impl Sending<'_> {
         if let Some(parent) = path.parent() {
             make_folders(parent).map_err(io)?;
         }
-        let mut head = Vec::new();
-        write_addresses(&mut head, "Bcc", bcc);
-        let mut content = Cursor::new(head).chain(letter);
+        let mut head = HeadWriter::new(false);
+        write_addresses(&mut head, "Bcc", bcc).map_err(io)?;
+        let mut content = Cursor::new(head.finish()).chain(letter);
         let host = self.site.hostname.to_string();
         let mut one = Deposit {
             content: &mut content,
@@ -316,12 +305,10 @@ impl Sending<'_> {
     }
 }
 
-/// A letter in the form of the wire, to be sent.
-fn as_letter(octets: &[u8]) -> io::Result<Letter> {
-    let (head, body) = mail::content::split_head(octets);
-    let mut text = Text::new();
-    text.push(body)?;
-    text.into_letter(head.to_vec())
+fn unread(recipients: &[ForwardPath], error: &io::Error) -> Report {
+    let fate = Fate::Failed(format!("the letter cannot be read: {error}"), EX_IOERR);
+    let fates = recipients.iter().map(|path| (path.clone(), fate.clone())).collect();
+    Report { fates, queued: None }
 }
 
 /// The directory of the person's folders may be missing when the first is made.

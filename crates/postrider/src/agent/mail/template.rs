@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use mail::content::{Fields, Head};
+use mail::content::{Fields, Head, MessageId};
 
 use super::draft::Draft;
 use super::{Stop, add_field};
@@ -53,7 +53,8 @@ fn fields(draft: &mut Draft, head: &[u8], settings: &Settings, site: &Site) -> R
     for field in Fields::new(head) {
         let name = String::from_utf8_lossy(field.name).into_owned();
         let value = field.value();
-        let list = || settings.expand(&String::from_utf8_lossy(&value), host);
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let list = || settings.expand(&text(&value), host);
         match name.to_ascii_lowercase().as_str() {
             "to" => draft.to.extend(list()?),
             "cc" => draft.cc.extend(list()?),
@@ -61,8 +62,8 @@ fn fields(draft: &mut Draft, head: &[u8], settings: &Settings, site: &Site) -> R
             "reply-to" => draft.reply_to = list()?,
             "from" => draft.from = list()?,
             "subject" => draft.subject = words::text(&value),
-            "in-reply-to" => draft.in_reply_to = words::message_ids(&value),
-            "references" => draft.references = words::message_ids(&value),
+            "in-reply-to" => draft.in_reply_to = MessageId::read_list(&text(&value)),
+            "references" => draft.references = MessageId::read_list(&text(&value)),
             // These the program makes.
             "date" | "message-id" | "mime-version" | "user-agent" | "sender" | "status"
             | "x-status" => {}

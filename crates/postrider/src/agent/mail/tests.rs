@@ -87,7 +87,7 @@ fn a_program_writes() {
     let local = |name: &str| format!("<{name}@sun.tuc.example>");
     assert_eq!(to, [local("bob"), local("carol"), local("dan"), local("eve")]);
     assert!(content.contains("From: news@x.example\r\n"), "{content}");
-    assert!(content.contains("Subject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe_an_alle?=\r\n"), "{content}");
+    assert!(content.contains("Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= an alle\r\n"), "{content}");
     assert!(!content.contains("eve") && !content.contains("Bcc"), "{content}");
     assert!(content.ends_with("\r\n\r\na\r\n.\r\n~q\r\n"), "{content}");
 }

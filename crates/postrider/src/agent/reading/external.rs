@@ -3,45 +3,27 @@
 //! A file of this machine is read and a mail server is written to; nothing is ever fetched over the
 //! network from here.
 
-use std::path::PathBuf;
+use mail::content::{Access, MediaType, Protocol};
 
-use mail::content::MediaType;
-
-/// How a body can be had.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Access {
-    /// From a file of this machine.
-    File(PathBuf),
-    /// By a letter to a server.
-    MailServer {
-        /// Its address.
-        server: String,
-        /// What the letter is about.
-        subject: String,
-    },
-    /// By means this program does not use: where it is, in words.
-    Elsewhere(String),
-}
-
-/// How the body of a part of type `message/external-body` can be had.
-pub fn access(media: &MediaType) -> Access {
-    let get = |name: &str| media.parameters.get(name).unwrap_or_default().to_owned();
-    let kind = get("access-type").to_ascii_lowercase();
-    match kind.as_str() {
-        "local-file" => Access::File(get("name").into()),
-        "mail-server" => Access::MailServer { server: get("server"), subject: get("subject") },
-        "ftp" | "anon-ftp" | "tftp" => {
-            let scheme = if kind == "tftp" { "tftp" } else { "ftp" };
-            let folder = get("directory");
+/// Where a body is that is not fetched from here, in words.
+pub fn place(access: &Access, media: &MediaType) -> String {
+    match access {
+        Access::Ftp { protocol, site, directory, name, .. } => {
+            let scheme = if *protocol == Protocol::Tftp { "tftp" } else { "ftp" };
+            let folder = directory.as_deref().unwrap_or_default();
             let slash = if folder.is_empty() || folder.ends_with('/') { "" } else { "/" };
-            let path = format!("{folder}{slash}{}", get("name"));
+            let path = format!("{folder}{slash}{name}");
             let root = if path.starts_with('/') { "" } else { "/" };
-            Access::Elsewhere(format!("{scheme}://{}{root}{path}", get("site")))
+            format!("{scheme}://{site}{root}{path}")
         }
-        // RFC 2017 §3: folded into pieces of 40, blanks mean nothing.
-        "url" => Access::Elsewhere(get("url").split_whitespace().collect()),
-        "afs" => Access::Elsewhere(format!("the AFS file {}", get("name"))),
-        other => Access::Elsewhere(format!("{other}: {}", get("name"))),
+        Access::LocalFile { name, site: None } => format!("the file {name}"),
+        Access::LocalFile { name, site: Some(site) } => format!("the file {name} of {site}"),
+        Access::MailServer { server, .. } => format!("the mail server {server}"),
+        Access::Url(url) => url.clone(),
+        Access::ContentId => "another part of this letter".into(),
+        Access::Other(way) => {
+            format!("{way}: {}", media.parameters.get("name").unwrap_or_default())
+        }
     }
 }
 
@@ -49,16 +31,14 @@ pub fn access(media: &MediaType) -> Access {
 pub fn explain(media: &MediaType) -> String {
     let expires = media.parameters.get("expiration");
     let expires = expires.map(|moment| format!(", until {moment}")).unwrap_or_default();
-    let how = match access(media) {
-        Access::File(path) => {
-            format!("the file {}; the command fetch reads it", path.display())
-        }
-        Access::MailServer { server, .. } => {
-            format!("the mail server {server} sends it; the command fetch asks it to")
-        }
-        Access::Elsewhere(place) => format!("{place}, which is not fetched from here"),
+    let access = Access::of(media);
+    let how = match access {
+        Access::LocalFile { .. } => "; the command fetch reads it",
+        Access::MailServer { .. } => " sends it; the command fetch asks it to",
+        Access::ContentId => "",
+        _ => ", which is not fetched from here",
     };
-    format!("its body is elsewhere: {how}{expires}")
+    format!("its body is elsewhere: {}{how}{expires}", place(&access, media))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The parts of a letter and where they are, found while it is read through once. Memory holds what
 //! is said of the parts, never their bodies; a body is read when it is shown or saved.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
+use mail::content::compose::HeadWriter;
 use mail::content::structure::{Event, Shape, Structure};
+use mail::content::transfer::{Decoder, TransferEncoding};
 use mail::content::{Defect, Defects, Head, Kind, Letter, MediaType};
 
 use crate::agent::folder::Source;
@@ -13,7 +15,9 @@ use crate::agent::folder::Source;
 const PIECE: usize = 64 << 10;
 /// Octets of one part's header section that are kept to learn its name.
 const HEAD_MAX: usize = 64 << 10;
-/// Octets of a part that is read whole: more than any mail system passes on.
+/// Octets of a header section that are read to be shown: more than any mail system writes.
+const HEAD_READ_MAX: u64 = 1 << 20;
+/// Octets of a part that is read whole, to be shown: more than any mail system passes on.
 const PART_MAX: u64 = 512 << 20;
 
 /// One entity of a letter.
@@ -39,6 +43,7 @@ pub struct PartAt {
     pub encoded_message: bool,
     /// What is wrong with it.
     pub defects: Defects,
+    encoding: TransferEncoding,
     fields: Range<u64>,
     body: Range<u64>,
 }
@@ -47,6 +52,11 @@ impl PartAt {
     /// Octets of its body as it travelled.
     pub fn size(&self) -> u64 {
         self.body.end.saturating_sub(self.body.start)
+    }
+
+    /// Whether its header section is longer than what is read of one.
+    pub fn has_long_head(&self) -> bool {
+        self.body.start.saturating_sub(self.fields.start) > HEAD_READ_MAX
     }
 }
 
@@ -94,47 +104,83 @@ impl Outline {
     }
 
     /// Header section and body of part `index`.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn octets(&self, index: usize, source: &mut Source) -> io::Result<Vec<u8>> {
+    fn octets(&self, index: usize, source: &mut Source) -> io::Result<Vec<u8>> {
         let Some(part) = self.parts.get(index) else { return Ok(Vec::new()) };
-        if part.body.end - part.fields.start > PART_MAX {
-            return Err(io::Error::other("the part is too large to be read whole"));
+        if part.size() > PART_MAX {
+            return Err(too_large());
         }
-        source.read_range(part.fields.start..part.body.end)
+        let mut octets = if part.has_long_head() {
+            // What the body needs of it was seen when the letter was read through.
+            let mut writer = HeadWriter::new(true);
+            writer.parameters("Content-Type", &part.media.to_string(), &part.media.parameters);
+            writer.raw("Content-Transfer-Encoding", part.encoding.name());
+            writer.blank();
+            writer.finish()
+        } else {
+            self.head(index, source)?
+        };
+        source.range(part.body.clone()).read_to_end(&mut octets)?;
+        Ok(octets)
     }
 
-    /// The header section of part `index`.
+    /// The header section of part `index`, or its beginning where it [is long](PartAt::has_long_head).
     ///
     /// # Errors
     /// It cannot be read.
     pub fn head(&self, index: usize, source: &mut Source) -> io::Result<Vec<u8>> {
         let Some(part) = self.parts.get(index) else { return Ok(Vec::new()) };
-        source.read_range(part.fields.start..part.body.start)
+        let end = part.body.start.min(part.fields.start + HEAD_READ_MAX);
+        source.read_range(part.fields.start..end)
     }
 
-    /// The body of part `index` as it travelled.
+    /// Gives the body of part `index` to `out` piece by piece, decoded where it has no parts, and
+    /// tells what was wrong with it.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub fn body(&self, index: usize, source: &mut Source) -> io::Result<Vec<u8>> {
-        let Some(part) = self.parts.get(index) else { return Ok(Vec::new()) };
-        if part.size() > PART_MAX {
-            return Err(io::Error::other("the part is too large to be read whole"));
+    /// It cannot be read, or `out` fails.
+    pub fn decode(
+        &self,
+        index: usize,
+        source: &mut Source,
+        out: &mut dyn Write,
+    ) -> io::Result<Defects> {
+        let Some(part) = self.parts.get(index) else { return Ok(Defects::NONE) };
+        let encoding = match part.shape {
+            Shape::Leaf => part.encoding,
+            // A letter within is as it is.
+            _ => TransferEncoding::Binary,
+        };
+        let mut decoder = Decoder::new(encoding);
+        let (mut from, mut buffer) = (source.range(part.body.clone()), vec![0; PIECE]);
+        let mut decoded = Vec::new();
+        loop {
+            let n = match from.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                n => n?,
+            };
+            if n == 0 {
+                break;
+            }
+            decoder.feed(buffer.get(..n).unwrap_or_default(), &mut decoded);
+            out.write_all(&decoded)?;
+            decoded.clear();
         }
-        source.read_range(part.body.clone())
+        let defects = decoder.finish(&mut decoded);
+        out.write_all(&decoded)?;
+        Ok(defects)
     }
 
-    /// The decoded octets of the body of part `index`, and what was wrong with them.
+    /// The same for a part that is read whole, to be shown.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn decoded(&self, index: usize, source: &mut Source) -> io::Result<(Vec<u8>, Defects)> {
-        let octets = self.octets(index, source)?;
-        let letter = Letter::read(&octets);
-        let (body, defects) = letter.root().body();
-        Ok((body.into_owned(), defects))
+        let mut octets = Vec::new();
+        if self.parts.get(index).is_some_and(|part| part.size() > PART_MAX) {
+            return Err(too_large());
+        }
+        let defects = self.decode(index, source, &mut octets)?;
+        Ok((octets, defects))
     }
 
     /// The text of the body of part `index`.
@@ -146,6 +192,10 @@ impl Outline {
         let letter = Letter::read(&octets);
         Ok(letter.root().text())
     }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("the part is too large to be shown; it can be saved")
 }
 
 #[derive(Default)]
@@ -180,6 +230,7 @@ impl Builder {
                 part.body = at..at;
                 part.shape = entity.shape;
                 part.media = entity.media.clone();
+                part.encoding = entity.encoding;
                 // What a part says of itself, read once more by those who know how.
                 let read = Letter::read(&self.head);
                 let root = read.root();
@@ -237,6 +288,7 @@ impl Builder {
             description: None,
             encoded_message: false,
             defects: Defects::NONE,
+            encoding: TransferEncoding::SevenBit,
             fields: self.at..self.at,
             body: self.at..self.at,
         });

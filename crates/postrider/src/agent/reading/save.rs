@@ -1,15 +1,16 @@
 //! Files made from letters: under safe names, in the folder the person says, never over another
 //! file without asking.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use mail::content::safe_file_name;
 
 use super::outline::PartAt;
 use crate::agent::console::{Console, harmless};
-use crate::agent::mail::dictation::write_new;
+use crate::agent::letter::PIECE;
 
 /// The name for the file of a part: what the letter says, made safe, or one of our own.
 pub fn name_of(part: &PartAt) -> String {
@@ -29,14 +30,18 @@ pub fn name_of(part: &PartAt) -> String {
     })
 }
 
-/// Writes `octets` to `path`. A file that is there is replaced only when the person agrees, and then
-/// in one step: a full disk leaves the old one.
+/// Gives what is to be in a file to a writer; it is called once at most.
+pub type Give<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+
+/// Writes what `give` gives to `path`, and tells how many octets that are. A file that is there is
+/// replaced only when the person agrees, and then in one step: a full disk leaves the old one.
 ///
 /// # Errors
 /// What to tell the person; nothing is changed then.
-pub fn save(path: &Path, octets: &[u8], console: &mut Console<'_>) -> Result<(), String> {
+pub fn save(path: &Path, give: Give<'_>, console: &mut Console<'_>) -> Result<u64, String> {
     let shown = harmless(&path.display().to_string());
-    match write_new(path, octets) {
+    let told = |error: io::Error| format!("{shown}: {error}");
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if path.is_dir() {
                 return Err(format!("{shown}: a directory"));
@@ -48,20 +53,35 @@ pub fn save(path: &Path, octets: &[u8], console: &mut Console<'_>) -> Result<(),
             if !agreed {
                 return Err(format!("{shown} exists and is left as it is"));
             }
-            replace(path, octets).map_err(|error| format!("{shown}: {error}"))
+            replace(path, give).map_err(told)
         }
-        done => done.map_err(|error| format!("{shown}: {error}")),
+        Err(error) => Err(told(error)),
+        Ok(mut file) => {
+            let written = fill(&mut file, give);
+            if written.is_err() {
+                let _ = fs::remove_file(path);
+            }
+            written.map_err(told)
+        }
     }
 }
 
-fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
+fn fill(file: &mut File, give: Give<'_>) -> io::Result<u64> {
+    let mut out = BufWriter::with_capacity(PIECE, &mut *file);
+    give(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
+}
+
+fn replace(path: &Path, give: Give<'_>) -> io::Result<u64> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let folder = folder.unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(octets)?;
-    file.as_file().sync_all()?;
+    let size = fill(file.as_file_mut(), give)?;
     file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(size)
 }
 
 /// Where a file named by a letter goes: into `folder`, which must be there.

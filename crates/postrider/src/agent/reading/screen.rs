@@ -40,6 +40,9 @@ Keys of the screen
 
 Any key goes on.";
 
+/// Octets of a letter that are on the screen; who reads more of it prints it.
+const TEXT_MAX: usize = 4 << 20;
+
 /// What is on the screen.
 struct Screen {
     /// Letters in the order of the list.
@@ -344,7 +347,7 @@ impl Screen {
 
     fn show(&mut self, session: &mut Session<'_>) {
         let Some(index) = self.chosen() else { return };
-        match session.text(index, self.all_fields) {
+        match session.text_begin(index, self.all_fields, TEXT_MAX) {
             Ok(text) => {
                 let lines = harmless_text(&text).lines().map(str::to_owned).collect();
                 self.letter = Some((index, lines));

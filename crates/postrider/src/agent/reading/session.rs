@@ -1,5 +1,6 @@
 //! What is remembered between commands: the folder, the current letter, what was done.
 
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -8,10 +9,12 @@ use mail::content::Head;
 
 use super::list::{self, Look};
 use super::outline::Outline;
+use super::pages::Pages;
 use super::range::{self, Place, View, members};
-use super::show::{self, Style};
+use super::show::{self, Out, Style};
 use super::{Opening, thread};
-use crate::agent::console::{Console, harmless_text};
+use crate::agent::as_text::AsText;
+use crate::agent::console::Console;
 use crate::agent::folder::place::Places;
 use crate::agent::folder::{
     Changes, Deposit, Flags, Folder, FolderError, HEAD_MAX, Source, deposit,
@@ -317,15 +320,6 @@ impl<'a> Session<'a> {
         self.folder.source(index).map_err(|error| format!("letter {}: {error}", index + 1))
     }
 
-    /// The octets of a letter.
-    ///
-    /// # Errors
-    /// What to tell the person.
-    pub fn octets(&mut self, index: usize) -> Result<Vec<u8>, String> {
-        let source = self.source(index)?;
-        source.read_all().map_err(|error| format!("letter {}: {error}", index + 1))
-    }
-
     /// The header section of a letter.
     ///
     /// # Errors
@@ -348,19 +342,50 @@ impl<'a> Session<'a> {
         Ok((outline, source))
     }
 
-    /// A letter as text.
+    /// How letters are shown.
+    pub fn style(&self, all_fields: bool) -> Style<'_> {
+        Style {
+            fields: (!all_fields).then_some(self.settings.shown_fields.as_slice()),
+            columns: self.text_columns(),
+            notes: true,
+        }
+    }
+
+    /// Gives a letter as text to `out`, part by part.
     ///
     /// # Errors
     /// What to tell the person.
-    pub fn text(&mut self, index: usize, all_fields: bool) -> Result<String, String> {
+    pub fn text_to(&mut self, index: usize, all_fields: bool, out: Out<'_>) -> Result<(), String> {
         let mut source = self.source(index)?;
-        let columns = self.text_columns();
-        let style = Style {
-            fields: (!all_fields).then_some(self.settings.shown_fields.as_slice()),
-            columns,
-            notes: true,
-        };
-        show::render(&mut source, &style).map_err(|error| format!("letter {}: {error}", index + 1))
+        let shown = show::render(&mut source, &self.style(all_fields), out);
+        shown.map_err(|error| format!("letter {}: {error}", index + 1))
+    }
+
+    /// A letter as text, or its beginning where it is longer than `max` octets.
+    ///
+    /// # Errors
+    /// What to tell the person.
+    pub fn text_begin(
+        &mut self,
+        index: usize,
+        all_fields: bool,
+        max: usize,
+    ) -> Result<String, String> {
+        let mut begin = String::new();
+        let mut source = self.source(index)?;
+        let shown = show::render(&mut source, &self.style(all_fields), &mut |text| {
+            let room = text.floor_char_boundary(max - begin.len());
+            begin += text.get(..room).unwrap_or_default();
+            // No part after this one needs to be read.
+            if room < text.len() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        });
+        match shown {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Ok(begin + "\n[the text goes on; the command print shows all of it]\n")
+            }
+            Err(error) => Err(format!("letter {}: {error}", index + 1)),
+            Ok(()) => Ok(begin),
+        }
     }
 
     /// Columns of text.
@@ -368,24 +393,45 @@ impl<'a> Session<'a> {
         running::screen().map_or(TEXT_COLUMNS, |(_, columns)| columns.min(TEXT_COLUMNS))
     }
 
-    /// Shows text, page by page where it is longer than the screen.
-    pub fn page(&self, text: &str, console: &mut Console<'_>) {
-        let text = harmless_text(text);
-        let lines = running::screen().map(|(lines, _)| lines).filter(|_| console.editor.is_some());
+    /// Opens a letter to be read from its beginning: its first octets, with the header section, and
+    /// the rest.
+    ///
+    /// # Errors
+    /// What to tell the person.
+    pub fn begun(&mut self, index: usize) -> Result<(Vec<u8>, Box<dyn BufRead>), String> {
+        let mut letter = self.source(index)?.reader();
+        let (mut begin, most) = (Vec::new(), HEAD_MAX as u64);
+        let read = (&mut letter).take(most).read_to_end(&mut begin);
+        read.map_err(|error| format!("letter {}: {error}", index + 1))?;
+        Ok((begin, letter))
+    }
+
+    /// Shows what `make` makes, page by page where it is longer than the screen.
+    ///
+    /// # Errors
+    /// It cannot be made; what was is shown.
+    pub fn show(
+        &self,
+        console: &mut Console<'_>,
+        make: impl FnOnce(Out<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let pager = self.settings.pager.clone().or_else(|| std::env::var("PAGER").ok());
         let pager = pager.unwrap_or_else(|| "more".to_owned());
-        let is_long = lines.is_some_and(|lines| text.lines().count() >= lines);
-        let _ = console.out.flush();
-        if is_long && !pager.is_empty() {
-            match running::pipe(&pager, &mut text.as_bytes()) {
-                Ok(_) => return,
-                Err(error) => console.complain("mail", &format!("{pager}: {error}")),
-            }
-        }
-        let _ = console.out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            console.say("");
-        }
+        let mut pages = Pages::new(Some(pager).filter(|pager| !pager.is_empty()), console);
+        let made = make(&mut |text| pages.push(text));
+        pages.finish(made)
+    }
+
+    /// The same for octets, which may be no text at all.
+    ///
+    /// # Errors
+    /// They cannot be read; what could is shown.
+    pub fn show_octets(&self, from: &mut dyn Read, console: &mut Console<'_>) -> io::Result<()> {
+        self.show(console, |out| {
+            let mut text = AsText::new(out);
+            io::copy(from, &mut text)?;
+            text.finish()
+        })
     }
 
     /// The addresses of the person.
@@ -407,10 +453,12 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What to tell the person; the folder is as it was then.
     pub fn copy_to(&mut self, index: usize, path: &Path) -> Result<bool, String> {
-        let octets = self.octets(index)?;
+        let head = self.head(index)?;
+        let mut letter = self.source(index)?.reader();
         let flags = self.folder.items.get(index).map(|item| item.flags).unwrap_or_default();
         let flags = Flags { trashed: false, ..flags };
-        put(path, &octets, flags, self.site, &self.settings).map_err(|error| error.to_string())
+        let put = put(path, &head, &mut letter, flags, self.site, &self.settings);
+        put.map_err(|error| error.to_string())
     }
 
     /// Keeps what was done.
@@ -513,23 +561,24 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Puts a letter into the folder at `path`. True when that was made now.
+/// Puts a letter with the header section `head` into the folder at `path`. True when that was made
+/// now.
 ///
 /// # Errors
 /// The folder is as it was then.
 pub fn put(
     path: &Path,
-    octets: &[u8],
+    head: &[u8],
+    content: &mut dyn Read,
     flags: Flags,
     site: &Site,
     settings: &Settings,
 ) -> Result<bool, FolderError> {
-    let (head, _) = mail::content::split_head(octets);
     let sender = Head::new(head).addresses("From");
     let sender = sender.mailboxes().next().map(|named| named.address.to_string());
     let host = site.hostname.to_string();
     let mut one = Deposit {
-        content: &mut &*octets,
+        content,
         flags,
         sender: sender.as_deref().unwrap_or_default(),
         host: &host,
@@ -553,7 +602,14 @@ fn holds(source: &mut Source, place: Place, words: &str) -> bool {
                 wanted && text().to_lowercase().contains(words)
             })
         }
-        _ => show::body(source, TEXT_COLUMNS).is_ok_and(|text| text.to_lowercase().contains(words)),
+        _ => {
+            let mut found = false;
+            let read = show::body(source, TEXT_COLUMNS, &mut |text| {
+                found |= text.to_lowercase().contains(words);
+                Ok(())
+            });
+            found && read.is_ok()
+        }
     }
 }
 

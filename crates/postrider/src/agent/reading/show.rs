@@ -31,50 +31,51 @@ pub struct Style<'a> {
     pub notes: bool,
 }
 
+/// Where text goes while it is made, each time a part or a few lines; of a letter no more than the
+/// part that is shown is in memory.
+pub type Out<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+
 /// The whole letter as text.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn render(source: &mut Source, style: &Style<'_>) -> io::Result<String> {
+/// It cannot be read, or `out` fails.
+pub fn render(source: &mut Source, style: &Style<'_>, out: Out<'_>) -> io::Result<()> {
     let outline = Outline::of(source)?;
-    let mut page = Page { outline: &outline, style, out: String::new(), shown: 0 };
+    let mut page = Page::new(&outline, style, out);
     page.fields(0, source)?;
-    page.out.push('\n');
-    page.part(0, source)?;
-    Ok(page.out)
+    page.put("\n")?;
+    page.part(0, source)
 }
 
 /// The text alone, as a quotation needs it.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn body(source: &mut Source, columns: usize) -> io::Result<String> {
+/// It cannot be read, or `out` fails.
+pub fn body(source: &mut Source, columns: usize, out: Out<'_>) -> io::Result<()> {
     let outline = Outline::of(source)?;
     let style = Style { fields: None, columns, notes: false };
-    let mut page = Page { outline: &outline, style: &style, out: String::new(), shown: 0 };
-    page.part(0, source)?;
-    Ok(page.out)
+    Page::new(&outline, &style, out).part(0, source)
 }
 
 /// One part as text, whatever it says of being shown apart.
 ///
 /// # Errors
-/// It cannot be read.
+/// It cannot be read, or `out` fails.
 pub fn one_part(
     outline: &Outline,
     index: usize,
     source: &mut Source,
     style: &Style<'_>,
-) -> io::Result<String> {
-    let mut page = Page { outline, style, out: String::new(), shown: 0 };
+    out: Out<'_>,
+) -> io::Result<()> {
+    let mut page = Page::new(outline, style, out);
     match outline.parts.get(index) {
         Some(part) if part.shape == Shape::Leaf && part.kind.is_text() => {
-            page.text(part, index, source)?;
+            page.text(part, index, source)
         }
-        Some(part) if part.kind == Kind::Status => page.text(part, index, source)?,
-        _ => page.part(index, source)?,
+        Some(part) if part.kind == Kind::Status => page.text(part, index, source),
+        _ => page.part(index, source),
     }
-    Ok(page.out)
 }
 
 /// `2: image/png, photo.png, 12 KiB`.
@@ -100,22 +101,35 @@ pub fn size(octets: u64) -> String {
 struct Page<'a> {
     outline: &'a Outline,
     style: &'a Style<'a>,
-    out: String,
+    out: Out<'a>,
+    /// The last line has no end yet.
+    open: bool,
     shown: usize,
 }
 
-impl Page<'_> {
-    fn note(&mut self, text: &str) {
-        if self.style.notes {
-            self.begin_line();
-            self.out += &format!("[{text}]\n");
-        }
+impl<'a> Page<'a> {
+    fn new(outline: &'a Outline, style: &'a Style<'a>, out: Out<'a>) -> Self {
+        Self { outline, style, out, open: false, shown: 0 }
     }
 
-    fn begin_line(&mut self) {
-        if !self.out.is_empty() && !self.out.ends_with('\n') {
-            self.out.push('\n');
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
         }
+        self.open = !text.ends_with('\n');
+        (self.out)(text)
+    }
+
+    fn note(&mut self, text: &str) -> io::Result<()> {
+        if !self.style.notes {
+            return Ok(());
+        }
+        self.begin_line()?;
+        self.put(&format!("[{text}]\n"))
+    }
+
+    fn begin_line(&mut self) -> io::Result<()> {
+        if self.open { self.put("\n") } else { Ok(()) }
     }
 
     /// The fields of an entity that is a letter.
@@ -127,38 +141,38 @@ impl Page<'_> {
                 for field in head.fields() {
                     let name = String::from_utf8_lossy(field.name);
                     let value = shown_value(&head, &name, &field.value());
-                    self.out += &format!("{name}: {value}\n");
+                    self.put(&format!("{name}: {value}\n"))?;
                 }
             }
             Some(names) => {
                 for name in names {
                     for field in head.all(name) {
                         let value = shown_value(&head, name, &field.value());
-                        self.out += &format!("{name}: {value}\n");
+                        self.put(&format!("{name}: {value}\n"))?;
                     }
                 }
             }
         }
-        self.broken(head.defects());
-        Ok(())
+        if self.outline.parts.get(index).is_some_and(PartAt::has_long_head) {
+            self.note("the header section is longer; the command raw shows all of it")?;
+        }
+        self.broken(head.defects())
     }
 
-    fn broken(&mut self, defects: Defects) {
-        if !defects.is_empty() {
-            self.note(&format!("broken: {defects}"));
-        }
+    fn broken(&mut self, defects: Defects) -> io::Result<()> {
+        if defects.is_empty() { Ok(()) } else { self.note(&format!("broken: {defects}")) }
     }
 
     fn part(&mut self, index: usize, source: &mut Source) -> io::Result<()> {
         let Some(part) = self.outline.parts.get(index) else { return Ok(()) };
         self.shown += 1;
         if self.shown == SHOWN_PARTS {
-            self.note("there are more parts; the command parts lists them");
+            self.note("there are more parts; the command parts lists them")?;
         }
         if self.shown >= SHOWN_PARTS {
             return Ok(());
         }
-        self.broken(part.defects);
+        self.broken(part.defects)?;
         match (part.shape, part.kind) {
             (Shape::Multipart, Kind::Alternative) => self.alternative(index, source),
             (Shape::Multipart, kind) => self.multipart(index, kind, source),
@@ -167,21 +181,15 @@ impl Page<'_> {
             (Shape::Leaf, Kind::Message) if part.encoded_message => {
                 self.encoded_message(index, source)
             }
-            (Shape::Leaf, Kind::Partial) => {
-                self.partial(part);
-                Ok(())
-            }
+            (Shape::Leaf, Kind::Partial) => self.partial(part),
             (Shape::Leaf, kind) if shows_inline(part, kind) => {
                 let named = part.name.is_some() || self.shown > 2;
                 if named && !part.path.is_empty() {
-                    self.note(&describe(part));
+                    self.note(&describe(part))?;
                 }
                 self.text(part, index, source)
             }
-            (Shape::Leaf, _) => {
-                self.note(&format!("{}: not shown", describe(part)));
-                Ok(())
-            }
+            (Shape::Leaf, _) => self.note(&format!("{}: not shown", describe(part))),
         }
     }
 
@@ -215,10 +223,10 @@ impl Page<'_> {
         for (place, child) in children.into_iter().enumerate() {
             let is_signature = kind == Kind::Signed && place > 0;
             if is_signature && let Some(part) = self.outline.parts.get(child) {
-                self.note(&format!("{}: a signature, which is not checked here", describe(part)));
+                self.note(&format!("{}: a signature, which is not checked here", describe(part)))?;
                 continue;
             }
-            self.begin_line();
+            self.begin_line()?;
             self.part(child, source)?;
         }
         Ok(())
@@ -229,12 +237,12 @@ impl Page<'_> {
         if part.kind == Kind::Headers {
             return self.text(part, index, source);
         }
-        self.note(&describe(part));
+        self.note(&describe(part))?;
         let children: Vec<usize> = self.outline.children(index).collect();
         for child in children {
-            self.begin_line();
+            self.begin_line()?;
             self.fields(child, source)?;
-            self.out.push('\n');
+            self.put("\n")?;
             self.part(child, source)?;
         }
         Ok(())
@@ -242,42 +250,42 @@ impl Page<'_> {
 
     fn encoded_message(&mut self, index: usize, source: &mut Source) -> io::Result<()> {
         let (octets, defects) = self.outline.decoded(index, source)?;
-        self.broken(defects);
+        self.broken(defects)?;
         let letter = Letter::read(&octets);
         for name in ["From", "To", "Subject", "Date"] {
             if let Some(value) = letter.head().text(name) {
-                self.out += &format!("{name}: {value}\n");
+                self.put(&format!("{name}: {value}\n"))?;
             }
         }
-        self.out.push('\n');
+        self.put("\n")?;
         let texts = letter.parts().filter(|part| part.kind().is_text() && !part.is_attachment());
         for part in texts.take(SHOWN_PARTS) {
-            self.out += &part.text();
+            self.put(&part.text().text)?;
         }
         Ok(())
     }
 
     /// A piece of a letter that came in parts (RFC 2046 §5.2.2).
-    fn partial(&mut self, part: &PartAt) {
+    fn partial(&mut self, part: &PartAt) -> io::Result<()> {
         let get = |name: &str| part.media.parameters.get(name).unwrap_or("?").to_owned();
         let of = part.media.parameters.get("total").map(|total| format!(" of {total}"));
         self.note(&format!(
             "piece {}{} of a letter that was sent in pieces; the command join puts it together",
             get("number"),
             of.unwrap_or_default()
-        ));
+        ))
     }
 
     /// A body that is elsewhere (RFC 2046 §5.2.3).
     fn external(&mut self, index: usize, source: &mut Source) -> io::Result<()> {
         let Some(part) = self.outline.parts.get(index) else { return Ok(()) };
-        self.note(&format!("{}: {}", describe(part), external::explain(&part.media)));
+        self.note(&format!("{}: {}", describe(part), external::explain(&part.media)))?;
         for child in self.outline.children(index).collect::<Vec<_>>() {
             let octets = self.outline.head(child, source)?;
             let head = Head::new(&octets);
             for name in ["Content-Type", "Content-Description", "Content-ID"] {
                 if let Some(value) = head.text(name) {
-                    self.note(&format!("{name}: {value}"));
+                    self.note(&format!("{name}: {value}"))?;
                 }
             }
         }
@@ -286,7 +294,7 @@ impl Page<'_> {
 
     fn text(&mut self, part: &PartAt, index: usize, source: &mut Source) -> io::Result<()> {
         let text = self.outline.text(index, source)?;
-        self.broken(text.defects);
+        self.broken(text.defects)?;
         let flows =
             part.media.parameters.get("format").is_some_and(|f| f.eq_ignore_ascii_case("flowed"));
         let shown = match part.kind {
@@ -295,9 +303,8 @@ impl Page<'_> {
             _ if flows => wrapped(&text.text, self.style.columns),
             _ => text.text,
         };
-        self.out += &shown;
-        self.begin_line();
-        Ok(())
+        self.put(&shown)?;
+        self.begin_line()
     }
 }
 

@@ -1,17 +1,19 @@
 //! Letters written from a folder: answers, letters passed on, letters sent again, drafts.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
 
 use mail::content::structure::Shape;
-use mail::content::{Head, Kind};
+use mail::content::{Access, Head, Kind};
 use mail::{ForwardPath, ReversePath};
 
-use super::answer::{self, Selves, quoted};
-use super::external::{self, Access};
+use super::answer::{self, Selves};
+use super::external;
+use super::quotation::Quotation;
 use super::session::{Done, Flow, Session};
 use super::show;
-use crate::agent::console::{Console, harmless, harmless_text};
+use crate::agent::console::{Console, harmless};
 use crate::agent::folder::Flags;
 use crate::agent::letter::{Letter, Stamp, Text};
 use crate::agent::lines::Canonical;
@@ -26,15 +28,20 @@ use crate::agent::running;
 struct Open<'s, 'a>(&'s mut Session<'a>);
 
 impl Letters for Open<'_, '_> {
-    fn text(&mut self, list: &str, manner: Manner) -> Result<String, String> {
+    fn take_in(&mut self, list: &str, manner: Manner, text: &mut Text) -> Result<(), String> {
         let places = self.0.choose_text(list, false)?;
         let mark = if manner.quoted { self.0.settings.quote.clone() } else { String::new() };
-        let mut all = String::new();
         for place in places {
-            let text = self.0.text(place, manner.all_fields)?;
-            all += &if mark.is_empty() { text } else { quoted(&text, &mark) };
+            let mut push = |piece: &str| text.push(piece.as_bytes());
+            if mark.is_empty() {
+                self.0.text_to(place, manner.all_fields, &mut push)?;
+                continue;
+            }
+            let mut quotation = Quotation::new(&mark, &mut push);
+            self.0.text_to(place, manner.all_fields, &mut |piece| quotation.push(piece))?;
+            quotation.finish().map_err(|error| error.to_string())?;
         }
-        Ok(all)
+        Ok(())
     }
 
     fn command(&mut self, line: &str, console: &mut Console<'_>) -> Result<(), String> {
@@ -119,9 +126,15 @@ impl Session<'_> {
         let (attribution, mark) = (self.attribution(place), self.settings.quote.clone());
         let columns = self.text_columns();
         let mut source = self.source(place)?;
-        let text = show::body(&mut source, columns).map_err(|error| error.to_string())?;
-        let text = format!("{attribution}\n{}\n", quoted(&text, &mark));
-        draft.body.push(text.as_bytes()).map_err(|error| error.to_string())
+        let mut quote = || -> io::Result<()> {
+            draft.body.push(format!("{attribution}\n").as_bytes())?;
+            let mut push = |piece: &str| draft.body.push(piece.as_bytes());
+            let mut quotation = Quotation::new(&mark, &mut push);
+            show::body(&mut source, columns, &mut |text| quotation.push(text))?;
+            quotation.finish()?;
+            draft.body.push(b"\n")
+        };
+        quote().map_err(|error| error.to_string())
     }
 
     fn attribution(&self, place: usize) -> String {
@@ -140,23 +153,28 @@ impl Session<'_> {
     pub fn forward_of(&mut self, places: &[usize], inline: bool) -> Result<Draft, String> {
         let mut draft = self.blank()?;
         for (n, place) in places.iter().enumerate() {
-            let octets = self.octets(*place)?;
-            let (head, _) = mail::content::split_head(&octets);
+            let (begin, rest) = self.begun(*place)?;
+            let (head, _) = mail::content::split_head(&begin);
             let head = Head::new(head);
             if n == 0 {
                 answer::forward(&head, &mut draft);
             }
             if inline {
-                let text = self.text(*place, false)?;
-                let text = format!(
-                    "-------- Forwarded letter --------\n{}\n-------- End of it --------\n",
-                    text.trim_end()
-                );
-                draft.body.push(text.as_bytes()).map_err(|error| error.to_string())?;
+                let mut source = self.source(*place)?;
+                let mut copy = || -> io::Result<()> {
+                    draft.body.push(b"-------- Forwarded letter --------\n")?;
+                    let mut push = |piece: &str| draft.body.push(piece.as_bytes());
+                    let mut letter = Quotation::new("", &mut push);
+                    show::render(&mut source, &self.style(false), &mut |text| letter.push(text))?;
+                    letter.finish()?;
+                    draft.body.push(b"-------- End of it --------\n")
+                };
+                copy().map_err(|error| error.to_string())?;
                 self.attach_parts(*place, &mut draft)?;
             } else {
-                let octets = answer::as_received(&octets);
-                let attachment = Attachment::letter(&octets, &answer::subject(&head));
+                let begin = answer::as_received(&begin);
+                let mut letter = begin.as_slice().chain(rest);
+                let attachment = Attachment::letter(&mut letter, &answer::subject(&head));
                 draft.attachments.push(attachment.map_err(|error| error.to_string())?);
             }
         }
@@ -172,10 +190,10 @@ impl Session<'_> {
             if part.shape != Shape::Leaf || !is_file || part.kind == Kind::Status {
                 continue;
             }
-            let decoded = outline.decoded(index, &mut source);
-            let (octets, _) = decoded.map_err(|error| error.to_string())?;
             let name = super::save::name_of(part);
-            let attachment = Attachment::octets(&octets, &name, &part.media);
+            let mut give =
+                |out: &mut dyn io::Write| outline.decode(index, &mut source, out).map(|_| ());
+            let attachment = Attachment::part(&mut give, &name, &part.media);
             draft.attachments.push(attachment.map_err(|error| error.to_string())?);
         }
         Ok(())
@@ -188,15 +206,20 @@ impl Session<'_> {
         if to.is_empty() {
             return Err("name who shall get it: resend 3 ann@example.net".into());
         }
-        let octets = answer::as_received(&self.octets(place)?);
+        let (begin, mut rest) = self.begun(place)?;
+        let begin = answer::as_received(&begin);
         let from = self.blank()?.from;
         let Some(from) = from.first() else { return Err("you have no address".into()) };
-        let mut head = answer::resent_fields(from, &to, &Stamp::now(), host);
-        let (fields, body) = mail::content::split_head(&octets);
+        let head = answer::resent_fields(from, &to, &Stamp::now(), host);
+        let mut head = head.map_err(|error| error.to_string())?;
+        let (fields, body) = mail::content::split_head(&begin);
         let (mut canonical, mut text) = (Canonical::default(), Text::new());
         canonical.push(fields, &mut head);
         canonical.finish(&mut head);
-        let letter: io::Result<Letter> = text.push(body).and_then(|()| text.into_letter(head));
+        let letter: io::Result<Letter> = text
+            .push(body)
+            .and_then(|()| text.read_from(&mut rest))
+            .and_then(|()| text.into_letter(head));
         let letter = letter.map_err(|error| error.to_string())?;
         let sender = ReversePath::Mailbox(from.mailbox.clone());
         let to: Vec<ForwardPath> = recipients([&to]);
@@ -215,9 +238,8 @@ impl Session<'_> {
 
     /// Takes a draft up again; it is removed from the folder when it is sent.
     pub fn resume(&mut self, place: usize, console: &mut Console<'_>) -> Done {
-        let octets = self.octets(place)?;
-        let (head, _) = mail::content::split_head(&octets);
-        let head = Head::new(head);
+        let octets = self.head(place)?;
+        let head = Head::new(&octets);
         let mut draft = self.blank()?;
         let host = &self.site.hostname;
         let list = |name: &str| {
@@ -227,14 +249,17 @@ impl Session<'_> {
         (draft.to, draft.cc, draft.bcc) =
             (list("To").unwrap_or_default(), list("Cc")?, list("Bcc")?);
         draft.subject = answer::subject(&head);
-        let ids = |name: &str| head.ids(name).iter().map(|id| id.as_str().to_owned()).collect();
-        (draft.in_reply_to, draft.references) = (ids("In-Reply-To"), ids("References"));
+        (draft.in_reply_to, draft.references) = (head.ids("In-Reply-To"), head.ids("References"));
         let columns = self.text_columns();
         let mut source = self.source(place)?;
-        let text = show::body(&mut source, columns).map_err(|error| error.to_string())?;
-        draft.body.push(text.as_bytes()).map_err(|error| error.to_string())?;
+        let shown = self.show(console, |out| {
+            show::body(&mut source, columns, &mut |text| {
+                draft.body.push(text.as_bytes())?;
+                out(text)
+            })
+        });
+        shown.map_err(|error| error.to_string())?;
         self.attach_parts(place, &mut draft)?;
-        console.say(&harmless_text(&text));
         console.say("(continue)");
         // Marked as answered when it is sent: then it is done with.
         draft.answers = vec![place];
@@ -262,21 +287,25 @@ impl Session<'_> {
         if found.next().is_some() {
             return Err("several parts are elsewhere: name one, as in fetch 3 2".into());
         }
-        match external::access(&part.media) {
-            Access::Elsewhere(place) => {
-                Err(format!("it is at {}, which is not fetched from here", harmless(&place)))
-            }
-            Access::File(file) => {
+        match Access::of(&part.media) {
+            Access::LocalFile { name, .. } => {
+                let file = PathBuf::from(name);
                 let question = format!("Read the file {}?", harmless(&file.display().to_string()));
                 if !console.agrees(&question).map_err(|error| error.to_string())? {
                     return Err("not read".into());
                 }
-                let text =
-                    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-                self.page(&String::from_utf8_lossy(&text), console);
-                Ok(Flow::Go)
+                let shown = File::open(&file).and_then(|file| {
+                    // A device or a pipe may never end.
+                    if !file.metadata()?.is_file() {
+                        return Err(io::Error::other("not a file"));
+                    }
+                    self.show_octets(&mut BufReader::new(file), console)
+                });
+                let told = |error| format!("{}: {error}", harmless(&file.display().to_string()));
+                shown.map(|()| Flow::Go).map_err(told)
             }
             Access::MailServer { server, subject } => {
+                let server = server.to_string();
                 let question = format!("Write to {}?", harmless(&server));
                 if !console.agrees(&question).map_err(|error| error.to_string())? {
                     return Err("not written".into());
@@ -290,7 +319,7 @@ impl Session<'_> {
                     .settings
                     .expand(&server, &self.site.hostname)
                     .map_err(|error| error.to_string())?;
-                draft.subject = subject;
+                draft.subject = subject.unwrap_or_default();
                 draft.body.push(&body).map_err(|error| error.to_string())?;
                 let settings = self.settings.clone();
                 let verbose = self.verbose;
@@ -298,6 +327,10 @@ impl Session<'_> {
                     Sending { site: self.site, settings: &settings, verbose, file_copy: false };
                 sending.send(draft, console);
                 Ok(Flow::Go)
+            }
+            access => {
+                let place = external::place(&access, &part.media);
+                Err(format!("it is at {}, which is not fetched from here", harmless(&place)))
             }
         }
     }

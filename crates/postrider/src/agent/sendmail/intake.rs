@@ -7,10 +7,11 @@
 
 use std::io::{self, BufRead, Read};
 
+use mail::content::compose::HeadWriter;
 use mail::{DomainName, ReversePath};
 
 use crate::agent::addresses::{Entry, ListError, read_list};
-use crate::agent::fields::{write_addresses, write_text};
+use crate::agent::fields::write_addresses;
 use crate::agent::letter::{Letter, Stamp, Text};
 
 /// Octets of a header section: far above what any program writes.
@@ -201,15 +202,18 @@ impl Head {
                 None => out.extend_from_slice(&field.lines),
             }
         }
+        let mut added = HeadWriter::new(false);
         if !self.has("from") {
-            write_addresses(&mut out, "From", std::slice::from_ref(&sender.author));
+            // What no field can hold is told by the service: a letter has an author.
+            let _ = write_addresses(&mut added, "From", std::slice::from_ref(&sender.author));
         }
         if !self.has("date") {
-            write_text(&mut out, "Date", &stamp.date());
+            added.raw("Date", &stamp.date().to_string());
         }
         if !self.has("message-id") {
-            write_text(&mut out, "Message-ID", &stamp.message_id(&sender.host));
+            added.ids("Message-ID", stamp.message_id(&sender.host).as_slice());
         }
+        out.extend(added.finish());
         out
     }
 }
@@ -225,9 +229,9 @@ fn completed(field: &Field, host: &DomainName) -> Option<Vec<u8>> {
         return None;
     }
     let name = field.lines.get(..field.colon.checked_sub(1)?)?.trim_ascii_end();
-    let mut lines = Vec::new();
-    write_addresses(&mut lines, &String::from_utf8_lossy(name), &entries);
-    Some(lines)
+    let mut lines = HeadWriter::new(false);
+    write_addresses(&mut lines, &String::from_utf8_lossy(name), &entries).ok()?;
+    Some(lines.finish())
 }
 
 /// Input up to a line that holds only a dot.

@@ -26,7 +26,7 @@ fn take(input: &str, dots: bool, piece: usize) -> (String, Vec<String>) {
 }
 
 const FROM: &str = "From: Ann Archer <ann@sun.tuc.example>\r\n";
-const DATE: &str = "Date: Mon, 6 Jul 2026 12:00:00 +0200\r\n";
+const DATE: &str = "Date: Mon, 06 Jul 2026 12:00:00 +0200\r\n";
 const ID: &str = "Message-ID: <1.2@sun.tuc.example>\r\n";
 
 /// Register: 5321-2.3.8-c, 5321-4.4-o, 5321-6.4-a, 5321-6.4-b, 5321-6.4-c, 5322-3.6.3-a, 5322-3.6-d, 5322-4.5-a,

@@ -45,6 +45,30 @@ fn five_thousand_recipients() {
     }
 }
 
+/// A host that turns round and speaks before it is greeted is no client to be served: what it says
+/// would be lost between two machines.
+#[test]
+fn a_host_that_turns_round_waits_for_the_greeting() {
+    let mut stage = Stage::new(Opening::default(), usize::MAX);
+    stage.give(Input::Bytes(b"220 odmr.example.net\r\n250-odmr\r\n250 ATRN\r\n"));
+    stage.wire.clear();
+    stage.events.clear();
+    stage.give(Input::Request(Request::Turn(Vec::new())));
+    stage.give(Input::Bytes(b"250 ok\r\nEHLO odmr.example.net\r\n"));
+    assert_eq!(stage.events, ["failed Turn Nonsense(\"250 ok\")", "close"]);
+}
+
+/// What is longer than a command may be is known before it is said.
+#[test]
+fn requests_have_one_line() {
+    let domain = |n: usize| format!("branch{n}.example.net").parse().unwrap();
+    let of = |count: usize| Request::Turn((10..10 + count).map(domain).collect());
+    assert_eq!(of(2).to_string(), "ATRN branch10.example.net,branch11.example.net");
+    assert_eq!(Request::Turn(Vec::new()).to_string(), "ATRN");
+    // "ATRN", a blank or comma before each, 20 octets each, and the line end.
+    assert!(!of(24).is_too_long() && of(25).is_too_long());
+}
+
 /// A megabyte of content goes out in moderate pieces.
 #[test]
 fn large_content() {

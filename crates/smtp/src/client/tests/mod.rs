@@ -80,6 +80,9 @@ impl Stage {
                 }
                 Output::StartTls => self.events.push_back("starttls".to_owned()),
                 Output::Ready => self.events.push_back("ready".to_owned()),
+                Output::Answered(Some(reply)) => self.events.push_back(format!("answered {reply}")),
+                Output::Answered(None) => self.events.push_back("not offered".to_owned()),
+                Output::Turned => self.events.push_back("turned".to_owned()),
                 Output::WantContent => self.more(),
                 Output::Done(outcome) => {
                     self.events.extend(outcome.recipients.iter().map(told));
@@ -301,6 +304,14 @@ fn play(stage: &mut Stage, step: &transcript::Step, piece: usize, name: &str) {
             let transaction = transaction(&step.text, &stage.content);
             stage.give(Input::Begin(transaction));
         }
+        "etrn" => {
+            let release = crate::grammar::release(&text).expect("a node or a queue");
+            stage.give(Input::Request(Request::Release(release)));
+        }
+        "atrn" => {
+            let domains = crate::grammar::turn(&text).expect("domains");
+            stage.give(Input::Request(Request::Turn(domains)));
+        }
         "secured" => stage.give(Input::Secured(facts())),
         "tls failed" => stage.give(Input::TlsFailed(step.text.clone())),
         "is secured" => {
@@ -345,6 +356,7 @@ fn transcripts() {
 fn verbs() {
     let known = [
         "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "QUIT",
+        "ETRN", "ATRN",
     ];
     let unwanted = ["VRFY", "EXPN", "HELP", "NOOP", "SEND", "SOML", "SAML", "TURN"];
     let mut seen: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
@@ -365,9 +377,9 @@ fn verbs() {
 #[test]
 fn default_timeouts() {
     let minutes = |timeout: Duration| timeout.as_secs() / 60;
-    let Timeouts { greeting, hello, handshake, mail, recipient, data, block, dot, quit } =
+    let Timeouts { greeting, hello, handshake, mail, recipient, data, block, dot, quit, turn } =
         Timeouts::default();
-    assert_eq!(minutes(handshake), 1);
+    assert_eq!((minutes(handshake), minutes(turn)), (1, 10));
     let found = [greeting, hello, mail, recipient, data, block, dot, quit].map(minutes);
     assert_eq!(found, [5, 5, 5, 5, 2, 3, 10, 1]);
 }

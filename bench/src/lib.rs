@@ -12,6 +12,7 @@ pub mod cost;
 pub mod generator;
 pub mod ledger;
 pub mod letter;
+pub mod letters;
 pub mod mailboxes;
 pub mod postfix;
 pub mod report;

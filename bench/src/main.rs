@@ -4,6 +4,7 @@
 //!     cargo run --release -p bench -- --peer postfix --scenario relay
 //!     cargo run --release -p bench -- --server 127.0.0.1:2525 --pid 1234 --sink 127.0.0.1:2600
 //!     cargo run --release -p bench -- compare
+//!     cargo run --release -p bench -- letters
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ struct Program {
 enum Command {
     /// Measures several servers side by side, and prints how they compare.
     Compare(Compare),
+    /// Measures what a person waits for who reads: a letter of many parts, a large Maildir.
+    Letters(Letters),
     /// Serves as the least that a mail server can do.
     Bare {
         /// Where it listens.
@@ -72,6 +75,25 @@ struct Compare {
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+struct Letters {
+    /// Letters of the Maildir.
+    #[arg(long, default_value_t = 100_000)]
+    letters: usize,
+    /// Each so often; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Our own program.
+    #[arg(long, default_value = "target/release/postrider")]
+    program: PathBuf,
+    /// Where s-nail and mutt are unpacked.
+    #[arg(long, default_value = "target/interop/peers")]
+    peers: PathBuf,
+    /// Folder of the letters, on a real disk.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -166,6 +188,7 @@ fn main() -> ExitCode {
             return ended(bench::bare::serve(listen, &log, next_hop));
         }
         Some(Command::Compare(wanted)) => return ended(side_by_side(&wanted)),
+        Some(Command::Letters(wanted)) => return ended(read(wanted)),
     };
     let mut rows = Vec::new();
     let outcome = run(&options, &mut rows);
@@ -184,6 +207,16 @@ fn ended(outcome: io::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a person waits for.
+fn read(wanted: Letters) -> io::Result<()> {
+    std::fs::create_dir_all(&wanted.folder)?;
+    let folder = wanted.folder.canonicalize()?.join("letters");
+    let Letters { letters, rounds, program, peers, .. } = wanted;
+    let reading = bench::letters::Reading { program, peers, folder, letters, rounds };
+    print!("{}", bench::letters::table(&reading.measure()?));
+    Ok(())
 }
 
 /// All contenders in one run.

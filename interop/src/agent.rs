@@ -87,6 +87,7 @@ pub fn play(
     if let Ok(letter) = ours {
         stage.read_by(checks, "Python's email", &letter, skip_missing, Stage::python);
         stage.read_by(checks, "mailparser", &letter, true, Stage::node);
+        stage.read_by(checks, "mutt", &letter, skip_missing, Stage::mutt);
         stage.shown_by_s_nail(checks, skip_missing);
     }
     stage.written_by(checks, "Python's email", skip_missing, Stage::python_writes);
@@ -137,6 +138,21 @@ fn run(command: &mut Command, input: &str) -> io::Result<String> {
     }
     let trouble = String::from_utf8_lossy(&output.stderr).into_owned();
     Err(io::Error::other(format!("{}: {said}{trouble}", output.status)))
+}
+
+/// Runs a program whose terminal stays open until it ends; what it drew.
+fn at_terminal(command: &mut Command) -> io::Result<String> {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+    // The end of its input would be a key of the terminal.
+    let typed = child.stdin.take();
+    let output = child.wait_with_output()?;
+    drop(typed);
+    let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() {
+        true => Ok(drawn),
+        false => Err(io::Error::other(format!("{}: {drawn:?}", output.status))),
+    }
 }
 
 impl Stage<'_> {
@@ -269,6 +285,43 @@ impl Stage<'_> {
         command.env("LD_LIBRARY_PATH", libraries).env("HOME", home);
         command.env("LC_ALL", "C.UTF-8").env("TERM", "xterm").env_remove("MAIL");
         Some(command)
+    }
+
+    /// Mutt reads at a terminal only, which `script` of util-linux makes: the letter is shown there, its
+    /// text and its files are saved under the names that mutt finds.
+    fn mutt(&self, letter: &Path, out: &Path) -> Option<io::Result<String>> {
+        let mutt = self.peer("mutt")?;
+        let read = || -> io::Result<String> {
+            let out = out.canonicalize()?;
+            let folder = out.join("folder");
+            for part in ["cur", "new", "tmp"] {
+                fs::create_dir_all(folder.join(part))?;
+            }
+            fs::copy(letter, folder.join("cur/1.letter:2,S"))?;
+            let save = "<next-entry><save-entry><enter>".repeat(self.files.len());
+            let line = format!(
+                "stty rows 50 cols 160; exec {} -n -F /dev/null -R -f {} \
+                 -e 'set charset=utf-8 wait_key=no quit=yes resolve=no folder=\".\"' \
+                 -e 'push \"<display-message><exit><view-attachments><save-entry>text<enter>\
+                 {save}<exit><quit>\"'",
+                quoted(Path::new(mutt.get_program())),
+                quoted(&folder)
+            );
+            let mut command = Command::new("timeout");
+            command.args(["--foreground", "60", "script", "-qec", &line, "/dev/null"]);
+            for (name, value) in mutt.get_envs() {
+                value.into_iter().for_each(|value| {
+                    command.env(name, value);
+                });
+            }
+            let said = at_terminal(command.current_dir(&out))?;
+            if !said.contains(SUBJECT) {
+                return Err(io::Error::other(format!("the subject is not in\n{said:?}")));
+            }
+            fs::write(out.join("subject"), SUBJECT)?;
+            Ok(said)
+        };
+        Some(read())
     }
 
     fn shown_by_s_nail(&self, checks: &mut Checks, may_skip: bool) {

@@ -93,8 +93,12 @@ pub fn local(program: &Path, domain: &str, users: &[&str]) -> Postrider {
     }
 }
 
-/// Sets `table.section.key`, making the section if it is not there.
+/// Sets `table.section.key`, making the section if it is not there; without a section, `table.key`.
 pub fn set(table: &mut Table, section: &str, key: &str, value: Value) {
+    if section.is_empty() {
+        table.insert(key.into(), value);
+        return;
+    }
     let part = table.entry(section).or_insert_with(|| Table::new().into());
     if let Value::Table(part) = part {
         part.insert(key.into(), value);

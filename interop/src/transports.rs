@@ -98,6 +98,9 @@ pub fn play(
     for (name, outcome) in hubs(&stage) {
         checks.check(name, outcome);
     }
+    for (name, outcome) in dropped(&stage, &folder)? {
+        checks.check(name, outcome);
+    }
     match &stage.store {
         Some(store) => checks.check("a mail store has it over LMTP", lmtp(&stage, store)),
         None => checks.missing("dovecot", skip_missing, "run interop/install.sh"),
@@ -139,8 +142,12 @@ impl Stage {
 
     /// What a tool says about ours.
     fn tool(&self, arguments: &[&str]) -> Result<String, String> {
+        self.tool_at(&self.ours, arguments)
+    }
+
+    fn tool_at(&self, host: &Host, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).env("POSTRIDER_CONFIG", self.ours.config_file());
+        command.args(arguments).env("POSTRIDER_CONFIG", host.config_file());
         let output = command.output().map_err(|error| error.to_string())?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
@@ -299,6 +306,10 @@ fn hand_in(host: &Host, sender: &str, to: &str) -> io::Result<()> {
 
 /// Waits until `why` tells of the fate that is wanted.
 fn fate(stage: &Stage, row: &Row) -> Result<(), String> {
+    fate_at(stage, &stage.ours, row)
+}
+
+fn fate_at(stage: &Stage, host: &Host, row: &Row) -> Result<(), String> {
     let kind = match row.fate {
         Delivered => "was",
         Waits => "it waits: the",
@@ -307,7 +318,7 @@ fn fate(stage: &Stage, row: &Row) -> Result<(), String> {
     };
     let mut last = String::new();
     let found = within(PATIENCE, || {
-        last = stage.tool(&["why", row.to]).unwrap_or_else(|error| error);
+        last = stage.tool_at(host, &["why", row.to]).unwrap_or_else(|error| error);
         let flat = last.split_whitespace().collect::<Vec<_>>().join(" ");
         (flat.contains(&format!("or {} ", row.to))
             && flat.contains(kind)
@@ -399,6 +410,90 @@ fn hubs(stage: &Stage) -> Vec<(&'static str, Result<(), String>)> {
         ),
         ("a smarthost that does not let us in", turned_away()),
     ]
+}
+
+/// Who the server becomes that puts the rights of root off.
+const SERVER: &str = "games";
+
+/// A server that is not root any more: programs and files still get the rights of their users.
+fn dropped(stage: &Stage, folder: &Path) -> io::Result<Vec<(&'static str, Result<(), String>)>> {
+    let out = folder.join("out");
+    let aliases = folder.join("aliases-dropped");
+    fs::write(&aliases, format!("kept: {}/kept\n", out.display()))?;
+    let mut options: Options = vec![
+        ("", "user", SERVER.into()),
+        ("local", "aliases", list(&[&aliases.display().to_string()])),
+        ("local", "files", list(&["aliases"])),
+        ("local", "command-user", USER.into()),
+        ("route", "recipient", {
+            let row = |name: &str| (format!("{name}@pipe.example"), format!("pipe:{name}").into());
+            Value::Table(["good", "hangs", "nouser"].map(row).into_iter().collect::<Table>())
+        }),
+    ];
+    options.extend(programs(folder));
+    let nobody = free_address()?;
+    let path = folder.join("dropped");
+    let mut host = Host::start(&stage.program, &path, nobody, &["reader"], &options)?;
+    fs::remove_file(out.join("piped"))?;
+    let told = |row: Row| {
+        hand_in(&host, "reader@abuse.example", row.to).map_err(|error| error.to_string())?;
+        fate_at(stage, &host, &row)
+    };
+    let program = told(Row { to: "good@pipe.example", fate: Delivered, says: "was delivered" });
+    let program = program.and_then(|()| {
+        let piped = stage.out("piped");
+        that(piped.starts_with(&format!("{USER}\n")), || format!("it was given {piped:?}"))
+    });
+    let refused =
+        told(Row { to: "nouser@pipe.example", fate: Returned, says: "67 (no such user)" });
+    let file = told(Row { to: "kept@abuse.example", fate: Delivered, says: "was delivered" });
+    let file = file.and_then(|()| {
+        let kept = stage.out("kept");
+        that(kept.contains("From reader@abuse.example "), || format!("kept is {kept:?}"))
+    });
+    let hangs = told(Row { to: "hangs@pipe.example", fate: Waits, says: "was ended after 2 s" });
+    let server = host.take()?;
+    let keeper = keeper_of(server.pid());
+    let rights = keeper.clone().and_then(|keeper| {
+        let (its, ours) = (user_of(keeper), user_of(server.pid()));
+        that(ours.is_some_and(|uid| uid != 0), || "the server is root still".to_owned())?;
+        that(its == Some(0), || "the keeper is not root".to_owned())
+    });
+    server.kill9()?;
+    let ends = keeper.and_then(|keeper| {
+        let gone = || (!Path::new(&format!("/proc/{keeper}/stat")).exists()).then_some(());
+        within(PATIENCE, gone).ok_or_else(|| format!("the keeper {keeper} goes on"))
+    });
+    Ok(vec![
+        ("a server that is not root runs a program as another user", program),
+        ("and hears how it ended", refused),
+        ("and writes a file as another user", file),
+        ("and ends a program that hangs", hangs),
+        ("it has no rights of root, and its keeper has", rights),
+        ("the keeper ends with a server that is killed", ends),
+    ])
+}
+
+/// The child of `server` that keeps the rights of root.
+fn keeper_of(server: u32) -> Result<u32, String> {
+    let children = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let mut pids = children.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_keeper = |pid: &u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("keep-rights") && status(*pid, "PPid:") == Some(server)
+    };
+    pids.find(is_keeper).ok_or_else(|| "there is no keeper of rights".to_owned())
+}
+
+fn user_of(pid: u32) -> Option<u32> {
+    status(pid, "Uid:")
+}
+
+/// The first number of a line of the status of a process.
+fn status(pid: u32, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn lmtp(stage: &Stage, store: &Store) -> Result<(), String> {

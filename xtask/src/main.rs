@@ -19,7 +19,8 @@ usage: cargo xtask CHORE
   conformance
             writes docs/conformance.md, the register of requirements and the tests that prove it;
             fails on a rule without a test (--check writes nothing, --all lists all open rows)
-  bench     the figures of a release build under load (arguments go to the benchmark)
+  bench     the figures of a release build under load (arguments go to the benchmark);
+            `bench letters` tells what a person waits for who reads
   scenes    the four-host scene with real processes, and mail to and from real peers
   sim       the simulation (arguments go to it: --seeds 1000)
 ";
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "tidy" => tidy::run(&root()),
         "conformance" => conformance::run(&root(), &rest),
-        "bench" => against_release("bench", &rest),
+        "bench" => bench(&rest),
         "scenes" => against_release("interop", &rest),
         "sim" => cargo(
             &[&["run", "--release", "--package", "sim", "--"], strs(&rest).as_slice()].concat(),
@@ -59,6 +60,14 @@ fn main() -> ExitCode {
 fn against_release(package: &str, rest: &[String]) -> Done {
     cargo(&["build", "--release", "--package", "postrider"])?;
     cargo(&[&["run", "--release", "--package", package, "--"], strs(rest).as_slice()].concat())
+}
+
+/// The figures of letters begin with those of the library alone, in its own process.
+fn bench(rest: &[String]) -> Done {
+    if rest.first().is_some_and(|word| word == "letters") {
+        cargo(&["run", "--release", "--package", "mail", "--example", "large_letter"])?;
+    }
+    against_release("bench", rest)
 }
 
 fn strs(words: &[String]) -> Vec<&str> {

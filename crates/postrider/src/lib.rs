@@ -18,4 +18,5 @@ pub mod pages;
 pub mod plan;
 pub mod rehearsal;
 pub mod reload;
+pub mod rights;
 pub mod watch;

@@ -23,6 +23,7 @@ use crate::doors::{
     Runtime, RustlsTls, Stub, SystemClock, SystemCommands, SystemRandom, TcpNetwork, Templates,
 };
 use crate::plan;
+use crate::rights::Keeper;
 
 /// The doors that open on something else after a reload.
 pub struct Doors {
@@ -32,6 +33,8 @@ pub struct Doors {
     web: Arc<Replaceable<dyn Web>>,
     tables: Arc<NamedTables>,
     mailboxes: Arc<FileMailboxes>,
+    /// Does what only root may.
+    keeper: Option<Arc<Keeper>>,
     history: OnceLock<Arc<FileHistory>>,
     forwards: Arc<FileForwards>,
 }
@@ -87,6 +90,7 @@ impl Doors {
             web: Replaceable::new(prepared.web),
             tables: Arc::new(NamedTables::new(prepared.tables)),
             mailboxes: Arc::new(FileMailboxes::new(prepared.templates, config.hostname.as_str())),
+            keeper: None,
             forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             tls,
             history: OnceLock::new(),
@@ -111,10 +115,18 @@ impl Doors {
             web: Replaceable::new(Arc::new(web)),
             tables: Arc::new(NamedTables::new(plan::tables(config)?)),
             mailboxes: Arc::new(FileMailboxes::new(template, config.hostname.as_str())),
+            keeper: None,
             forwards: Arc::new(FileForwards::new(plan::forward_place(config))),
             history: OnceLock::new(),
             tls,
         })
+    }
+
+    /// Programs and files of other users are left to `keeper`.
+    pub fn keep_rights(&mut self, keeper: Keeper) {
+        let keeper = Arc::new(keeper);
+        self.mailboxes.keep_rights(keeper.clone());
+        self.keeper = Some(keeper);
     }
 
     /// The world of questions alone: what is learnt is forgotten.
@@ -155,7 +167,7 @@ impl Doors {
             logins: self.logins.clone(),
             names: self.names.clone(),
             web: self.web.clone(),
-            commands: Arc::new(SystemCommands),
+            commands: Arc::new(SystemCommands::with(self.keeper.clone())),
             shelf,
             tables: self.tables.clone(),
             mailboxes: self.mailboxes.clone(),

@@ -27,7 +27,7 @@ use self::arguments::{Cli, Command, ConfigArgument, ConfigCommand, Passed, Spool
 use crate::agent::sysexits::{EX_CANTCREAT, EX_CONFIG, EX_OSERR, EX_USAGE};
 use crate::agent::{self, AliasCheck, AliasesFound, Person, Site, may_colour};
 use crate::config::{self, Config, Severity};
-use crate::{pages, plan};
+use crate::{pages, plan, rights};
 
 /// Where the configuration is looked for when `--config` does not say.
 const SYSTEM_CONFIG: &str = "/etc/postrider/postrider.toml";
@@ -50,7 +50,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if let Some(program_name) = second.as_deref().filter(|word| PROGRAMS.contains(word)) {
         return program(program_name, arguments.into_iter().skip(1).collect());
     }
-    // Not a command for people: the service runs itself to check one password.
+    // Not commands for people: the service runs itself to keep the rights of root,
+    if second.as_deref() == Some(rights::KEEP) {
+        return rights::keep();
+    }
+    // and to check one password.
     #[cfg(feature = "pam")]
     if second.as_deref() == Some(crate::doors::logins::pam::CHECK) {
         let service = arguments.get(2).and_then(|word| word.to_str()).unwrap_or_default();

@@ -23,6 +23,7 @@ use crate::agent::sysexits::{
 };
 use crate::config::{self, Accounts, Config};
 use crate::reload::{Doors, Running};
+use crate::rights::{self, Keeper};
 use crate::{admin, doors, intake, plan, watch};
 
 use super::{systemd, user};
@@ -113,17 +114,20 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
     let mut inherited = systemd::inherited();
     let listeners = bind(&config, &mut inherited)?;
     let observed = bind_metrics(&config)?;
+    let mut keeper = None;
     if let Some(run_as) = &config.run_as {
         private_folder(&config.data_dir)?;
+        keeper = keep_rights(&config, run_as)?;
         user::become_user(run_as, &config.data_dir).map_err(|why| {
             let problem = config.problem(config::Severity::Error, "user", why, "see `user`");
             wrong(vec![problem])
         })?;
     }
-    let (options, doors, spool) = match early {
+    let (options, mut doors, spool) = match early {
         Some(early) => early,
         None => prepare(&config, quarantine).await?,
     };
+    keeper.into_iter().for_each(|keeper| doors.keep_rights(keeper));
     let world = doors.world(&config, spool.clone());
     let engine = Engine::new(options, world);
     engine.start();
@@ -161,6 +165,25 @@ async fn serve(file: Option<PathBuf>, config: Config, quarantine: bool) -> Resul
 
 fn os_error(name: &str, error: std::io::Error) -> Stop {
     Stop(format!("listener {name}: {error}"), EX_OSERR)
+}
+
+/// Starts the process that stays root, where programs or files need the rights of other users.
+fn keep_rights(config: &Config, run_as: &config::RunAs) -> Result<Option<Keeper>, Stop> {
+    let Some(accounts) = rights::Accounts::of(config) else { return Ok(None) };
+    let account = nix::unistd::User::from_name(&run_as.user.value).ok().flatten();
+    let server = account.map(|account| account.uid);
+    // Who has no rights to keep, or keeps them all, needs nobody for that.
+    let Some(server) = server.filter(|uid| !uid.is_root() && nix::unistd::geteuid().is_root())
+    else {
+        return Ok(None);
+    };
+    match Keeper::start(server, &accounts, config.hostname.as_str()) {
+        Ok(keeper) => {
+            info!(event = "rights.kept", user = %run_as.user.value, "a process of root runs programs of others");
+            Ok(Some(keeper))
+        }
+        Err(error) => Err(Stop(format!("the keeper of rights does not start: {error}"), EX_OSERR)),
+    }
 }
 
 fn private_folder(folder: &Path) -> Result<(), Stop> {

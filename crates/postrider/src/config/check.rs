@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use nix::unistd::{User, geteuid};
+
 use super::{Accounts, Config, LoginSource, Problem, Severity, Users, aliases};
 use crate::accounts::{Store, StoreError};
 use crate::doors::{Proof, secrets};
@@ -27,6 +29,7 @@ impl Config {
         self.check_secrets(&mut problems);
         self.check_logins(&mut problems);
         self.check_keys(&mut problems);
+        self.check_rights(&mut problems);
         problems.extend(self.trust_anchor().err().unwrap_or_default());
         problems
     }
@@ -154,6 +157,37 @@ impl Config {
             let key = format!("smarthost.\"{}\".secret-file", known.host);
             let title = format!("we cannot log in at {}: {why}", known.host);
             let remedy = "mend the file; mail for that host waits until then";
+            problems.push(self.problem(Severity::Warning, &key, title, remedy));
+        }
+    }
+
+    /// Whether the accounts are there whose rights programs and files get, and whether the server may
+    /// give them: root may, and so does a server that root starts, with `user`.
+    fn check_rights(&self, problems: &mut Vec<Problem>) {
+        let pipes = self.pipes.iter().filter_map(|(name, pipe)| {
+            Some((format!("pipe.\"{name}\".user"), pipe.value.user.clone()?))
+        });
+        let aliases = self.local.commands.aliases || self.local.files.aliases;
+        let aliases = aliases.then(|| self.local.command_user.clone());
+        let aliases = aliases.map(|user| ("local.command-user".to_owned(), user));
+        let ours = geteuid();
+        for (key, user) in pipes.chain(aliases) {
+            let (title, remedy) = match User::from_name(&user) {
+                Ok(None) => (
+                    format!("there is no account {user}"),
+                    "make it, or name another; mail for it waits until then",
+                ),
+                Ok(Some(account))
+                    if account.uid != ours && !ours.is_root() && self.run_as.is_none() =>
+                {
+                    (
+                        format!("only root may give the rights of {user}"),
+                        "say `user` and start the server as root, which keeps a process for that; else such \
+                         mail waits",
+                    )
+                }
+                Ok(Some(_)) | Err(_) => continue,
+            };
             problems.push(self.problem(Severity::Warning, &key, title, remedy));
         }
     }

@@ -29,7 +29,9 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "user",
             default: Shown::Example("\"postrider\""),
             text: "Who the server becomes, when root starts it, as soon as its ports are open: certificates,\n\
-                   accounts and mailboxes must be that user's to read and write. Default: it stays who it is.",
+                   accounts and mailboxes must be that user's to read and write. Programs and files of other\n\
+                   users ([pipe.NAME] user, local.command-user, .forward) are left to a second process that\n\
+                   stays root and does nothing else. Default: it stays who it is.",
         },
         OptionDoc {
             key: "group",

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::mailbox::mbox::from_line;
 use crate::mailbox::text::LocalText;
+use crate::rights::Keeper;
 
 /// Octets kept of what a program writes: its first line is what is shown.
 const KEPT: usize = 4 * 1024;
@@ -36,12 +38,26 @@ const REAP: Duration = Duration::from_secs(5);
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Runs programs on this machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemCommands;
+#[derive(Clone, Debug, Default)]
+pub struct SystemCommands {
+    keeper: Option<Arc<Keeper>>,
+}
+
+impl SystemCommands {
+    /// Runs them by `keeper` where they get rights that we do not have.
+    pub fn with(keeper: Option<Arc<Keeper>>) -> Self {
+        Self { keeper }
+    }
+}
 
 impl Commands for SystemCommands {
     fn run<'a>(&'a self, run: CommandRun<'a>) -> Doing<'a, Result<Ran, CommandError>> {
-        Box::pin(run_one(run))
+        match &self.keeper {
+            Some(keeper) if run.user.is_some_and(|user| keeper.is_for(user)) => {
+                Box::pin(keeper.run(run))
+            }
+            _ => Box::pin(run_one(run)),
+        }
     }
 }
 
@@ -79,7 +95,10 @@ impl Rights {
             return Err(End::Unfit(why.to_owned()));
         }
         if account.uid != ours && !ours.is_root() {
-            let why = format!("only root may give it the rights of {}", account.name);
+            let why = format!(
+                "only root may give it the rights of {0}; start the server as root, with `user`, or as {0}",
+                account.name
+            );
             return Err(End::Unfit(why));
         }
         let groups = std::ffi::CString::new(account.name.as_str())

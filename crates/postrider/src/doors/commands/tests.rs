@@ -45,7 +45,7 @@ fn run(command: &[String]) -> CommandRun<'_> {
 
 async fn play(words: &[&str]) -> (End, String) {
     let command = command(words);
-    let ran = SystemCommands.run(run(&command)).await.unwrap();
+    let ran = SystemCommands::default().run(run(&command)).await.unwrap();
     (ran.end, String::from_utf8(ran.output).unwrap())
 }
 
@@ -111,17 +111,22 @@ async fn what_cannot_be_run() {
     ];
     for (words, user, why) in rows {
         let command = command(words);
-        let ran = SystemCommands.run(CommandRun { user, ..run(&command) }).await.unwrap();
+        let ran =
+            SystemCommands::default().run(CommandRun { user, ..run(&command) }).await.unwrap();
         assert!(matches!(&ran.end, End::Unfit(text) if text.contains(why)), "{words:?}: {ran:?}");
     }
     if geteuid().is_root() {
         let command = command(&["/bin/true"]);
-        let ran = SystemCommands.run(CommandRun { user: None, ..run(&command) }).await.unwrap();
+        let ran = SystemCommands::default()
+            .run(CommandRun { user: None, ..run(&command) })
+            .await
+            .unwrap();
         assert!(matches!(&ran.end, End::Unfit(text) if text.contains("root")), "{ran:?}");
     }
     let command = command(&["/bin/true"]);
     let directory = Some(Path::new("/nonexistent"));
-    let ran = SystemCommands.run(CommandRun { directory, ..run(&command) }).await.unwrap();
+    let ran =
+        SystemCommands::default().run(CommandRun { directory, ..run(&command) }).await.unwrap();
     assert!(matches!(ran.end, End::Unfit(_)), "{ran:?}");
 }
 
@@ -135,7 +140,8 @@ async fn limits() {
     let script = format!("sleep 1000 & echo $! >{}; wait", mark.display());
     let hanging = command(&[SHELL, "-c", &script]);
     let time_limit = Duration::from_millis(500);
-    let ran = SystemCommands.run(CommandRun { time_limit, ..run(&hanging) }).await.unwrap();
+    let ran =
+        SystemCommands::default().run(CommandRun { time_limit, ..run(&hanging) }).await.unwrap();
     assert_eq!(ran.end, End::TimeLimit(time_limit));
     let child: i32 = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
     let is_gone = || {
@@ -151,7 +157,7 @@ async fn limits() {
     assert!(is_gone(), "{child} goes on");
 
     let flooding = command(&["/bin/sh", "-c", "while :; do echo aaaaaaaaaaaaaaaaaaaaaaaa; done"]);
-    let ran = SystemCommands.run(run(&flooding)).await.unwrap();
+    let ran = SystemCommands::default().run(run(&flooding)).await.unwrap();
     assert_eq!(ran.end, End::Flood(100_000));
     assert_eq!(ran.output.len(), KEPT);
 }
@@ -161,7 +167,7 @@ async fn limits() {
 async fn unreadable_content() {
     let cat = command(&["/bin/cat"]);
     let body = Box::new(Pieces([&b"Subject: x\r\n"[..]].into(), true));
-    let ran = SystemCommands.run(CommandRun { body, ..run(&cat) }).await;
+    let ran = SystemCommands::default().run(CommandRun { body, ..run(&cat) }).await;
     assert!(matches!(ran, Err(CommandError::Content(_))), "{ran:?}");
 }
 
@@ -169,7 +175,7 @@ async fn unreadable_content() {
 async fn a_from_line() {
     let cat = command(&["/bin/cat"]);
     let from = Some(("a@b.example".to_owned(), SystemTime::UNIX_EPOCH));
-    let ran = SystemCommands.run(CommandRun { from, ..run(&cat) }).await.unwrap();
+    let ran = SystemCommands::default().run(CommandRun { from, ..run(&cat) }).await.unwrap();
     let text = String::from_utf8(ran.output).unwrap();
     assert!(text.starts_with("From a@b.example Thu Jan  1 00:00:00 1970\nReturn-Path: "), "{text}");
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -36,6 +36,7 @@ use mail::DomainName;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::rights::Keeper;
 use disk::{AsUser, Owner, Way};
 use feed::{Feed, Pump};
 use maildir::Maildirs;
@@ -56,6 +57,8 @@ pub struct FileMailboxes {
     rows: Vec<Arc<Mutex<()>>>,
     maildirs: Arc<Maildirs>,
     counts: Arc<Counts>,
+    /// Writes files of users whose rights we do not have.
+    keeper: OnceLock<Arc<Keeper>>,
 }
 
 /// Where the mailboxes are, and our name in the names of their files.
@@ -171,7 +174,14 @@ impl FileMailboxes {
             rows: (0..ROWS).map(|_| Arc::default()).collect(),
             maildirs: Arc::default(),
             counts: Arc::default(),
+            keeper: OnceLock::new(),
         }
+    }
+
+    /// Files of users whose rights we do not have are written by `keeper` from now on.
+    pub fn keep_rights(&self, keeper: Arc<Keeper>) {
+        // There is one for the life of a server.
+        let _ = self.keeper.set(keeper);
     }
 
     /// Where the mailbox of `user` is.
@@ -203,6 +213,11 @@ impl FileMailboxes {
     }
 
     async fn write(&self, delivery: MailboxDelivery<'_>) -> Result<(), MailboxError> {
+        if let (Place::File(path), Some(keeper)) = (delivery.place, self.keeper.get())
+            && keeper.is_for(delivery.user)
+        {
+            return keeper.store(path, delivery).await;
+        }
         let layout = self.layout();
         let aim = aim(&delivery, &layout.templates)?;
         let has_quota = aim.belongs.is_known();

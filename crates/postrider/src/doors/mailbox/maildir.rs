@@ -46,7 +46,7 @@ impl Maildirs {
             let rounds = Arc::clone(&maildir.rounds);
             letter = match rounds.deliver(maildir, back).await {
                 Ended::Stored(size) => return Ok(size),
-                Ended::Gone(letter) => letter,
+                Ended::Gone(letter) => *letter,
                 Ended::Failed(error) => {
                     self.known.forget(&path);
                     return Err(error);

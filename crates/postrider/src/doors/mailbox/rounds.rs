@@ -68,7 +68,7 @@ pub(super) enum Ended {
     /// It is there, with so many octets.
     Stored(u64),
     /// Its Maildir is no more; nothing was written.
-    Gone(Letter),
+    Gone(Box<Letter>),
     Failed(MailboxError),
 }
 
@@ -166,7 +166,7 @@ impl Order {
             Ok(file) => file,
             Err(Errno::ENOENT) => {
                 // Nobody may listen any more, here as below.
-                let _ = answer.send(Ended::Gone(letter));
+                let _ = answer.send(Ended::Gone(Box::new(letter)));
                 return None;
             }
             Err(errno) => {

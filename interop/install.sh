@@ -3,13 +3,14 @@
 # are not installed, below target/interop/peers/NAME. Nothing is installed and no service starts; the
 # only thing written elsewhere is the user that Exim has compiled in, if it is missing and we are root.
 #
-#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot sslscan openssl
-#                                               msmtp swaks libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
+#   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot
+#                                               dovecot-submissiond sslscan openssl gsasl msmtp swaks
+#                                               libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot sslscan openssl msmtp swaks \
+[ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot dovecot-submissiond sslscan openssl gsasl msmtp swaks \
     libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)

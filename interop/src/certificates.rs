@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use bench::postfix::Certificate;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, RsaKeySize,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    PublicKeyData, RsaKeySize,
 };
 use sha2::{Digest, Sha256};
 
@@ -61,7 +62,10 @@ impl Authority {
         // All peers can use a key of this kind.
         let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048);
         let key = key.map_err(io::Error::other)?;
-        let params = CertificateParams::new(names).map_err(io::Error::other)?;
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        // Some servers know clients by it; as a name of a host it counts nowhere.
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, first.as_str());
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
         let files = Certificate {
             chain: self.folder.join(format!("{first}.pem")),

@@ -48,10 +48,25 @@ impl Host {
         users: &[&str],
         options: &[(&str, &str, Value)],
     ) -> io::Result<Self> {
+        Self::start_for(program, folder, DOMAIN, next_hop, users, options)
+    }
+
+    /// The same for another domain.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_for(
+        program: &Path,
+        folder: &Path,
+        domain: &str,
+        next_hop: SocketAddr,
+        users: &[&str],
+        options: &[(&str, &str, Value)],
+    ) -> io::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
-        let mut starter = postrider::local(program, DOMAIN, users);
+        let mut starter = postrider::local(program, domain, users);
         let way = format!("smtp:[{}]:{}", next_hop.ip(), next_hop.port());
         set(&mut starter.config, "route", "default", way.into());
         let retry = ["1s", "1s", "2s"].map(Value::from).to_vec();

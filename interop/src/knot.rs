@@ -5,15 +5,11 @@ use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
 
 use bench::server::tail;
 
-use crate::nsd::ask_soa;
-
-/// Until it must answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::nsd::{await_answer, with_libraries};
 
 /// How a zone is signed, and what its parent says of that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,24 +105,10 @@ impl Knot {
         command.stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         let mut server = Self { child: command.spawn()?, anchor };
         let last = zones.last().map(|zone| zone.name.as_str()).unwrap_or_default();
-        server.await_answer(address, last).map_err(|error| {
+        await_answer(&mut server.child, address, last).map_err(|error| {
             io::Error::other(format!("knot does not answer: {error}\n{}", tail(&log)))
         })?;
         Ok(server)
-    }
-
-    fn await_answer(&mut self, address: SocketAddr, name: &str) -> io::Result<()> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match ask_soa(address, name) {
-                Err(error) if Instant::now() >= end => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-                answered => return answered,
-            }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(io::Error::other(format!("it ended with {status}")));
-            }
-        }
     }
 }
 
@@ -135,14 +117,6 @@ impl Drop for Knot {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn with_libraries(root: &Path, program: &str) -> Command {
-    let at = |place: &str| root.join(place).display().to_string();
-    let libraries = [at("usr/lib/x86_64-linux-gnu"), at("usr/lib/aarch64-linux-gnu")];
-    let mut command = Command::new(root.join("usr/sbin").join(program));
-    command.env("LD_LIBRARY_PATH", libraries.join(":"));
-    command
 }
 
 fn config(folder: &Path, address: SocketAddr, zones: &[Zone]) -> String {

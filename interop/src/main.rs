@@ -22,6 +22,7 @@ mod keeper;
 mod kill9;
 mod knot;
 mod large;
+mod lmtp;
 mod mailbox;
 mod nsd;
 mod opensmtpd;
@@ -91,6 +92,8 @@ enum Play {
     Secured,
     /// Through ours into a real Dovecot, over LMTP; as root.
     Dovecot,
+    /// A Postfix hands letters to ours over LMTP.
+    Lmtp,
     /// What a TLS scanner sees of ours.
     Scan,
     /// Mail programs that log in and submit.
@@ -164,7 +167,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Scan | Play::Stop | Play::Submission | Play::Transports | Play::All => {}
+        Play::Lmtp | Play::Scan | Play::Stop | Play::Submission | Play::Transports => {}
+        Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -175,6 +179,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Dovecot => {
             let skip = options.skip_missing;
             return dovecot::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Lmtp => {
+            let skip = options.skip_missing;
+            return lmtp::play(checks, &program, &peers, &folder, skip);
         }
         Play::Scan => {
             let skip = options.skip_missing;

@@ -55,32 +55,15 @@ impl Nsd {
         }
         fs::write(folder.join("nsd.conf"), config)?;
         let log = folder.join("nsd.log");
-        let at = |place: &str| root.join(place).display().to_string();
-        let libraries = [at("usr/lib/x86_64-linux-gnu"), at("usr/lib/aarch64-linux-gnu")];
-        let mut command = Command::new(root.join("usr/sbin/nsd"));
-        command.arg("-d").arg("-c").arg(folder.join("nsd.conf"));
-        command.env("LD_LIBRARY_PATH", libraries.join(":")).stdin(Stdio::null());
+        let mut command = with_libraries(root, "nsd");
+        command.arg("-d").arg("-c").arg(folder.join("nsd.conf")).stdin(Stdio::null());
         command.stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         let mut server = Self { child: command.spawn()? };
         let name = zones.first().map(|zone| zone.name.as_str()).unwrap_or_default();
-        server.await_answer(address, name).map_err(|error| {
+        await_answer(&mut server.child, address, name).map_err(|error| {
             io::Error::other(format!("nsd does not answer: {error}\n{}", tail(&log)))
         })?;
         Ok(server)
-    }
-
-    fn await_answer(&mut self, address: SocketAddr, name: &str) -> io::Result<()> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match ask_soa(address, name) {
-                Err(error) if Instant::now() >= end => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-                answered => return answered,
-            }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(io::Error::other(format!("it ended with {status}")));
-            }
-        }
     }
 }
 
@@ -117,8 +100,35 @@ fn zone_file(zone: &Zone, address: SocketAddr) -> String {
     text
 }
 
+/// A server program below `root`, with the libraries it was unpacked with.
+pub fn with_libraries(root: &Path, program: &str) -> Command {
+    let at = |place: &str| root.join(place).display().to_string();
+    let libraries = [at("usr/lib/x86_64-linux-gnu"), at("usr/lib/aarch64-linux-gnu")];
+    let mut command = Command::new(root.join("usr/sbin").join(program));
+    command.env("LD_LIBRARY_PATH", libraries.join(":"));
+    command
+}
+
+/// Waits until the name server that runs as `child` answers for `name`.
+///
+/// # Errors
+/// It does not, or has ended.
+pub fn await_answer(child: &mut Child, address: SocketAddr, name: &str) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match ask_soa(address, name) {
+            Err(error) if Instant::now() >= end => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            answered => return answered,
+        }
+        if let Some(status) = child.try_wait()? {
+            return Err(io::Error::other(format!("it ended with {status}")));
+        }
+    }
+}
+
 /// One question for the SOA of `name`; `Ok` when it is answered well (RFC 1035 §4).
-pub fn ask_soa(server: SocketAddr, name: &str) -> io::Result<()> {
+fn ask_soa(server: SocketAddr, name: &str) -> io::Result<()> {
     let mut question = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         question.push(u8::try_from(label.len()).map_err(io::Error::other)?);

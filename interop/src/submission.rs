@@ -1,9 +1,13 @@
 //! Mail programs that log in and submit, with every mechanism they speak; a Dovecot that keeps the
-//! accounts; and logins that are none.
+//! accounts; logins that are none; and ours as the client of another's submission server.
 
 mod clients;
 mod dovecot;
+mod gsasl;
+mod guesses;
 mod nonsense;
+mod pam;
+mod smarthost;
 
 use std::fs;
 use std::io::{self, Write};
@@ -23,6 +27,8 @@ use dovecot::Dovecot;
 
 /// The password of the only account, which is called as the reader is.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+/// What our own accounts and those of a Dovecot can prove.
+const ALL: [&str; 3] = ["PLAIN", "LOGIN", "SCRAM-SHA-256"];
 /// The account.
 pub(crate) const LOGIN: &str = "reader";
 
@@ -66,10 +72,21 @@ pub fn play(
 
     let (host, places) = start(program, &folder.join("host"), &authority, &certificate, &[])?;
     checks.check("an account is added while the server runs", text(add_account(program, &host)));
-    try_all(checks, &host, &places, &clients, "");
+    try_all(checks, &host, &places, &clients, &ALL, "");
+    gsasl::play(checks, peers, &places, "", skip_missing);
     nonsense::play(checks, &host, &places);
     checks.check("mail goes on after that", text(host.good_letter("after nonsense")));
 
+    let more = [
+        ("accounts", "clear-text", true.into()),
+        ("accounts", "login-failures", guesses::FAILURES.into()),
+        ("accounts", "forget-failures", "5m".into()),
+    ];
+    let (host, places) = start(program, &folder.join("guessed"), &authority, &certificate, &more)?;
+    checks.check("an account to guess at", text(add_account(program, &host)));
+    guesses::play(checks, program, &host, places.starttls);
+    pam::play(checks, program, &folder.join("pam"), &authority, &certificate, &clients)?;
+    smarthost::play(checks, program, peers, &folder.join("smarthost"), skip_missing)?;
     let Some(dovecot) = Dovecot::find(peers) else {
         checks.missing("dovecot", skip_missing, "run interop/install.sh");
         return Ok(());
@@ -78,7 +95,7 @@ pub fn play(
     let source = Value::from(format!("dovecot:{}", running.socket().display()));
     let more = [("accounts", "source", source)];
     let (host, places) = start(program, &folder.join("asking"), &authority, &certificate, &more)?;
-    try_all(checks, &host, &places, &clients, " of a Dovecot");
+    try_all(checks, &host, &places, &clients, &ALL, " of a Dovecot");
     Ok(())
 }
 
@@ -140,9 +157,16 @@ pub(crate) fn add_account(program: &Path, host: &Host) -> io::Result<()> {
 }
 
 /// Every client, mechanism and listener: the right password brings a letter, a wrong one does not.
-fn try_all(checks: &mut Checks, host: &Host, places: &Places, clients: &[Client], of: &str) {
+fn try_all(
+    checks: &mut Checks,
+    host: &Host,
+    places: &Places,
+    clients: &[Client],
+    offered: &[&str],
+    of: &str,
+) {
     for client in clients {
-        for mechanism in client.mechanisms() {
+        for mechanism in client.mechanisms().iter().filter(|name| offered.contains(name)) {
             for is_implicit in [false, true] {
                 let way = if is_implicit { "implicit TLS" } else { "STARTTLS" };
                 let subject = format!("{} {mechanism} {way}{of}", client.name());

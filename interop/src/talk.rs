@@ -1,8 +1,11 @@
 //! A client that says whatever it is told, also what no client should: every octet is the play's.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 /// A server that says nothing, or takes nothing, for so long has failed.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -20,7 +23,25 @@ impl Talk {
     /// # Errors
     /// Nobody there, or silence.
     pub fn greeted(server: SocketAddr) -> io::Result<(Self, String)> {
-        let stream = TcpStream::connect_timeout(&server, SILENCE)?;
+        Self::over(TcpStream::connect_timeout(&server, SILENCE)?)
+    }
+
+    /// The same from this address of the loopback: servers see another client.
+    ///
+    /// # Errors
+    /// As [`Self::greeted`].
+    pub fn greeted_from(client: Ipv4Addr, server: SocketAddr) -> io::Result<(Self, String)> {
+        let kind = (AddressFamily::Inet, SockType::Stream);
+        let socket = socket(kind.0, kind.1, SockFlag::SOCK_CLOEXEC, None)?;
+        bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(client, 0)))?;
+        let SocketAddr::V4(server) = server else {
+            return Err(io::Error::other("the server has no IPv4 address"));
+        };
+        connect(socket.as_raw_fd(), &SockaddrIn::from(server))?;
+        Self::over(TcpStream::from(socket))
+    }
+
+    fn over(stream: TcpStream) -> io::Result<(Self, String)> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(SILENCE))?;

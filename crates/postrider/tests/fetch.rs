@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
 
+mod running;
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair};
+use running::Server;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
@@ -23,18 +26,6 @@ const PASSWORD: &str = "correct horse";
 struct Worlds {
     folder: TempDir,
     provider: u16,
-}
-
-struct Server {
-    child: Child,
-    _said: BufReader<ChildStdout>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A port that was free a moment ago.
@@ -91,15 +82,7 @@ impl Worlds {
     }
 
     fn serve(&self, config: &str) -> Server {
-        let mut command = self.command(config, &["serve"]);
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Server { child, _said: said }
+        Server::start(self.command(config, &["serve"]))
     }
 
     /// The provider, which knows the customer's login.

@@ -10,9 +10,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rcgen::{CertificateParams, KeyPair};
 use running::Server;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
 /// How long a condition may take on a busy machine before the test has failed.
@@ -36,9 +41,13 @@ impl Site {
     }
 
     fn configure(&self, local: &str, more: &str) {
+        self.configure_listener(local, more, "");
+    }
+
+    fn configure_listener(&self, local: &str, more: &str, listener: &str) {
         let text = format!(
             "hostname = \"mx.example.net\"\ndata-dir = \"data\"\n\
-             [relay]\nnetworks = []\n[listen.all]\naddress = \"127.0.0.1:{}\"\n[local]\n{local}\n{more}",
+             [relay]\nnetworks = []\n[listen.all]\naddress = \"127.0.0.1:{}\"\n{listener}[local]\n{local}\n{more}",
             self.port
         );
         fs::write(self.config(), text).unwrap();
@@ -126,6 +135,70 @@ fn errors_keep_the_old_configuration() {
         assert_eq!(site.takes("bob@example.org"), "550", "after {said}");
         assert_eq!(site.takes("ann@example.net"), "250", "after {said}");
     }
+}
+
+/// A certificate for `localhost`, as the files that the configuration names.
+fn certify(site: &Site) -> CertificateDer<'static> {
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let own = own.self_signed(&key).unwrap();
+    fs::write(site.folder.path().join("chain.pem"), own.pem()).unwrap();
+    fs::write(site.folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+    own.der().clone()
+}
+
+type Session = StreamOwned<ClientConnection, TcpStream>;
+
+/// A session over TLS with a server that shows `expected`, greeted.
+fn session(site: &Site, expected: &CertificateDer<'static>) -> BufReader<Session> {
+    let mut roots = RootCertStore::empty();
+    roots.add(expected.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut session = BufReader::new(StreamOwned::new(client, stream));
+    assert!(reply(&mut session).starts_with("220"));
+    session
+}
+
+fn reply(session: &mut BufReader<Session>) -> String {
+    let mut line = String::new();
+    session.read_line(&mut line).unwrap();
+    line
+}
+
+/// The session that is open goes on under the certificate that it has seen, in the midst of a letter.
+#[test]
+fn certificates_change_and_no_session_is_dropped() {
+    let site = Site::new();
+    let first = certify(&site);
+    let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
+    site.configure_listener(OLD, tls, "tls = \"implicit\"\n");
+    let _server = site.serve();
+    let mut open = session(&site, &first);
+    let mut say = |line: &str, code: &str| {
+        open.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        let said = reply(&mut open);
+        assert!(said.starts_with(code), "{line}: {said}");
+    };
+    say("HELO client.example", "250");
+    say("MAIL FROM:<x@far.example>", "250");
+    say("RCPT TO:<ann@example.net>", "250");
+    say("DATA", "354");
+    let second = certify(&site);
+    let (code, said) = site.run(&["reload"]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut new = session(&site, &second);
+    new.get_mut().write_all(b"QUIT\r\n").unwrap();
+    assert!(reply(&mut new).starts_with("221"));
+    say("Subject: across\r\n\r\nx\r\n.", "250");
+    say("QUIT", "221");
 }
 
 #[test]

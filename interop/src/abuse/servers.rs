@@ -218,7 +218,8 @@ fn converse(
             "DATA" => {
                 say(stream, "354 go\r\n")?;
                 take(&mut lines, state)?;
-                say(stream, "250 taken\r\n")?;
+                // The next letter is to come by a connection of its own.
+                return say(stream, "250 taken\r\n");
             }
             "QUIT" => return say(stream, "221 bye\r\n"),
             _ => say(stream, "250 ok\r\n")?,

@@ -235,6 +235,10 @@ fn guesses_are_slowed_down_and_locked_out() {
         assert_eq!(start.elapsed().as_secs(), 3 + 4 + 8 + 16);
         let locked = "C: AUTH PLAIN AGFkYQB3b25kZXJsYW5k\nS: 454 4.7.0 Too many failures\n";
         hold("locked", &[HELLO, locked, locked], &scene, &sender).await;
+        // `postrider why ada` asks so.
+        let (wait, why) = scene.engine.locked(None, Some("Ada")).expect("it is locked");
+        assert!(wait.as_secs() <= 300 && why == "8 failed logins as \"ada\", 8 are heard", "{why}");
+        assert!(scene.engine.locked(None, Some("bob")).is_none());
         // Another login from there is heard: the address has not failed so often.
         let bob = "C: AUTH PLAIN AGJvYgB3b25kZXJsYW5k\nS: 235\n";
         hold("bob", &[HELLO, bob], &scene, &sender).await;

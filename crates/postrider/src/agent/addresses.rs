@@ -207,7 +207,7 @@ fn read_address(tokens: &[Token], host: &DomainName) -> Result<(Mailbox, bool), 
         Some(at) => (tokens.get(..at).unwrap_or_default(), tokens.get(at + 1..)),
         None => (tokens, None),
     };
-    let local = LocalPart::from_unquoted(&joined(local)?).map_err(Fault::Address)?;
+    let local = LocalPart::from_unquoted_utf8(&joined(local)?).map_err(Fault::Address)?;
     let domain = match domain {
         None => Domain::Name(host.clone()),
         Some([Token::Literal(literal)]) => literal.parse().map_err(Fault::Address)?,
@@ -218,12 +218,14 @@ fn read_address(tokens: &[Token], host: &DomainName) -> Result<(Mailbox, bool), 
             }
             // A final dot is right in the name system only (RFC 1123 §5.2.18).
             let name = name.strip_suffix('.').unwrap_or(&name);
-            Domain::Name(name.parse().map_err(Fault::Address)?)
+            Domain::Name(DomainName::parse_utf8(name).map_err(Fault::Address)?)
         }
     };
     let mailbox = Mailbox { local, domain };
+    // Every host takes the form in ASCII, where there is one.
+    let mailbox = mailbox.to_ascii().unwrap_or(mailbox);
     // The bounds of a path are checked once more on the whole.
-    let mailbox = mailbox.to_string().parse::<Mailbox>().map_err(Fault::Address)?;
+    let mailbox = Mailbox::parse_utf8(&mailbox.to_string()).map_err(Fault::Address)?;
     Ok((mailbox, at.is_none()))
 }
 

@@ -36,6 +36,12 @@ pub fn is_extra_field(name: &str, value: &str) -> Result<(), &'static str> {
     }
 }
 
+/// A writer for fields that hold these addresses: in UTF-8 where one has no form in ASCII, and then
+/// only hosts with SMTPUTF8 take the letter (RFC 6531 §3.1, RFC 6532 §3.2).
+pub fn writer_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> HeadWriter {
+    HeadWriter::new(entries.into_iter().any(|entry| !entry.mailbox.is_ascii()))
+}
+
 /// What the writer takes.
 pub fn address(entry: &Entry) -> NamedMailbox {
     NamedMailbox { name: entry.name.clone(), address: (&entry.mailbox).into() }

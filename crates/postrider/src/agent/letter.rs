@@ -182,6 +182,7 @@ pub struct Letter {
     body: SpooledTempFile,
     body_len: u64,
     eight_bit: bool,
+    utf8: bool,
 }
 
 impl Letter {
@@ -199,7 +200,18 @@ impl Letter {
         let eight_bit = eight_bit || !head.is_ascii();
         head.extend_from_slice(b"\r\n");
         body.rewind()?;
-        Ok(Self { head, head_read: 0, body, body_len, eight_bit })
+        Ok(Self { head, head_read: 0, body, body_len, eight_bit, utf8: false })
+    }
+
+    /// The same, whose fields hold addresses in UTF-8 or do not.
+    #[must_use]
+    pub fn with_utf8(self, utf8: bool) -> Self {
+        Self { utf8, ..self }
+    }
+
+    /// Whether only hosts with SMTPUTF8 may have it (RFC 6531 §3.1).
+    pub fn is_utf8(&self) -> bool {
+        self.utf8
     }
 
     /// Octets of content.

@@ -17,7 +17,7 @@ use super::console::harmless;
 use super::letter::Letter;
 use super::site::Site;
 use super::submission::Submission;
-use super::submit::{Dialogue, service, submit};
+use super::submit::{Dialogue, needs_utf8, service, submit};
 use super::sysexits::{EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, Exit};
 use crate::drop;
 
@@ -194,6 +194,9 @@ const UNABLE: &str = "queued; the mail service cannot take it now, it will be ta
 const NO_REQUIRETLS: &str =
     "not queued: a letter that requires TLS waits for no service; send it again later";
 
+const NO_UTF8: &str =
+    "not queued: a letter with addresses beyond ASCII waits for no service; send it again later";
+
 /// A fate, or none yet: the drop directory decides.
 type Open = Option<Fate>;
 
@@ -253,6 +256,12 @@ fn queue_rest(
         // The directory keeps no such wish, and a letter without it might go in the clear.
         let failed = fates.iter_mut().filter(|fate| fate.is_none());
         failed.for_each(|fate| *fate = Some(Fate::Failed(NO_REQUIRETLS.to_owned(), EX_TEMPFAIL)));
+        return None;
+    }
+    if needs_utf8(&parcel.reverse_path, &recipients, &parcel.letter) {
+        // Nor does it keep this one, and a host might get what it cannot read.
+        let failed = fates.iter_mut().filter(|fate| fate.is_none());
+        failed.for_each(|fate| *fate = Some(Fate::Failed(NO_UTF8.to_owned(), EX_TEMPFAIL)));
         return None;
     }
     let envelope = drop::Envelope {

@@ -33,6 +33,11 @@ pub fn service(addresses: &[SocketAddr], hostname: &DomainName) -> Option<Client
     Some(places.fold(client, Client::or))
 }
 
+/// Whether only hosts with SMTPUTF8 may have the letter.
+pub fn needs_utf8(reverse_path: &ReversePath, recipients: &[ForwardPath], letter: &Letter) -> bool {
+    letter.is_utf8() || !reverse_path.is_ascii() || recipients.iter().any(|path| !path.is_ascii())
+}
+
 /// A service that listens everywhere is reached by loopback.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -63,7 +68,7 @@ pub fn submit(
         sender: reverse_path.clone(),
         recipients,
         body: letter.body_type(),
-        utf8: false,
+        utf8: needs_utf8(reverse_path, recipients, letter),
         require_tls,
         content: letter,
     };

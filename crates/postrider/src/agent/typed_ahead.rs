@@ -4,6 +4,9 @@
 //! the one must not lie in the memory of the other: lines asked for by a command of the screen begin
 //! with the keys that the screen has read already, and the screen asks for `Enter` itself, so that
 //! the keys after it stay its own.
+//!
+//! There is no way back: what the editor of lines has read beyond its line waits for the next line, and
+//! neither the screen nor a program that is run in between can have it.
 
 use std::io::{self, Write};
 use std::time::Duration;

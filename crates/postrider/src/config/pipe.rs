@@ -24,8 +24,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "command",
             default: Shown::Example("[\"/usr/lib/list/post\", \"-f\", \"{sender}\", \"{user}\"]"),
             text: "The program and its arguments. {sender}, {recipient}, {user} (the local-part up to the\n\
-                   tag of the address, see local.tag-separator), {extension}, {domain} and {id} stay within their argument. An address that would make an\n\
-                   argument begin with - is refused.",
+                   tag of the address, see local.tag-separator), {extension}, {domain} and {id} stay within\n\
+                   their argument. An address that would make an argument begin with - is refused.",
         },
         OptionDoc {
             key: "user",

@@ -13,7 +13,7 @@ use tempfile::SpooledTempFile;
 
 use super::draft::Draft;
 use crate::agent::addresses::Entry;
-use crate::agent::fields::{not_written, write_addresses};
+use crate::agent::fields::{not_written, write_addresses, writer_of};
 use crate::agent::letter::{IN_MEMORY, LINE_MAX, Letter, Stamp, Text};
 use crate::agent::lines::Survey;
 
@@ -29,6 +29,7 @@ const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
 /// When the temporary file fails, or an attachment cannot be read any more.
 pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Result<Letter> {
     let mut head = header(draft, stamp, host)?;
+    let utf8 = head.is_utf8();
     let mut body = std::mem::take(&mut draft.body);
     let mut media = text_type(draft);
     if draft.flowed && body.len() <= FLOWED_MAX && body.survey().is_utf8() {
@@ -46,18 +47,19 @@ pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Resul
             head.raw("MIME-Version", "1.0");
             encoding.write_fields(body.survey(), media, &mut head);
         }
-        let head = head.finish();
-        return match encoding {
-            Encoding::QuotedPrintable => body.into_quoted_printable()?.into_letter(head),
-            Encoding::Plain | Encoding::EightBit => body.into_letter(head),
+        let text = match encoding {
+            Encoding::QuotedPrintable => body.into_quoted_printable()?,
+            Encoding::Plain | Encoding::EightBit => body,
         };
+        return Ok(text.into_letter(head.finish())?.with_utf8(utf8));
     }
     head.raw("MIME-Version", "1.0");
-    multipart(draft, body, media, head, stamp)
+    Ok(multipart(draft, body, media, head, stamp)?.with_utf8(utf8))
 }
 
 fn header(draft: &Draft, stamp: &Stamp, host: &DomainName) -> io::Result<HeadWriter> {
-    let mut head = HeadWriter::new(false);
+    let lists = [&draft.from, &draft.reply_to, &draft.to, &draft.cc];
+    let mut head = writer_of(lists.into_iter().flatten().chain(&draft.sender));
     head.raw("Date", &stamp.date().to_string());
     write_addresses(&mut head, "From", &draft.from)?;
     // Several authors need one who sends it (RFC 5322 §3.6.2).

@@ -63,6 +63,19 @@ fn a_plain_letter() {
     assert_eq!(letter.body_type(), mail::BodyType::SevenBit);
 }
 
+/// An address that has no form in ASCII puts the fields into UTF-8, and the letter says so.
+#[test]
+fn addresses_beyond_ascii() {
+    let to = "Jörg <jörg@x.example>, b@bücher.example";
+    let mut letter = composed(draft(to, "", "Grüße", b"x\n"));
+    let text = String::from_utf8(content(&mut letter)).unwrap();
+    let want = "To: Jörg <jörg@x.example>, b@xn--bcher-kva.example\r\nSubject: Grüße\r\n";
+    assert!(text.contains(want), "{text}");
+    assert!(letter.is_utf8() && letter.body_type() == mail::BodyType::EightBitMime);
+    let letter = composed(draft("Jörg <b@bücher.example>", "", "Grüße", b"x\n"));
+    assert!(!letter.is_utf8() && letter.head().is_ascii());
+}
+
 /// Register: 5322-3.6.3-d
 #[test]
 fn blind_recipients_only() {

@@ -5,7 +5,6 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use mail::content::compose::HeadWriter;
 use mail::{ForwardPath, ReversePath};
 
 use super::compose::compose;
@@ -16,7 +15,7 @@ use super::pieces::Pieces;
 use super::places;
 use crate::agent::addresses::Entry;
 use crate::agent::console::Console;
-use crate::agent::fields::write_addresses;
+use crate::agent::fields::{write_addresses, writer_of};
 use crate::agent::folder::{Deposit, Flags, FolderError, deposit};
 use crate::agent::letter::{Letter, PIECE, Stamp};
 use crate::agent::outbox::{Fate, Parcel, Report, send};
@@ -223,7 +222,7 @@ impl Sending<'_> {
         if let Some(parent) = path.parent() {
             make_folders(parent).map_err(io)?;
         }
-        let mut head = HeadWriter::new(false);
+        let mut head = writer_of(bcc);
         write_addresses(&mut head, "Bcc", bcc).map_err(io)?;
         let mut content = Cursor::new(head.finish()).chain(letter);
         let host = self.site.hostname.to_string();

@@ -51,6 +51,10 @@ impl Pieces {
         unique: &str,
         host: &DomainName,
     ) -> io::Result<Self> {
+        // Fields in UTF-8 have no place in pieces, which any host must take.
+        if !letter.head().is_ascii() {
+            return Err(io::Error::other(SplitError::NotSevenBit));
+        }
         let (unique, host) = (unique.to_owned(), host.clone());
         let id = |number| message_id(&unique, number, &host);
         let longest = id(mail::content::partial::FRAGMENTS_MAX)?;

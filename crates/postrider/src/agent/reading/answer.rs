@@ -59,6 +59,7 @@ fn entries<'a>(
     for named in mailboxes {
         match named.address.mailbox() {
             Ok(mailbox) => {
+                let mailbox = mailbox.to_ascii().unwrap_or(mailbox);
                 entries.push(Entry { name: named.name.clone(), mailbox, completed: false });
             }
             Err(error) => warnings.push(format!("{named} is left out: {error}")),
@@ -100,7 +101,8 @@ pub fn resent_fields(
         cc: Vec::new(),
         message_id: stamp.message_id(host),
     };
-    resent.fields(false).map_err(not_written)
+    let utf8 = to.iter().chain([from]).any(|entry| !entry.mailbox.is_ascii());
+    resent.fields(utf8).map_err(not_written)
 }
 
 /// The letter without what the mailbox it lay in has added: a Return-Path, marks.

@@ -236,7 +236,7 @@ Usage: sendmail [OPTION...] [ADDRESS...]
   -F NAME       the author's name, where the letter has no From
   -v            show the dialogue with the mail service
   -bm           take a letter on standard input (the default)
-  -bs           speak SMTP on standard input and output
+  -bs           speak SMTP on standard input and output, with the service of this machine
   -bp           show the queue, as mailq
   -bi           rebuild aliases, as newaliases
   -q            ask the mail service to try the queue now

@@ -7,11 +7,10 @@
 
 use std::io::{self, BufRead, Read};
 
-use mail::content::compose::HeadWriter;
 use mail::{DomainName, ReversePath};
 
 use crate::agent::addresses::{Entry, ListError, read_list};
-use crate::agent::fields::write_addresses;
+use crate::agent::fields::{write_addresses, writer_of};
 use crate::agent::letter::{Letter, Stamp, Text};
 
 /// Octets of a header section: far above what any program writes.
@@ -202,7 +201,7 @@ impl Head {
                 None => out.extend_from_slice(&field.lines),
             }
         }
-        let mut added = HeadWriter::new(false);
+        let mut added = writer_of([&sender.author]);
         if !self.has("from") {
             // What no field can hold is told by the service: a letter has an author.
             let _ = write_addresses(&mut added, "From", std::slice::from_ref(&sender.author));
@@ -229,7 +228,7 @@ fn completed(field: &Field, host: &DomainName) -> Option<Vec<u8>> {
         return None;
     }
     let name = field.lines.get(..field.colon.checked_sub(1)?)?.trim_ascii_end();
-    let mut lines = HeadWriter::new(false);
+    let mut lines = writer_of(&entries);
     write_addresses(&mut lines, &String::from_utf8_lossy(name), &entries).ok()?;
     Some(lines.finish())
 }

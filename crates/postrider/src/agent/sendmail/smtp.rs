@@ -3,6 +3,10 @@
 //! With the service up, octets pass both ways untouched and the service answers. With it down, the
 //! same server machine runs here and each message is dropped durably before its `250`. The peer is
 //! our own user, so nobody is refused, and no clock runs: who holds a pipe to us may be slow.
+//!
+//! It is always the service of this machine, whatever `[submission]` of `mail.toml` says: a dialogue has
+//! one answer to a letter of many recipients, and what a server elsewhere does not take for one of them
+//! has no place in it. A login and its secret are for letters that the person's own commands send.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -45,6 +45,33 @@ fn five_thousand_recipients() {
     }
 }
 
+/// A server that says one octet a second has no more time for its reply than another.
+///
+/// Register: 5321-4.5.3.2-a.
+#[test]
+fn one_octet_a_second() {
+    for (heard, reply) in [(&b""[..], &b"220-"[..]), (HELLO, b"250-"), (HELLO, b"x")] {
+        let mut stage = Stage::new(Opening::default(), usize::MAX);
+        stage.give(Input::Bytes(heard));
+        if !heard.is_empty() {
+            stage.content = b"x\r\n".to_vec();
+            stage.give(Input::Begin(transaction("<a@b.example> <c@d.example>", b"x\r\n")));
+        }
+        (stage.wire, stage.events) = Default::default();
+        let mut octets = reply.iter().copied().chain(std::iter::repeat(b'a'));
+        let mut seconds = 0;
+        while stage.events.is_empty() {
+            stage.now += Duration::from_secs(1);
+            seconds += 1;
+            stage.give(Input::Bytes(&[octets.next().unwrap()]));
+            stage.give(Input::Tick);
+            assert!(seconds <= 300, "{reply:?}");
+        }
+        assert_eq!(seconds, 300, "{reply:?}: {:?}", stage.events);
+        assert!(stage.events[0].contains("TimedOut"), "{:?}", stage.events);
+    }
+}
+
 /// A host that turns round and speaks before it is greeted is no client to be served: what it says
 /// would be lost between two machines.
 #[test]

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use mail::trace::{self, From, Received, Way};
-use mail::{Envelope, ForwardPath, Mailbox, Recipient, Reply, Topic};
+use mail::{Envelope, ForwardPath, Mailbox, Recipient, Reply, ReversePath, Topic};
 use queue::access::{self, Verdict};
 use queue::expansion::Expanded;
 use queue::notify;
 use queue::record::{Class, HeadEdits, Origin, Stored};
-use queue::route::{self, NextHop};
+use queue::route::{self, NextHop, Sender, SenderRule};
 use queue::schedule::Rank;
 use queue::schedule::line::Lane;
 use spool::{
@@ -22,9 +22,11 @@ use tracing::{info, warn};
 
 use crate::authored::Author;
 use crate::dispatch::{HotBody, Job};
+use crate::doors::World;
 use crate::expand::Outcome;
 use crate::history::{self, Inbound, Taken};
 use crate::passing::Passing;
+use crate::tables::{knowing, not_now};
 use crate::{Options, Shared, copies, expand, forwarded, rewrite};
 
 /// A message that asks to be admitted; its content is in a sink.
@@ -46,6 +48,8 @@ pub(crate) struct Pending {
     pub(crate) stored: Stored,
     pub(crate) head: HeadEdits,
     pub(crate) body: Body,
+    /// What a table says of its sender's mail.
+    pub(crate) by_sender: Option<SenderRule>,
 }
 
 /// The commit has succeeded. Nothing else makes one, so that no promise comes before it is kept.
@@ -197,12 +201,14 @@ impl Shared {
             stored: stored(envelope, targets, Class::Ordinary),
             head: marked(&head, via.as_ref()),
             body: body.take().unwrap_or(Body::Of(id)),
+            by_sender: None,
         });
         let mut pending: Vec<_> = pending.collect();
         pending.extend(copies.envelopes.into_iter().map(|Expanded { envelope, targets, via }| {
             let (id, body) = (self.ids.next(now), Body::Of(id));
             let head = copies::head(&options, &head, via.as_ref());
-            Pending { id, stored: stored(envelope, targets, Class::Copy), head, body }
+            let stored = stored(envelope, targets, Class::Copy);
+            Pending { id, stored, head, body, by_sender: None }
         }));
         let told = told.map(|(sender, finished)| expand::told(sender, finished));
         pending.extend(told.into_iter().flatten().map(|(envelope, class)| Pending {
@@ -210,7 +216,15 @@ impl Shared {
             stored: stored(envelope, BTreeMap::new(), class),
             head: head.clone(),
             body: Body::Of(id),
+            by_sender: None,
         }));
+        if !options.routes.sender_tables.is_empty() {
+            for pending in &mut pending {
+                let rule = by_sender(&self.world, &options, &pending.stored.reverse_path).await;
+                let refused = |_| Refusal::Refused(not_now("A route cannot be looked up now"));
+                pending.by_sender = rule.map_err(refused)?;
+            }
+        }
         match self.insert_from(&options, pending, Vec::new(), Some(&inbound)).await {
             Ok(receipt) => Ok(Accepted::from_receipt(id, &receipt)),
             Err(error) => {
@@ -246,10 +260,10 @@ impl Shared {
         let mut kept = Vec::with_capacity(messages.len());
         let mut kept_envelopes = Vec::with_capacity(messages.len());
         let mut inserted = Vec::new();
-        for Pending { id, stored, head, body } in messages {
+        for Pending { id, stored, head, body, by_sender } in messages {
             let due = notify::release(&stored.parameters, stored.arrival);
             let due = due.unwrap_or(now).max(now);
-            let jobs = jobs(options, &stored, due);
+            let jobs = jobs(options, &stored, by_sender.as_ref(), due);
             let claim = due <= now && !options.paused && self.may_try(&stored, &jobs);
             inserted.extend((0..).zip(&jobs).map(|(n, _)| JobId { message: id, n }));
             let hot = match &body {
@@ -348,10 +362,27 @@ impl Shared {
     }
 }
 
+/// What the tables say of the mail of `sender`; asked where there are some.
+///
+/// # Errors
+/// Why one has no answer now.
+pub(crate) async fn by_sender(
+    world: &World,
+    options: &Options,
+    sender: &ReversePath,
+) -> Result<Option<SenderRule>, String> {
+    if options.routes.sender_tables.is_empty() {
+        return Ok(None);
+    }
+    let decide = |rows: &_| route::of_sender(&options.routes, &options.access, rows, sender);
+    Box::pin(knowing(world, decide)).await
+}
+
 /// The queue of one recipient, by the routes of `options`.
 pub(crate) fn queue_of(
     options: &Options,
     stored: &Stored,
+    by_sender: Option<&SenderRule>,
     number: u32,
     recipient: &Recipient,
 ) -> String {
@@ -360,7 +391,8 @@ pub(crate) fn queue_of(
         return NextHop::Local.queue_name();
     }
     let (routes, access, target) = (&options.routes, &options.access, stored.targets.get(&number));
-    let (sender, path) = (&stored.reverse_path, &recipient.path);
+    let sender = Sender { path: &stored.reverse_path, rule: by_sender };
+    let path = &recipient.path;
     route::route_recipient(routes, access, sender, path, target).queue_name()
 }
 
@@ -375,10 +407,16 @@ pub(crate) fn marked(head: &HeadEdits, via: Option<&Mailbox>) -> HeadEdits {
 }
 
 /// The recipients by next hop: those of one next hop share transactions.
-fn jobs(options: &Options, stored: &Stored, due: SystemTime) -> Vec<NewJob> {
+fn jobs(
+    options: &Options,
+    stored: &Stored,
+    by_sender: Option<&SenderRule>,
+    due: SystemTime,
+) -> Vec<NewJob> {
     let mut queues: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, recipient) in (0..).zip(&stored.recipients) {
-        queues.entry(queue_of(options, stored, number, recipient)).or_default().push(number);
+        let queue = queue_of(options, stored, by_sender, number, recipient);
+        queues.entry(queue).or_default().push(number);
     }
     let job = |(queue, recipients)| NewJob { queue, recipients, due, hold: false };
     queues.into_iter().map(job).collect()

@@ -15,7 +15,7 @@ use queue::expansion::{self, Answers, Expanded, Kind, Node, Progress};
 use queue::reason::Reason;
 use queue::record::Class;
 use queue::rewrite::Change;
-use queue::route::{NextHop, Routed, route_recipient};
+use queue::route::{NextHop, Routed, Sender, route_recipient};
 use queue::schedule::Rank;
 use queue::search::{Exchanger, Facts, Failure, Search, Step};
 use queue::srs;
@@ -25,7 +25,7 @@ use queue::target::Target;
 use crate::depart::Departure;
 use crate::security::{Demand, Way};
 use crate::smarthost::Account;
-use crate::{Engine, Options, Shared, copies, expand, rewrite};
+use crate::{Engine, Options, Shared, admit, copies, expand, rewrite};
 
 /// Tries that are told of.
 const TRIES: usize = 12;
@@ -286,7 +286,19 @@ async fn end(
 ) -> End {
     let path = recipient.path.clone();
     let from = &envelope.reverse_path;
-    let routed = route_recipient(&options.routes, &options.access, from, &path, target.as_ref());
+    let rule = admit::by_sender(&shared.world, options, from).await;
+    let (rule, unknown) = match rule {
+        Ok(rule) => (rule, None),
+        Err(why) => (None, Some(why)),
+    };
+    let sender = Sender { path: from, rule: rule.as_ref() };
+    let mut routed =
+        route_recipient(&options.routes, &options.access, sender, &path, target.as_ref());
+    if let Some(why) = unknown {
+        let text =
+            format!("not known now, so it is answered 451: {why}; else {}", routed.reason.text);
+        routed.reason.text = text.into();
+    }
     let (parameters, many) = (&envelope.parameters, envelope.recipients.len());
     let rank = Rank::of_class(class, &envelope.reverse_path, parameters, many);
     let arrival = SystemTime::UNIX_EPOCH;

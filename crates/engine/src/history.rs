@@ -152,7 +152,12 @@ impl Shared {
         let (routes, access) = (&options.routes, &options.access);
         let (sender, target) = (&job.stored.reverse_path, job.stored.targets.get(number));
         let routed = route::route_recipient(routes, access, sender, &recipient.path, target);
-        Some(routed.reason.to_string())
+        // A table may have said it, which is not asked again for a line of the history.
+        let by_table = !routes.sender_tables.is_empty() && routed.queue_name() != *job.queue;
+        Some(match by_table {
+            true => format!("a route of the sender {sender} in a table: {}", job.queue),
+            false => routed.reason.to_string(),
+        })
     }
 
     /// The sender is told of a fate.

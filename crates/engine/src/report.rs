@@ -144,7 +144,7 @@ async fn report(
     info!(event = "report.written", %id, about = %job.id.message, to = %sender);
     let (stored, via) = envelope(shared, &report, job, now).await?;
     let head = marked(&HeadEdits::default(), via.as_ref());
-    Ok(Pending { id, stored, head, body })
+    Ok(Pending { id, stored, head, body, by_sender: None })
 }
 
 /// What of the message comes back. One with octets beyond ASCII in its header section that no

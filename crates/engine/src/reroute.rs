@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use queue::record::Stored;
+use queue::route::SenderRule;
 use spool::{Body, Next, Op, RecipientOutcome, RecipientUpdate, SpoolError, Txn};
 use tracing::{info, warn};
 
@@ -33,7 +34,7 @@ pub(crate) fn bare(name: &str) -> &str {
 }
 
 /// Why mail is moved, for its history.
-const CHANGED: &str = "the configuration gives another route than before";
+const CHANGED: &str = "the configuration or a table gives another route than before";
 
 /// Moves what has another route today. True: the job is not in hand any more.
 pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
@@ -42,12 +43,17 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
         return false;
     }
     let options = shared.options();
-    let mut groups = groups(&options, job);
+    // Where no table can say it now, the mail keeps the way it has.
+    let Ok(by_sender) = admit::by_sender(&shared.world, &options, &job.stored.reverse_path).await
+    else {
+        return false;
+    };
+    let mut groups = groups(&options, job, by_sender.as_ref());
     let stay = groups.remove(&*job.queue);
     let moved = match (stay, groups.len()) {
         (_, 0) => return false,
         (None, 1) => requeue(shared, job, groups).await,
-        (stay, _) => split(shared, &options, job, stay.is_some(), groups).await,
+        (stay, _) => split(shared, &options, job, by_sender, stay.is_some(), groups).await,
     };
     match moved {
         Ok(()) | Err(SpoolError::Fenced | SpoolError::NotFound) => true,
@@ -67,11 +73,15 @@ pub(crate) async fn moved(shared: &Arc<Shared>, job: &Job) -> bool {
 }
 
 /// The open recipients by the queue that is right today.
-fn groups(options: &Options, job: &Job) -> BTreeMap<String, Vec<u32>> {
+fn groups(
+    options: &Options,
+    job: &Job,
+    by_sender: Option<&SenderRule>,
+) -> BTreeMap<String, Vec<u32>> {
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, _) in &job.open {
         let Some(recipient) = job.stored.recipients.get(*number as usize) else { continue };
-        let queue = admit::queue_of(options, &job.stored, *number, recipient);
+        let queue = admit::queue_of(options, &job.stored, by_sender, *number, recipient);
         groups.entry(queue).or_default().push(*number);
     }
     groups
@@ -98,6 +108,7 @@ async fn split(
     shared: &Arc<Shared>,
     options: &Options,
     job: &Job,
+    by_sender: Option<SenderRule>,
     some_stay: bool,
     groups: BTreeMap<String, Vec<u32>>,
 ) -> Result<(), SpoolError> {
@@ -113,7 +124,8 @@ async fn split(
         let targets = (0..).zip(&numbers).filter_map(target).collect();
         let stored = Stored { recipients, targets, ..Stored::clone(&job.stored) };
         let head = (*job.head).clone();
-        pending.push(Pending { id, stored, head, body: Body::Of(job.id.message) });
+        let (body, by_sender) = (Body::Of(job.id.message), by_sender.clone());
+        pending.push(Pending { id, stored, head, body, by_sender });
         updates.extend(numbers.into_iter().map(|recipient| RecipientUpdate {
             recipient,
             outcome: RecipientOutcome::Delivered,

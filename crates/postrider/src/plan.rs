@@ -39,7 +39,7 @@ use crate::doors::history::Bounds;
 use crate::doors::tls::{self, LoadError, Material};
 use crate::doors::{DovecotLogins, FileLogins, ForwardPlace, Granted, SystemRandom, Templates};
 
-pub use self::tables::{Tables, tables};
+pub use self::tables::{Tables, probe as probe_tables, tables};
 
 /// How long a connection may take to be made: with ten addresses an attempt ends in five minutes.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -169,7 +169,11 @@ fn routes(config: &Config) -> Routes {
         source: rule_source(&route.to.source),
     };
     let routes = &config.routes;
-    let mut made = Routes { default: rule(&routes.default), ..Routes::default() };
+    let mut made = Routes {
+        default: rule(&routes.default),
+        sender_tables: routes.sender_tables.clone(),
+        ..Routes::default()
+    };
     for (pattern, way) in &routes.domains {
         made.table.insert(pattern.clone(), rule(way));
     }

@@ -19,7 +19,7 @@ use crate::access::{Access, POSTMASTER, Users, is_safe};
 use crate::expansion::{
     Alias, Answer, Answers, Listed, Member, Question, Trust, members, owner_of,
 };
-use crate::reason::Reason;
+use crate::reason::{Reason, Source};
 
 pub use virtuals::{Addresses, Virtual};
 
@@ -146,6 +146,9 @@ pub fn user_of(
     Ok(None)
 }
 
+/// The values of a row, and where they stand.
+type RowOf<'q> = (&'q [String], &'q Option<Source>);
+
 struct Seeking<'a, 'q> {
     access: &'a Access,
     answers: &'q Answers,
@@ -203,7 +206,8 @@ impl<'a> Seeking<'a, '_> {
             let key = |_: &LocalPart| Some(format!("@{}", lower(name)));
             if let Some(found) = self.row(table, &mailbox.local, &mailbox.domain, &key)? {
                 let what = format!("what else {name} gets, by the table {table}");
-                return Ok(Entry::Members(Group { reason: Reason::new(what), ..found }));
+                let reason = Reason { text: what.into(), ..found.reason };
+                return Ok(Entry::Members(Group { reason, ..found }));
             }
         }
         Ok(Entry::Nobody)
@@ -277,11 +281,11 @@ impl<'a> Seeking<'a, '_> {
         let Some(asked) = key(local).filter(|key| !key.chars().any(char::is_control)) else {
             return Ok(None);
         };
-        let Some(values) = self.values(table, asked.clone())? else { return Ok(None) };
+        let Some((values, source)) = self.values(table, asked.clone())? else { return Ok(None) };
         let trust = Trust::none("a table may not have any");
         let mut found = Vec::new();
         for value in values {
-            match members(value, &trust, None) {
+            match members(value, &trust, source.as_ref()) {
                 Ok(members) => found.extend(members),
                 Err((what, _)) => {
                     let what = format!("the table {table} has a wrong row for {asked}: {what}");
@@ -295,7 +299,7 @@ impl<'a> Seeking<'a, '_> {
             }
             _ => None,
         };
-        let reason = Reason::new(format!("by the table {table}"));
+        let reason = Reason::new(format!("by the table {table}")).from_rule(source.clone());
         let members = Cow::Owned(found);
         Ok(Some(Group {
             key: format!("{table}:{asked}"),
@@ -306,11 +310,12 @@ impl<'a> Seeking<'a, '_> {
         }))
     }
 
-    fn values(&self, table: &Arc<str>, key: String) -> Result<Option<&[String]>, Wait> {
+    /// The row under `key`.
+    fn values(&self, table: &Arc<str>, key: String) -> Result<Option<RowOf<'_>>, Wait> {
         let question = Question::Table { table: table.clone(), key };
         match self.answers.get(&question) {
             None => Err(Wait::Ask(question)),
-            Some(Answer::Values(values)) => Ok(Some(values)),
+            Some(Answer::Values { values, source }) => Ok(Some((values, source))),
             Some(Answer::NotNow { why }) => {
                 let what = format!("the table {table} does not answer: {why}");
                 Err(Wait::NotNow(Reason::new(what)))

@@ -5,6 +5,7 @@
 //! `transport` reads what the configuration says, `hop` names what comes of it, `rules` holds the
 //! lines of the operator.
 
+mod by_sender;
 mod hop;
 mod rules;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::access::{self, Accepted, Access};
 use crate::reason::Reason;
 use crate::target::Target;
 
+pub use by_sender::{Sender, SenderRule, of_sender};
 pub use hop::{NextHop, Via};
 pub use rules::{AddressPattern, AddressTable, Routes, Rule};
 pub use transport::{
@@ -68,10 +70,10 @@ pub fn route(routes: &Routes, access: &Access, domain: &Domain) -> Routed {
 /// the default, a rule for the sender counts: it says by which way mail leaves, while a rule about the
 /// destination knows where mail has to arrive. So a sender whose mail goes out by his own provider
 /// still reaches our mailboxes and the stores behind us. Reports have no sender.
-pub fn route_path(
+pub fn route_path<'a>(
     routes: &Routes,
     access: &Access,
-    sender: &ReversePath,
+    sender: impl Into<Sender<'a>>,
     path: &ForwardPath,
 ) -> Routed {
     let mailbox = match path {
@@ -85,17 +87,21 @@ pub fn route_path(
             Domain::Literal(literal) => to_literal(rule, literal, text),
         };
     }
-    route_from(routes, access, sender.mailbox(), &mailbox.domain)
+    route_from(routes, access, Some(sender.into()), &mailbox.domain)
 }
 
 fn route_from(
     routes: &Routes,
     access: &Access,
-    sender: Option<&Mailbox>,
+    sender: Option<Sender<'_>>,
     domain: &Domain,
 ) -> Routed {
     let by_sender = || {
-        let (pattern, rule) = routes.senders.get(sender?)?;
+        let Sender { path, rule } = sender?;
+        if let Some(SenderRule { rule, text }) = rule {
+            return Some((rule, text.clone()));
+        }
+        let (pattern, rule) = routes.senders.get(path.mailbox()?)?;
         Some((rule, format!("the route of the sender {pattern}")))
     };
     let otherwise =
@@ -188,10 +194,10 @@ fn is_unknown(reply: &Reply) -> bool {
 
 /// As [`route_path`], for a recipient of which it is known where it ends: files and commands are of
 /// this host, whatever the routes say of the domain. Mailboxes may be kept by a store elsewhere.
-pub fn route_recipient(
+pub fn route_recipient<'a>(
     routes: &Routes,
     access: &Access,
-    sender: &ReversePath,
+    sender: impl Into<Sender<'a>>,
     path: &ForwardPath,
     target: Option<&Target>,
 ) -> Routed {

@@ -161,7 +161,7 @@ impl From<Row> for Answer {
     fn from(row: Row) -> Self {
         match row {
             Row::Nothing => Self::Nothing,
-            Row::Values { values, .. } => Self::Values(values),
+            Row::Values { values, source } => Self::Values { values, source },
             Row::NotNow { why } => Self::NotNow { why },
         }
     }

@@ -460,6 +460,7 @@ fn targets() {
             stored,
             head: HeadEdits::default(),
             body: Body::Inline(LETTER.into()),
+            by_sender: None,
         };
         let told = scene.engine.options();
         let inserted = scene.engine.shared.insert(&told, vec![pending], Vec::new()).await;
@@ -477,4 +478,45 @@ fn targets() {
         assert!(runs.len() == 1 && runs[0].starts_with("bob /bin/x|{user}\nFrom ada@"), "{runs:?}");
         assert_eq!(scene.queue().await.len(), 0);
     });
+}
+
+/// A table says by which way the mail of a sender goes: a line comes before it, what is ours stays here,
+/// and while it has no answer, or none that is a way, nothing is taken.
+#[test]
+fn tables_route_senders() {
+    use super::rewriting::TestTables;
+
+    let rows = &[
+        ("ann@x.example", "smtp:[192.0.2.9]:2525;from=office"),
+        ("@y.example", "smtp:[192.0.2.7],smtp:[192.0.2.8]"),
+        ("eve@here.example", "smtp:[192.0.2.6]"),
+        ("odd@x.example", "local"),
+    ];
+    let cases = [
+        ("Ann@x.example", "b@far.example", "smtp:[192.0.2.9]:2525;from=office"),
+        ("joe@y.example", "b@far.example", "smtp:[192.0.2.7]:25,smtp:[192.0.2.8]:25"),
+        ("eve@here.example", "b@far.example", "smtp:[192.0.2.5]:25"),
+        ("ann@x.example", "bob@here.example", "local"),
+        ("joe@z.example", "b@far.example", "mx:far.example"),
+        ("", "b@far.example", "mx:far.example"),
+        ("odd@x.example", "b@far.example", "451 4.4.3"),
+        ("down@x.example", "b@far.example", "451 4.4.3"),
+    ];
+    for (from, to, want) in cases {
+        play(async {
+            let mut options = crate::Options { paused: true, ..options() };
+            options.routes.sender_tables = vec!["ways".into()];
+            let line = queue::route::Rule::new("smtp:[192.0.2.5]".parse().unwrap());
+            options.routes.senders.insert("eve@here.example".parse().unwrap(), line);
+            let scene = Scene::with_world(options, |world| {
+                world.tables = Arc::new(TestTables(rows));
+            });
+            let got = match scene.letter(from, &[to], LETTER).await {
+                Ok(_) => scene.queue().await.into_iter().map(|job| job.queue).collect(),
+                Err(crate::Refusal::Refused(reply)) => reply.to_string(),
+                Err(error) => panic!("{error}"),
+            };
+            assert!(got.starts_with(want), "{from} {to}: {got}");
+        });
+    }
 }

@@ -171,6 +171,7 @@ fn check(argument: &ConfigArgument) -> ExitCode {
             plan::options(&config).err(),
             plan::certificates(&config).err(),
             plan::tables(&config).err(),
+            Some(plan::probe_tables(&config)),
         ];
         for problem in start.into_iter().flatten().flatten() {
             // What the start would tell may have been told.

@@ -84,7 +84,7 @@ pub use spool::SpoolLimits;
 pub use srs::Srs;
 pub use submission::Submission;
 pub use surroundings::Surroundings;
-pub use table::{Table, TableKind};
+pub use table::{DatabaseTls, LdapScope, Table, TableKind};
 pub use tls::{CertificateFiles, TlsFiles};
 pub use tls_policy::TlsPolicy;
 pub use units::{Share, parse_duration, parse_size};
@@ -120,6 +120,8 @@ pub(crate) const SECTIONS: &[&SectionDoc] = &[
     &srs::DOC,
     &table::FILE,
     &table::SQLITE,
+    &table::POSTGRES,
+    &table::LDAP,
     &relay::DOC,
     &access::DOC,
     &access::ATRN,
@@ -372,7 +374,8 @@ fn read_tables(reader: &Reader, table: &DeTable<'_>, surroundings: &Surroundings
     let smarthosts = smarthost::read(&top.table("smarthost"));
     let pipes = pipe::read(&top.table("pipe"));
     let sources = source::read(&top.table("source"));
-    let named = route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts };
+    let named =
+        route::Named { pipes: &pipes, sources: &sources, smarthosts: &smarthosts, tables: &tables };
     let routes = route::read(&top.table("route"), &named);
     let fetches = fetch::read(&top.table("fetch"), &named);
     Config {

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::sync::Arc;
 
 use mail::address::DomainName;
 use queue::domains::DomainPattern;
@@ -12,6 +13,7 @@ use super::options::{OptionDoc, SectionDoc, Shown};
 use super::problem::Sourced;
 use super::reader::{Section, Value};
 use super::source::Source;
+use super::table::{self, Table};
 use super::{Pipe, Smarthost};
 use crate::doors::MailboxTemplate;
 
@@ -59,11 +61,23 @@ pub(super) const SENDER: SectionDoc = SectionDoc {
     name: "route.sender",
     text: "Routes of single senders, where no rule is about the destination: the way out of those who must\n\
            use their own provider. Reports have no sender, and take the default.",
-    options: &[OptionDoc {
-        key: "\"ann@example.net\"",
-        default: Shown::Example("{ to = \"smtp:[mail.example.com]:587\", source = \"office\" }"),
-        text: "What is said above.",
-    }],
+    options: &[
+        OptionDoc {
+            key: "tables",
+            default: Shown::Example("[\"people\"]"),
+            text: "Tables, by their name in [table.NAME], that have more of them: under an address, a name of ours or\n\
+               \"@domain\" a way to hosts as above, with \";from=NAME\" behind it for a source and \";login=NAME\"\n\
+               for a login. They are asked where no line is about the sender, when a letter is taken and before\n\
+               each later attempt. A row that is no such way is answered 451.",
+        },
+        OptionDoc {
+            key: "\"ann@example.net\"",
+            default: Shown::Example(
+                "{ to = \"smtp:[mail.example.com]:587\", source = \"office\" }",
+            ),
+            text: "What is said above.",
+        },
+    ],
 };
 
 /// The three places of a route.
@@ -108,6 +122,8 @@ pub struct Routes {
     pub recipients: Vec<(AddressPattern, Way)>,
     /// By sender.
     pub senders: Vec<(AddressPattern, Way)>,
+    /// Tables that have more of them.
+    pub sender_tables: Vec<Arc<str>>,
 }
 
 /// What routes may refer to.
@@ -115,6 +131,7 @@ pub(super) struct Named<'a> {
     pub(super) pipes: &'a [(String, Sourced<Pipe>)],
     pub(super) sources: &'a [Source],
     pub(super) smarthosts: &'a [Smarthost],
+    pub(super) tables: &'a [Table],
 }
 
 pub(super) fn read(section: &Section<'_>, named: &Named<'_>) -> Routes {
@@ -123,11 +140,17 @@ pub(super) fn read(section: &Section<'_>, named: &Named<'_>) -> Routes {
         domains: Vec::new(),
         recipients: Vec::new(),
         senders: Vec::new(),
+        sender_tables: Vec::new(),
     };
     for (key, value) in section.entries() {
         match (key, value.table_quietly()) {
-            ("recipient", Some(table)) => read_addresses(&table, named, &mut routes.recipients),
-            ("sender", Some(table)) => read_addresses(&table, named, &mut routes.senders),
+            ("recipient", Some(table)) => {
+                read_addresses(&table, named, None, &mut routes.recipients);
+            }
+            ("sender", Some(table)) => {
+                routes.sender_tables = table::names(&table, "tables", named.tables);
+                read_addresses(&table, named, Some("tables"), &mut routes.senders);
+            }
             ("default", _) => {
                 if let Some(way) = read_way(&value, named) {
                     routes.default = way;
@@ -143,9 +166,18 @@ pub(super) fn read(section: &Section<'_>, named: &Named<'_>) -> Routes {
     routes
 }
 
-fn read_addresses(section: &Section<'_>, named: &Named<'_>, ways: &mut Vec<(AddressPattern, Way)>) {
+/// `apart`: a key that is no address, and is read elsewhere.
+fn read_addresses(
+    section: &Section<'_>,
+    named: &Named<'_>,
+    apart: Option<&str>,
+    ways: &mut Vec<(AddressPattern, Way)>,
+) {
     let remedy = "write \"ann@example.net\", \"@example.net\" for all of it, or \"@.example.net\"";
     for (key, value) in section.entries() {
+        if Some(key) == apart {
+            continue;
+        }
         read_line(key, &value, named, &Kind { what: "an address", remedy }, ways);
     }
 }

@@ -39,7 +39,7 @@ macro_rules! database {
 
 pub(super) const FILE: SectionDoc = SectionDoc {
     name: "table.\"canonical\"",
-    text: "Tables that other sections name: who stands for whom. Any number of them, of two types. Keys are\n\
+    text: "Tables that other sections name: who stands for whom. Any number of them, of four types. Keys are\n\
            looked up in lower case, an address as itself and then as \"@domain\". While a table cannot be\n\
            asked, mail that needs it waits with its sender (451); nothing is taken for absent.",
     options: &[
@@ -77,6 +77,99 @@ pub(super) const SQLITE: SectionDoc = SectionDoc {
     ],
 };
 
+pub(super) const POSTGRES: SectionDoc = SectionDoc {
+    name: "table.\"staff\"",
+    text: "A table in PostgreSQL. Needs a program that was built with the feature `postgres`.",
+    options: database![
+        OptionDoc {
+            key: "type",
+            default: Shown::Example("\"postgres\""),
+            text: "\"postgres\": a database of PostgreSQL.",
+        },
+        OptionDoc {
+            key: "server",
+            default: Shown::Example("\"postgres://postrider@db.example.net/mail\""),
+            text: "User, host, port and database, without a password. A socket of this host:\n\
+                   \"postgres:///mail?host=/run/postgresql&user=postrider\".",
+        },
+        OptionDoc {
+            key: "query",
+            default: Shown::Example("\"SELECT address FROM staff WHERE name = $1\""),
+            text: "What is asked, with the key as its one parameter, a text. The first column of every row is a\n\
+                   value and a text, too (else cast it, ::text); several may stand in one between commas.",
+        },
+        PASSWORD,
+        TLS,
+        ROOTS,
+    ],
+};
+
+pub(super) const LDAP: SectionDoc = SectionDoc {
+    name: "table.\"directory\"",
+    text: "A table in a directory. Needs a program that was built with the feature `ldap`.",
+    options: database![
+        OptionDoc {
+            key: "type",
+            default: Shown::Example("\"ldap\""),
+            text: "\"ldap\": a server of LDAP, version 3.",
+        },
+        OptionDoc {
+            key: "server",
+            default: Shown::Example("\"ldaps://ldap.example.net\""),
+            text: "\"ldaps://HOST\", \"ldap://HOST\" with STARTTLS, or a socket of this host:\n\
+                   \"ldapi://%2Frun%2Fslapd%2Fldapi\".",
+        },
+        OptionDoc {
+            key: "bind-dn",
+            default: Shown::Example("\"cn=postrider,dc=example,dc=net\""),
+            text: "As whom, with the password of password-file. Default: anonymously.",
+        },
+        OptionDoc {
+            key: "base",
+            default: Shown::Example("\"ou=people,dc=example,dc=net\""),
+            text: "The entry below which is searched.",
+        },
+        OptionDoc {
+            key: "scope",
+            default: Shown::Example("\"subtree\""),
+            text: "How deep: \"subtree\", \"one\" or \"base\".",
+        },
+        OptionDoc {
+            key: "filter",
+            default: Shown::Example("\"(&(objectClass=inetOrgPerson)(mail={key}))\""),
+            text: "What is searched (RFC 4515). The key stands where it says {key}, its octets escaped.",
+        },
+        OptionDoc {
+            key: "attributes",
+            default: Shown::Example("[\"mailRoutingAddress\"]"),
+            text: "The attributes whose values count; several may stand in one between commas.",
+        },
+        PASSWORD,
+        TLS,
+        ROOTS,
+    ],
+};
+
+const PASSWORD: OptionDoc = OptionDoc {
+    key: "password-file",
+    default: Shown::Example("\"secrets/database\""),
+    text: "A file whose first line is the password; only its owner may read it (0600). It is read for\n\
+           every connection.",
+};
+
+const TLS: OptionDoc = OptionDoc {
+    key: "tls",
+    default: Shown::Example("\"required\""),
+    text: "\"required\": TLS with a good certificate; \"none\". Default: required, but for what is\n\
+           on this host.",
+};
+
+const ROOTS: OptionDoc = OptionDoc {
+    key: "roots",
+    default: Shown::Example("\"database-ca.pem\""),
+    text: "The authorities that its certificate may be from. Default: those of the system.",
+};
+
 /// One table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -108,6 +201,68 @@ pub enum TableKind {
         /// With one parameter.
         query: String,
     },
+    /// A database of PostgreSQL.
+    Postgres {
+        /// Its address, without a password.
+        server: String,
+        /// With one parameter.
+        query: String,
+        /// Where the password is.
+        password: Option<PathBuf>,
+        /// How the connection is secured.
+        tls: DatabaseTls,
+    },
+    /// A directory.
+    Ldap {
+        /// Its address.
+        server: String,
+        /// As whom.
+        bind: Option<String>,
+        /// Where the password is.
+        password: Option<PathBuf>,
+        /// Below which entry.
+        base: String,
+        /// How deep.
+        scope: LdapScope,
+        /// With the key in it.
+        filter: String,
+        /// Whose values count.
+        attributes: Vec<String>,
+        /// How the connection is secured.
+        tls: DatabaseTls,
+    },
+}
+
+impl TableKind {
+    /// Where its password is.
+    pub fn password(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Postgres { password, .. } | Self::Ldap { password, .. } => password.as_ref(),
+            Self::File(_) | Self::Sqlite { .. } => None,
+        }
+    }
+}
+
+/// How a connection to a database is secured.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DatabaseTls {
+    /// Not at all.
+    None,
+    /// By TLS, but for what stays on this host.
+    Local,
+    /// By TLS, with a certificate of these authorities; none: of the system's.
+    Required(Option<PathBuf>),
+}
+
+/// How deep a directory is searched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LdapScope {
+    /// The entry alone.
+    Base,
+    /// Those right below it.
+    One,
+    /// All below it.
+    Subtree,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Vec<Table> {
@@ -156,10 +311,75 @@ fn read_kind(table: &Section<'_>, whole: &Value<'_>, kind: &Value<'_>) -> Option
             let (path, query) = (path(), text("query"));
             path.zip(query).map(|(path, query)| TableKind::Sqlite { path, query })
         }
+        "postgres" => {
+            table.only(&POSTGRES, &[]);
+            let (server, query) = (text("server"), text("query"));
+            let password = table.path("password-file").map(|path| path.value);
+            let tls = tls(table);
+            let (server, query) = server.zip(query)?;
+            Some(TableKind::Postgres { server, query, password, tls })
+        }
+        "ldap" => {
+            table.only(&LDAP, &[]);
+            read_ldap(table, whole)
+        }
         _ => kind.wrong(
-            "\"file\" or \"sqlite\"",
+            "\"file\", \"sqlite\", \"postgres\" or \"ldap\"",
             "maps of other programs: write them out as lines of \"key value\"",
         ),
+    }
+}
+
+fn read_ldap(table: &Section<'_>, whole: &Value<'_>) -> Option<TableKind> {
+    let text = |key: &str| table.get(key).and_then(|value| value.text()).map(str::to_owned);
+    let (server, base) =
+        (needed(whole, "server", text("server")), needed(whole, "base", text("base")));
+    let filter = needed(whole, "filter", text("filter"));
+    if let (Some(value), Some(filter)) = (table.get("filter"), &filter)
+        && !filter.contains("{key}")
+    {
+        let _: Option<()> = value.wrong("a filter with {key} in it", "like \"(mail={key})\"");
+    }
+    let attributes = table.get("attributes").map(|value| {
+        value.items().iter().filter_map(|item| item.text()).map(str::to_owned).collect()
+    });
+    let attributes = needed(whole, "attributes", attributes);
+    let scope = match table.get("scope").map(|value| (value.text(), value)) {
+        None | Some((Some("subtree"), _)) => Some(LdapScope::Subtree),
+        Some((Some("one"), _)) => Some(LdapScope::One),
+        Some((Some("base"), _)) => Some(LdapScope::Base),
+        Some((_, value)) => value.wrong("\"subtree\", \"one\" or \"base\"", ""),
+    };
+    let (bind, password) = (text("bind-dn"), table.path("password-file").map(|path| path.value));
+    if let (Some(value), None) = (table.get("bind-dn"), &password) {
+        let title = "a name without a password would be nobody";
+        value.tell(title, "`password-file` beside it", "say both or none");
+    }
+    let tls = tls(table);
+    Some(TableKind::Ldap {
+        server: server?,
+        bind,
+        password,
+        base: base?,
+        scope: scope?,
+        filter: filter?,
+        attributes: attributes?,
+        tls,
+    })
+}
+
+/// `tls` and `roots`.
+fn tls(table: &Section<'_>) -> DatabaseTls {
+    let roots = table.path("roots").map(|path| path.value);
+    let said = table.get("tls");
+    match said.as_ref().map(|value| value.text()) {
+        None if roots.is_none() => DatabaseTls::Local,
+        None | Some(Some("required")) => DatabaseTls::Required(roots),
+        Some(Some("none")) => DatabaseTls::None,
+        Some(_) => {
+            let wrong = said.and_then(|value| value.wrong("\"required\" or \"none\"", ""));
+            wrong.unwrap_or(DatabaseTls::Required(roots))
+        }
     }
 }
 

@@ -476,6 +476,29 @@ fn problems() {
             ],
         ),
         (
+            "[table.a]\ntype = \"postgres\"\nserver = \"postgres://db/mail\"\npassword = \"x\"",
+            &["1:1: `table.a` has no `query`", "4:1: unknown key `table.a.password`"],
+        ),
+        (
+            "[table.a]\ntype = \"ldap\"\nserver = \"ldaps://h\"\nbase = \"dc=x\"\nfilter = \"(mail=x)\"\n\
+             bind-dn = \"cn=x\"\nscope = \"all\"\ntls = \"maybe\"",
+            &[
+                "1:1: `table.a` has no `attributes`",
+                "5:10: `table.a.filter` has a value it cannot have: expected a filter with {key} in it",
+                "6:11: a name without a password would be nobody",
+                "7:9: `table.a.scope` has a value it cannot have",
+                "8:7: `table.a.tls` has a value it cannot have",
+            ],
+        ),
+        (
+            "[route.sender]\ntables = \"none\"\n[route.recipient]\ntables = \"none\"",
+            &[
+                "2:10: there is no table \"none\"",
+                "4:10: `route.recipient.tables` has a value it cannot have",
+                "4:10: \"tables\" is not an address",
+            ],
+        ),
+        (
             "[masquerade]\ndomain = \"a.example\"",
             &["2:10: `masquerade.domain` does nothing without `masquerade.hosts`"],
         ),
@@ -694,7 +717,7 @@ fn problems() {
             "[table.a]\ntype = \"file\"\npath = \"x\"\nquery = \"y\"",
             &["4:1: unknown key `table.a.query`"],
         ),
-        ("[table.a]\ntype = \"ldap\"", &["2:8: `table.a.type` has a value it cannot have"]),
+        ("[table.a]\ntype = \"mysql\"", &["2:8: `table.a.type` has a value it cannot have"]),
         ("[queue]\npaused = true\npaused = true", &["3:1: this is not TOML: duplicate key"]),
         // All at once, in the order of the file.
         ("[queue]\nexpire = \"5x\"\nretri = 1\n[dns]\nservers = 5", &["2:10: ", "3:1: ", "5:11: "]),
@@ -922,6 +945,18 @@ domains = [\"a.example\", \"@b.example\", \"#slow\"]
     assert_eq!(hosts.collect::<Vec<_>>(), expected);
     let source = options.providers[0].source.as_ref().map(ToString::to_string);
     assert_eq!(source.as_deref(), Some("fetch.toml:7"));
+    // What is fetched should be ours.
+    let told = |more: &str| {
+        let config = Config::parse(&format!("{text}{more}"), "fetch.toml").unwrap();
+        let mut problems = Vec::new();
+        config.check_fetches(&mut problems);
+        problems.iter().map(|problem| problem.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("").len(), 3, "{:?}", told(""));
+    let half = told("[local]\ndomains = [\"a.example\"]\n");
+    assert_eq!(half, ["mail for b.example would be fetched, and refused here"]);
+    let all = "[relay]\ndomains = [\"a.example\"]\n[virtual.\"b.example\"]\nusers = [\"ann\"]\n";
+    assert!(told(all).is_empty(), "{:?}", told(all));
 }
 
 #[test]

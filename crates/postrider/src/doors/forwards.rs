@@ -250,7 +250,7 @@ mod tests {
             Answer::Forward(file) => format!("text {}", file.text),
             Answer::Unsafe { why, .. } => why,
             Answer::NotNow { why } => format!("later {why}"),
-            Answer::Values(_) => unreachable!("a file has no values"),
+            Answer::Values { .. } => unreachable!("a file has no values"),
         }
     }
 

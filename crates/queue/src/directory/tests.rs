@@ -70,7 +70,8 @@ fn answer(question: &Question) -> Answer {
     }
     let row = ROWS.iter().find(|(name, row, _)| *name == &**table && row == key);
     row.map_or(Answer::Nothing, |(_, _, values)| {
-        Answer::Values(values.iter().map(|value| (*value).to_owned()).collect())
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        Answer::Values { values, source: None }
     })
 }
 
@@ -227,4 +228,24 @@ fn recipients() {
             }
         }
     }
+}
+
+/// The line of a row is the reason, and each of its members has it.
+#[test]
+fn rows_have_their_lines() {
+    use crate::reason::Source;
+
+    let mut access = Access::new("mx.example.net".parse().unwrap());
+    access.alias_tables = vec!["people".into()];
+    let source = Some(Source { file: "people".into(), line: 7 });
+    let question = Question::Table { table: "people".into(), key: "staff".to_owned() };
+    let owner = Question::Table { table: "people".into(), key: "owner-staff".to_owned() };
+    let mut answers = Answers::new();
+    let values = vec!["ann".to_owned(), "bob".to_owned()];
+    answers.add(question, Answer::Values { values, source: source.clone() });
+    answers.add(owner, Answer::Nothing);
+    let staff = "staff@mx.example.net".parse().unwrap();
+    let Ok(Entry::Members(group)) = find(&access, &staff, &answers) else { panic!("nobody") };
+    assert_eq!(group.reason.to_string(), "by the table people (people:7)");
+    assert!(group.members.iter().all(|listed| listed.source == source), "{:?}", group.members);
 }

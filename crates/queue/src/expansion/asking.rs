@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::reason::Source;
+
 /// A question.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Question {
@@ -30,7 +32,12 @@ pub enum Answer {
     /// There is no such row, or no such file.
     Nothing,
     /// The values of a row, at least one.
-    Values(Vec<String>),
+    Values {
+        /// What stands there.
+        values: Vec<String>,
+        /// Where, if the table has lines.
+        source: Option<Source>,
+    },
     /// A `.forward` that is safe to follow.
     Forward(ForwardFile),
     /// There is a `.forward`, and it must not be followed: the mail goes to the mailbox.

@@ -418,7 +418,7 @@ impl Walk<'_> {
                 let reason = Reason::new(format!("{file} is not followed: {why}"));
                 return stay(self, recipient, Kind::Unfollowed, reason);
             }
-            Some(Answer::Nothing | Answer::Values(_)) => {
+            Some(Answer::Nothing | Answer::Values { .. }) => {
                 let (_, reason) = self.leaf(&recipient.path);
                 return stay(self, recipient, Kind::Here, reason);
             }

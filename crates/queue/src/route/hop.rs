@@ -180,7 +180,7 @@ impl Via {
     }
 
     /// The name of a queue without it, and it.
-    fn split(name: &str) -> (&str, Self) {
+    pub(super) fn split(name: &str) -> (&str, Self) {
         let (mut rest, mut via) = (name, Self::default());
         if name.starts_with("error:") || name.starts_with("mailbox:") {
             return (name, via);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use mail::address::{AddressError, Domain, Mailbox};
 
@@ -45,6 +46,8 @@ pub struct Routes {
     pub recipients: AddressTable<Rule>,
     /// The rules, by sender.
     pub senders: AddressTable<Rule>,
+    /// Tables that have more of them.
+    pub sender_tables: Vec<Arc<str>>,
 }
 
 impl Default for Routes {
@@ -54,6 +57,7 @@ impl Default for Routes {
             table: DomainTable::default(),
             recipients: AddressTable::default(),
             senders: AddressTable::default(),
+            sender_tables: Vec::new(),
         }
     }
 }

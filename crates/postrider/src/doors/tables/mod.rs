@@ -6,6 +6,12 @@
 
 mod cache;
 mod file;
+#[cfg(feature = "ldap")]
+mod ldap;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "ldap", feature = "postgres"))]
+mod secure;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(test)]
@@ -23,6 +29,10 @@ use tracing::warn;
 
 use self::cache::Cache;
 pub use self::file::FileTable;
+#[cfg(feature = "ldap")]
+pub use self::ldap::{LdapPlace, LdapTable};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{PostgresPlace, PostgresTable};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteTable;
 

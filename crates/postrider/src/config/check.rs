@@ -6,7 +6,10 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use engine::Asking;
+use mail::DomainName;
 use nix::unistd::{User, geteuid};
+use smtp::grammar::Release;
 
 use super::{Accounts, Config, LoginSource, Problem, Severity, Users, aliases};
 use crate::accounts::{Store, StoreError};
@@ -27,6 +30,7 @@ impl Config {
         self.check_ports(&mut problems);
         self.check_files(&mut problems);
         self.check_secrets(&mut problems);
+        self.check_fetches(&mut problems);
         self.check_logins(&mut problems);
         self.check_keys(&mut problems);
         self.check_rights(&mut problems);
@@ -189,6 +193,28 @@ impl Config {
                 Ok(Some(_)) | Err(_) => continue,
             };
             problems.push(self.problem(Severity::Warning, &key, title, remedy));
+        }
+    }
+
+    /// Whether what we ask other hosts for would be taken here.
+    pub(super) fn check_fetches(&self, problems: &mut Vec<Problem>) {
+        let ours = |domain: &DomainName| {
+            self.local.domains.iter().any(|own| own.value == *domain)
+                || self.virtuals.iter().any(|own| own.domain == *domain)
+                || self.relay.domains.iter().any(|own| own.value == *domain)
+        };
+        for fetch in &self.fetches {
+            let domains: Vec<&DomainName> = match &fetch.asking {
+                Asking::Turn(domains) => domains.iter().collect(),
+                // What is below a domain, or in a queue of theirs, only they know.
+                Asking::Release(names) => names.iter().filter_map(Release::node).collect(),
+            };
+            for domain in domains.into_iter().filter(|domain| !ours(domain)) {
+                let key = format!("fetch.{}.domains", fetch.name);
+                let title = format!("mail for {domain} would be fetched, and refused here");
+                let remedy = "name it in [local] domains, as [virtual] or in [relay] domains";
+                problems.push(self.problem(Severity::Warning, &key, title, remedy));
+            }
         }
     }
 

@@ -945,6 +945,18 @@ domains = [\"a.example\", \"@b.example\", \"#slow\"]
     assert_eq!(hosts.collect::<Vec<_>>(), expected);
     let source = options.providers[0].source.as_ref().map(ToString::to_string);
     assert_eq!(source.as_deref(), Some("fetch.toml:7"));
+    // What is fetched should be ours.
+    let told = |more: &str| {
+        let config = Config::parse(&format!("{text}{more}"), "fetch.toml").unwrap();
+        let mut problems = Vec::new();
+        config.check_fetches(&mut problems);
+        problems.iter().map(|problem| problem.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("").len(), 3, "{:?}", told(""));
+    let half = told("[local]\ndomains = [\"a.example\"]\n");
+    assert_eq!(half, ["mail for b.example would be fetched, and refused here"]);
+    let all = "[relay]\ndomains = [\"a.example\"]\n[virtual.\"b.example\"]\nusers = [\"ann\"]\n";
+    assert!(told(all).is_empty(), "{:?}", told(all));
 }
 
 #[test]

@@ -23,7 +23,9 @@ impl Limits {
         let mut limits = Self::default();
         let words = extensions.parameters("LIMITS").unwrap_or_default().split(' ');
         for (name, value) in words.filter_map(|word| word.split_once('=')) {
-            let value = value.parse().ok().filter(|&value: &u32| value > 0);
+            // `+5` would be read as a number, and is none.
+            let is_number = value.bytes().all(|octet| octet.is_ascii_digit());
+            let value = value.parse().ok().filter(|&value: &u32| is_number && value > 0);
             match name.to_ascii_uppercase().as_str() {
                 "MAILMAX" => limits.mails = value,
                 "RCPTMAX" => limits.recipients = value,

@@ -246,6 +246,16 @@ pub enum Release {
     Queue(String),
 }
 
+impl Release {
+    /// The domain, where it is one and nothing more.
+    pub fn node(&self) -> Option<&DomainName> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Below(_) | Self::Queue(_) => None,
+        }
+    }
+}
+
 /// As the argument of ETRN.
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

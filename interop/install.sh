@@ -6,12 +6,13 @@
 #   interop/install.sh [FOLDER [NAME...]]       NAME: postfix exim opensmtpd nsd knot dovecot
 #                                               dovecot-submissiond sslscan openssl gsasl msmtp swaks
 #                                               libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
+#                                               postgresql slapd
 set -eu
 
 folder=${1:-target/interop/peers}
 [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- postfix exim opensmtpd nsd knot dovecot dovecot-submissiond sslscan openssl gsasl msmtp swaks \
-    libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser
+    libnet-ssleay-perl nodemailer s-nail mutt python3 mailparser postgresql slapd
 mkdir -p "$folder/debs"
 folder=$(cd "$folder" && pwd)
 
@@ -19,6 +20,7 @@ package_of() {
     case $1 in
     dovecot) echo dovecot-lmtpd ;;
     exim) echo exim4-daemon-light ;;
+    postgresql) echo postgresql-15 ;;
     *) echo "$1" ;;
     esac
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bench::postfix::Certificate;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
-    PublicKeyData, RsaKeySize,
+    PublicKeyData, RsaKeySize, date_time_ymd,
 };
 use sha2::{Digest, Sha256};
 
@@ -47,6 +47,32 @@ impl Authority {
         self.shows(names).map(|shown| shown.files)
     }
 
+    /// A certificate for `name` that is not good: in the files `name`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn odd(&self, name: &str, flaw: Flaw) -> io::Result<Certificate> {
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let named = if flaw == Flaw::OtherName { "mx.unlike.example" } else { name };
+        let mut params =
+            CertificateParams::new(vec![named.to_owned()]).map_err(io::Error::other)?;
+        if flaw == Flaw::Expired {
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(2001, 12, 31);
+        }
+        let chain = match flaw {
+            Flaw::SelfSigned => params.self_signed(&key).map(|made| made.pem()),
+            _ => params.signed_by(&key, &self.issuer).map(|made| made.pem() + &self.issuer.pem()),
+        };
+        let files = Certificate {
+            chain: self.folder.join(format!("{name}.pem")),
+            key: self.folder.join(format!("{name}.key")),
+        };
+        fs::write(&files.chain, chain.map_err(io::Error::other)?)?;
+        fs::write(&files.key, key.serialize_pem())?;
+        Ok(files)
+    }
+
     /// The SHA-256 of the authority's certificate, as a TLSA record holds it.
     pub fn digest(&self) -> String {
         hex(&Sha256::digest(self.issuer.der()))
@@ -76,6 +102,17 @@ impl Authority {
         let key_digest = hex(&Sha256::digest(key.subject_public_key_info()));
         Ok(Shown { files, key_digest })
     }
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// Its time is over.
+    Expired,
+    /// No authority has signed it.
+    SelfSigned,
+    /// It is for another host.
+    OtherName,
 }
 
 /// A certificate, and the SHA-256 of its public key.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bench::server::{Plan, Running, free_address};
 use toml::Value;
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Flaw};
 use crate::checks::{Checks, that};
 use crate::knot::{Knot, Signed, Zone};
 use crate::mailbox::await_letter;
@@ -133,6 +133,15 @@ const POLICY_CASES: &[(&str, &str, &str, Fate)] = &[
     ("testing.example", "testing", "mx.other.example", Secured),
 ];
 
+/// Domains that the operator wants verified, whose exchanger shows a certificate of its own, and what
+/// is told. That mail goes to others with any certificate shows `missing.example`.
+const VERIFIED: &[(&str, Option<Flaw>, Fate)] = &[
+    ("verified.example", None, Secured),
+    ("expired.example", Some(Flaw::Expired), Waits("certificate expired")),
+    ("selfsigned.example", Some(Flaw::SelfSigned), Waits("The certificate is not accepted")),
+    ("othername.example", Some(Flaw::OtherName), Waits("not valid for name")),
+];
+
 /// Sends to all of them.
 ///
 /// # Errors
@@ -170,20 +179,25 @@ pub fn play(
         policy_zones.map(|(number, (domain, ..))| policy_zone(domain, policy_host(number))),
     );
     let exchanger = format!("mx.hosted.example. A {}\n", IpAddr::from(RECEIVER));
+    zones.extend(VERIFIED.iter().map(|(domain, ..)| verified_zone(domain)));
     zones.push(Zone { name: "hosted.example".into(), signed: Signed::No, records: exchanger });
     let names = free_address()?;
     let knot = Knot::start(&knot, &folder.join("knot"), names, &zones)?;
     let policies = PolicyHosts::start(&openssl, &folder.join("policies"), &authority)?;
-    let receiver = receiver(program, &folder.join("receiver"), port, &shown.files)?;
+    let receiver = receiver(program, &folder.join("receiver"), port, &shown.files, &authority)?;
     let sender = Sender::start(program, &folder.join("sender"), port, names, |config| {
         set(config, "dns", "trust-anchor", knot.anchor.display().to_string().into());
         set(config, "tls", "roots", authority.file().display().to_string().into());
         set(config, "outbound", "policy-port", i64::from(policies.port).into());
+        for (domain, ..) in VERIFIED {
+            set(config, "tls-policy", domain, "verify".into());
+        }
     })?;
     let mailbox = Postrider::maildir(&folder.join("receiver"), "reader");
     let policy_cases = POLICY_CASES.iter().map(|(domain, _, _, fate)| (*domain, fate));
-    let all: Vec<_> =
-        CASES.iter().map(|case| (case.domain, &case.fate)).chain(policy_cases).collect();
+    let verified = VERIFIED.iter().map(|(domain, _, fate)| (*domain, fate));
+    let cases = CASES.iter().map(|case| (case.domain, &case.fate));
+    let all: Vec<_> = cases.chain(policy_cases).chain(verified).collect();
     for (domain, _) in &all {
         sender.send(domain)?;
     }
@@ -233,6 +247,13 @@ fn policy_zone(domain: &str, policies: IpAddr) -> Zone {
     Zone { name: domain.to_owned(), signed: Signed::No, records }
 }
 
+/// An unsigned domain with an exchanger of its own.
+fn verified_zone(domain: &str) -> Zone {
+    let receiver = IpAddr::from(RECEIVER);
+    let records = format!("$ORIGIN {domain}.\n@ MX 10 mx\nmx A {receiver}\n");
+    Zone { name: domain.to_owned(), signed: Signed::No, records }
+}
+
 fn arrives(mailbox: &Path, domain: &str) -> Result<(), String> {
     let wanted = format!("to {domain}");
     let found = await_letter(mailbox, PATIENCE, |letter| letter.values("Subject") == [&*wanted]);
@@ -246,11 +267,26 @@ fn receiver(
     folder: &Path,
     port: u16,
     shown: &bench::postfix::Certificate,
+    authority: &Authority,
 ) -> io::Result<Running> {
     let mut host = postrider::local(program, SHOWN, &["reader"]);
     let cases = CASES.iter().map(|case| case.domain);
     let domains = cases.chain(POLICY_CASES.iter().map(|(domain, ..)| *domain));
+    let domains = domains.chain(VERIFIED.iter().map(|(domain, ..)| *domain));
     set(&mut host.config, "local", "domains", Value::Array(domains.map(Value::from).collect()));
+    let mut names = toml::Table::new();
+    for (domain, flaw, _) in VERIFIED {
+        let name = format!("mx.{domain}");
+        let files = match flaw {
+            Some(flaw) => authority.odd(&name, *flaw)?,
+            None => authority.signs(&[&name])?,
+        };
+        let mut table = toml::Table::new();
+        table.insert("certificate".into(), files.chain.display().to_string().into());
+        table.insert("key".into(), files.key.display().to_string().into());
+        names.insert(name, table.into());
+    }
+    set(&mut host.config, "tls", "names", names.into());
     set(&mut host.config, "tls", "certificate", shown.chain.display().to_string().into());
     set(&mut host.config, "tls", "key", shown.key.display().to_string().into());
     Running::start(&host, &plan(folder, (RECEIVER, port).into()))

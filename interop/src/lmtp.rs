@@ -39,7 +39,8 @@ impl Starter for Hub {
         let (hop, port) = (plan.next_hop.ip(), plan.next_hop.port());
         let way = format!("relayhost =\ndefault_transport = lmtp:inet:[{hop}]:{port}\n");
         // Reports and failures are to be seen at once.
-        add("main.cf", format!("{way}lmtp_destination_concurrency_limit = 2\n"))?;
+        let flush = format!("fast_flush_domains = {DOMAIN}\n");
+        add("main.cf", format!("{way}{flush}lmtp_destination_concurrency_limit = 2\n"))?;
         add("master.cf", "lmtp unix - - n - - lmtp\n".to_owned())?;
         Ok(command)
     }
@@ -90,6 +91,7 @@ pub fn play(
     checks.check("an unknown recipient comes back alone", unknown(&host, plan.listen));
     checks.check("a letter of 300 KB arrives octet by octet", large(&host, plan.listen));
     checks.check("twenty letters at once", many(&host, plan.listen));
+    checks.check("`postrider etrn` starts its queue", started(program, &host, plan.listen));
     if checks.failed() > failed {
         let log = tail(&plan.folder.join("mail.log"));
         println!("--- ours\n{}\n--- postfix\n{log}", host.log());
@@ -157,6 +159,23 @@ fn large(host: &Host, hub: SocketAddr) -> Result<(), String> {
     let body = body.repeat(300_000 / body.len());
     hand_in(hub, &["reader"], "large", &body)?;
     has(host, "reader", "large", &body)
+}
+
+/// Postfix as the host that keeps mail: for a domain of ours, and for one that it keeps none of.
+///
+/// Register: 1985-5.2-b.
+fn started(program: &Path, host: &Host, hub: SocketAddr) -> Result<(), String> {
+    let rows = [(DOMAIN, Some(0), "250 Queuing started"), ("far.example", Some(69), "459 ")];
+    for (domain, code, reply) in rows {
+        let mut command = Command::new(program);
+        command.args(["etrn", &hub.to_string(), domain]);
+        let output = command.env("POSTRIDER_CONFIG", host.config_file()).output();
+        let output = output.map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        that(output.status.code() == code && said.contains(reply), || said)?;
+    }
+    Ok(())
 }
 
 fn many(host: &Host, hub: SocketAddr) -> Result<(), String> {

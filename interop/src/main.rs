@@ -2,7 +2,7 @@
 //! loopback.
 //!
 //!     interop/install.sh
-//!     cargo build --release -p postrider
+//!     cargo build --release -p postrider --features postgres,ldap
 //!     cargo run --release -p interop -- all
 //!
 //! The last line says how many checks passed and failed; the exit code is 0 when none failed.
@@ -14,6 +14,7 @@ mod certificates;
 mod checks;
 mod conformance;
 mod dane;
+mod databases;
 mod dovecot;
 mod exim;
 mod full;
@@ -32,6 +33,7 @@ mod postrider;
 mod scan;
 mod stop;
 mod submission;
+mod tables;
 mod talk;
 mod transports;
 
@@ -114,6 +116,9 @@ enum Play {
     Stop,
     /// Every way that a route can name; as root.
     Transports,
+    /// Tables in files, SQLite, a real PostgreSQL and a real OpenLDAP; as root, and with a program that
+    /// was built with `--features postgres,ldap`.
+    Tables,
     /// Ours and the peers, asked by `postrider conformance`.
     Conformance,
     /// The peers among themselves: proves this program, not ours.
@@ -167,8 +172,8 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Peers => return pair(checks, Kind::Postfix, Kind::Exim, Way::Clear),
         Play::Scene | Play::Kill9 | Play::Abuse | Play::Large => {}
         Play::Agent | Play::Conformance | Play::Dane | Play::Dovecot | Play::Full => {}
-        Play::Lmtp | Play::Scan | Play::Stop | Play::Submission | Play::Transports => {}
-        Play::All => {}
+        Play::Lmtp | Play::Scan | Play::Stop | Play::Submission | Play::Tables => {}
+        Play::Transports | Play::All => {}
     }
     if !program.exists() {
         let remedy = format!("cargo build --release -p postrider; no {}", program.display());
@@ -198,6 +203,10 @@ fn run(checks: &mut Checks, play: Play, options: &Options) -> io::Result<()> {
         Play::Dane => {
             let skip = options.skip_missing;
             return dane::play(checks, &program, &peers, &folder, skip);
+        }
+        Play::Tables => {
+            let skip = options.skip_missing;
+            return tables::play(checks, &program, &peers, &folder, skip);
         }
         Play::Transports => {
             let skip = options.skip_missing;

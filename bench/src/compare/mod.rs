@@ -5,8 +5,9 @@ mod contender;
 mod contest;
 mod verdict;
 
+use std::cell::Cell;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use contender::{Contender, Setup};
 pub use contest::Contest;
@@ -47,7 +48,9 @@ pub struct Outcome {
 /// The sink or the folder; a contender that fails is told in `failed`.
 pub fn hold(wanted: &Match, failed: &mut Vec<String>) -> io::Result<Vec<Outcome>> {
     let sink = Sink::start("0.0.0.0:0".parse().map_err(io::Error::other)?)?;
-    let ground = Ground { sink: &sink, folder: &wanted.folder, deep: wanted.deep };
+    sweep(&wanted.folder)?;
+    let ground =
+        Ground { sink: &sink, folder: &wanted.folder, deep: wanted.deep, runs: Cell::new(0) };
     let mut outcomes = Vec::new();
     for contest in &wanted.contests {
         let mut rounds: Vec<Vec<Figures>> = wanted.contenders.iter().map(|_| Vec::new()).collect();
@@ -71,5 +74,13 @@ pub fn hold(wanted: &Match, failed: &mut Vec<String>) -> io::Result<Vec<Outcome>
             outcomes.push(Outcome { contest: *contest, contender, figures });
         }
     }
+    sweep(&wanted.folder)?;
     Ok(outcomes)
+}
+
+fn sweep(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

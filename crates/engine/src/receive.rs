@@ -264,10 +264,12 @@ async fn hold(
         match conversation.run().await? {
             End::Closed => return Ok(()),
             End::Turned => {
-                conversation.turned().await;
+                // In a box, as below: few sessions come here, and each has as much memory as its largest
+                // step takes.
+                Box::pin(conversation.turned()).await;
                 return Ok(());
             }
-            End::StartTls => match conversation.secure().await {
+            End::StartTls => match Box::pin(conversation.secure()).await {
                 Some(secured) => conversation = secured,
                 None => return Ok(()),
             },

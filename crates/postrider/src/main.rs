@@ -4,6 +4,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// A server makes and drops many small things on threads that hand them to each other: this is what it
+/// spends least on (see `ARCHITECTURE.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     postrider::cli::run(arguments)

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without, it unwraps")]
 
+mod running;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use running::Server;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_postrider");
@@ -64,7 +67,7 @@ impl Site {
     }
 
     fn serve(&self) -> Server {
-        Server::of(self.command(&["serve"]).stderr(Stdio::null()).spawn().unwrap())
+        Server::start(self.command(&["serve"]))
     }
 
     fn letters(&self, user: &str) -> Vec<String> {
@@ -77,46 +80,6 @@ impl Site {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         BufReader::new(stream)
-    }
-}
-
-struct Server {
-    child: Child,
-    _said: BufReader<ChildStdout>,
-}
-
-impl Server {
-    /// Waits until `child` says that it is ready.
-    fn of(mut child: Child) -> Self {
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line.trim() != "ready" {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "serve ended before it was ready");
-        }
-        Self { child, _said: said }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-
-    fn stop(self) {
-        self.signal("-TERM");
-        self.ends();
-    }
-
-    fn ends(mut self) {
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already ended where the test got that far.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -493,8 +456,8 @@ fn a_server_is_watched() {
     let heard = std::os::unix::net::UnixDatagram::bind(&manager).unwrap();
     heard.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut serve = site.command(&["serve"]);
-    let child = serve.env("NOTIFY_SOCKET", &manager).stderr(Stdio::null()).spawn().unwrap();
-    let server = Server::of(child);
+    serve.env("NOTIFY_SOCKET", &manager);
+    let server = Server::start(serve);
     let mut said = [0; 256];
     let count = heard.recv(&mut said).unwrap();
     assert!(said[..count].starts_with(b"READY=1\n"), "{:?}", &said[..count]);

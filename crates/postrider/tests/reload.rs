@@ -207,8 +207,7 @@ fn sighup_reloads_as_well() {
     site.configure(OLD, "");
     let server = site.serve();
     site.configure(NEW, "");
-    let pid = server.child.id().to_string();
-    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    server.signal("-HUP");
     let end = Instant::now() + PATIENCE;
     while site.takes("bob@example.org") != "250" {
         assert!(Instant::now() < end, "the new configuration does not come into effect");

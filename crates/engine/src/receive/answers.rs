@@ -34,7 +34,8 @@ impl Conversation<'_> {
                 self.notes.times.recipient = self.shared.world.clock.now();
                 reply
             }
-            Question::Message(transaction) => self.message(*transaction).await,
+            // In a box, so that a session which waits does not hold the room for it.
+            Question::Message(transaction) => Box::pin(self.message(*transaction)).await,
             Question::Verify(lookup) => self.verify(&lookup.text).await,
             Question::Expand(lookup) => self.expand(&lookup.text).await,
             Question::Release(release) => {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::ZonedDateTime;
 use mail::content::transfer::{QuotedPrintableEncoder, Source};
 use mail::content::{DateTime, MessageId};
+use mail::convert::{self, Conversion, Target};
 use mail::{BodyType, DomainName};
 use tempfile::SpooledTempFile;
 
@@ -227,6 +228,58 @@ impl Letter {
     /// The header section with its empty line.
     pub fn head(&self) -> &[u8] {
         &self.head
+    }
+
+    /// The same in lines of ASCII, for a host that takes no others; none where it has no such form, as
+    /// where its fields are beyond ASCII (RFC 6152 §3).
+    ///
+    /// # Errors
+    /// When a temporary file fails.
+    pub fn in_seven_bits(&mut self) -> io::Result<Option<Self>> {
+        let mut survey = convert::Survey::new(Target::SevenBit, convert::Options::default());
+        self.each_piece(&mut |octets| {
+            survey.feed(octets);
+            Ok(())
+        })?;
+        let Ok(plan) = survey.finish() else { return Ok(None) };
+        let mut conversion = Conversion::new(plan);
+        let (mut head, mut piece) = (Vec::new(), Vec::new());
+        let mut body = tempfile::spooled_tempfile(IN_MEMORY);
+        let mut in_body = false;
+        let mut keep = |piece: &mut Vec<u8>| -> io::Result<()> {
+            if in_body {
+                body.write_all(piece)?;
+            } else {
+                head.extend_from_slice(piece);
+                if let Some(at) = memchr::memmem::find(&head, b"\r\n\r\n") {
+                    in_body = true;
+                    body.write_all(head.get(at + 4..).unwrap_or_default())?;
+                    head.truncate(at + 2);
+                }
+            }
+            piece.clear();
+            Ok(())
+        };
+        self.each_piece(&mut |octets| {
+            conversion.feed(octets, &mut piece);
+            keep(&mut piece)
+        })?;
+        conversion.finish(&mut piece);
+        keep(&mut piece)?;
+        let len = body.stream_position()?;
+        Self::of(head, body, len, false).map(Some)
+    }
+
+    fn each_piece(&mut self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        self.rewind()?;
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let n = self.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(());
+            }
+            take(buffer.get(..n).unwrap_or_default())?;
+        }
     }
 
     /// Goes back to the beginning; what is [read](Read) next is the whole content.

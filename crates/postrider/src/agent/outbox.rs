@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use mail::{ForwardPath, Reply, ReversePath};
 use postrider_client::{Client, SendError};
-use smtp::client::{LoginError, Lost, RecipientResult, SessionError, Step};
+use smtp::client::{Lack, LoginError, Lost, RecipientResult, SessionError, Step};
 
 use super::console::harmless;
 use super::letter::Letter;
@@ -105,7 +105,22 @@ fn offer(
     dialogue: &mut dyn Dialogue,
 ) -> Result<Vec<RecipientResult>, SendError> {
     let Parcel { reverse_path, recipients, require_tls, letter } = parcel;
-    submit(client, reverse_path, recipients, *require_tls, letter, dialogue)
+    let mut results = submit(client, reverse_path, recipients, *require_tls, letter, dialogue)?;
+    let lacks = |result: &RecipientResult| {
+        matches!(result, RecipientResult::Unsuitable(Lack::EightBitMime))
+    };
+    let rest = recipients.iter().zip(&results).filter(|(_, result)| lacks(result));
+    let rest: Vec<ForwardPath> = rest.map(|(path, _)| path.clone()).collect();
+    if rest.is_empty() {
+        return Ok(results);
+    }
+    // What takes no octets above 127 gets the letter in another encoding, where there is one.
+    let Ok(Some(mut letter)) = letter.in_seven_bits() else { return Ok(results) };
+    let again = submit(client, reverse_path, &rest, *require_tls, &mut letter, dialogue)?;
+    for (result, again) in results.iter_mut().filter(|result| lacks(result)).zip(again) {
+        *result = again;
+    }
+    Ok(results)
 }
 
 fn send_here(site: &Site, parcel: &mut Parcel, dialogue: &mut dyn Dialogue) -> Report {

@@ -9,14 +9,13 @@ use crate::agent::site::Person;
 use crate::agent::sysexits::{EX_NOHOST, EX_NOUSER};
 
 /// A server that says its lines and stops: `C:` waits for a line that begins so, `S:` says one,
-/// `DATA` reads a content to its dot, the end closes the connection.
+/// `DATA` reads a content to its dot, `AGAIN` waits for another connection, the end closes it.
 pub(crate) fn scripted(script: &'static str) -> (SocketAddr, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let mut stream = stream;
         let mut heard = Vec::new();
         for step in script.lines().map(str::trim).filter(|step| !step.is_empty()) {
             if let Some(expected) = step.strip_prefix("C: ") {
@@ -26,6 +25,9 @@ pub(crate) fn scripted(script: &'static str) -> (SocketAddr, JoinHandle<Vec<Stri
                 heard.push(line);
             } else if let Some(said) = step.strip_prefix("S: ") {
                 write!(stream, "{said}\r\n").unwrap();
+            } else if step == "AGAIN" {
+                stream = listener.accept().unwrap().0;
+                reader = BufReader::new(stream.try_clone().unwrap());
             } else if step == "DATA" {
                 let mut content = String::new();
                 while !content.ends_with("\r\n.\r\n") {
@@ -371,4 +373,52 @@ fn more_recipients_than_a_transaction_takes() {
     assert!(report.fates.iter().all(|(_, fate)| matches!(fate, Fate::Taken(_))));
     assert_eq!(server.join().unwrap().iter().sum::<i32>(), 250);
     assert!(waiting(&site).is_empty());
+}
+
+/// Octets above 127 go out as they are where the server takes them, and encoded where it does not.
+#[test]
+fn a_server_of_seven_bits() {
+    let (address, server) = scripted(
+        "S: 220 sun.tuc.example ESMTP ready
+         C: EHLO sun.tuc.example
+         S: 250 sun.tuc.example hello
+         C: QUIT
+         S: 221 2.0.0 bye
+         AGAIN
+         S: 220 sun.tuc.example ESMTP ready
+         C: EHLO sun.tuc.example
+         S: 250 sun.tuc.example hello
+         C: MAIL FROM:<ann@sun.tuc.example>
+         S: 250 2.1.0 ok
+         C: RCPT TO:<bob@noao.example>
+         S: 250 2.1.5 ok
+         C: DATA
+         S: 354 go on
+         DATA
+         S: 250 2.0.0 queued as 01k
+         C: QUIT
+         S: 221 2.0.0 bye",
+    );
+    let room = tempfile::tempdir().unwrap();
+    let site = site(room.path(), address);
+    let mut text = Text::new();
+    text.push("Many people send you their Grüße.\n".as_bytes()).unwrap();
+    let head = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Transfer-Encoding: 8bit\r\n";
+    let mut parcel = parcel(&["bob@noao.example"]);
+    parcel.letter = text.into_letter(head.to_vec()).unwrap();
+    let report = send(&site, None, &mut parcel, &mut Heard::default());
+    assert_eq!(report.exit(), EX_OK, "{report:?}");
+    let heard = server.join().unwrap();
+    let content = heard.iter().find(|one| one.starts_with("Subject")).unwrap();
+    assert!(content.contains("Content-Transfer-Encoding: quoted-printable\r\n"), "{content}");
+    assert!(
+        content.ends_with("\r\n\r\nMany people send you their Gr=C3=BC=C3=9Fe.\r\n.\r\n"),
+        "{content}"
+    );
+    // One whose fields are beyond ASCII has no other form, and that is told.
+    let mut text = Text::new();
+    text.push(b"x\n").unwrap();
+    let mut letter = text.into_letter("Subject: Grüße\r\n".as_bytes().to_vec()).unwrap();
+    assert!(letter.in_seven_bits().unwrap().is_none());
 }

@@ -70,7 +70,8 @@ pub(super) const DOC: SectionDoc = SectionDoc {
             key: "destination-connections",
             default: Shown::Value("20"),
             text: "Connections to one destination at once, at most. It begins with 5, gets one more for each\n\
-                   letter that is taken, and fewer when it is too much for it.",
+                   letter that is taken, and fewer when it is too much for it. Mailboxes get 100 letters\n\
+                   at once, whatever stands here.",
         },
         OptionDoc {
             key: "destination-letters",

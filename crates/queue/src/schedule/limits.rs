@@ -69,13 +69,25 @@ impl Limits {
     }
 }
 
+/// Letters that are written to mailboxes at once: the more, the fewer syncs each of them costs.
+pub const MAILBOXES: usize = 100;
+
 /// The limits of all destinations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LimitTable {
     /// Where no rule fits.
     pub default: Limits,
+    /// Of mailboxes, which are no connections: [`MAILBOXES`].
+    pub mailboxes: Limits,
     /// The rules, each complete, by domain or by the name of a configured host.
     pub table: DomainTable<Limits>,
+}
+
+impl Default for LimitTable {
+    fn default() -> Self {
+        let mailboxes = Limits { connections: Told::plain(MAILBOXES), ..Limits::default() };
+        Self { default: Limits::default(), mailboxes, table: DomainTable::default() }
+    }
 }
 
 impl LimitTable {
@@ -84,6 +96,7 @@ impl LimitTable {
         let name = match hop {
             NextHop::Exchangers(domain) => Some(domain),
             NextHop::Host { host: Host::Name(name), .. } => Some(name),
+            NextHop::Local | NextHop::Mailbox(_) => return &self.mailboxes,
             _ => None,
         };
         name.and_then(|name| self.table.get(name)).unwrap_or(&self.default)
@@ -91,9 +104,6 @@ impl LimitTable {
 
     /// The limits of a queue of that name.
     pub fn of_queue(&self, queue: &str) -> &Limits {
-        if self.table.is_empty() {
-            return &self.default;
-        }
         NextHop::parse(queue).map_or(&self.default, |hop| self.of(&hop))
     }
 }

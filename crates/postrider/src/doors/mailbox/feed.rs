@@ -66,6 +66,11 @@ impl Pump {
 }
 
 impl Feed {
+    /// Whether all of the content is at hand.
+    pub(super) fn is_whole(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// The next chunk, `None` at the end of the content. Blocks.
     ///
     /// # Errors

@@ -36,11 +36,10 @@ impl Known {
         path: &Path,
         open: impl FnOnce() -> Result<Maildir, MailboxError>,
     ) -> Result<Arc<Maildir>, MailboxError> {
-        let now = Instant::now();
-        if let Some(maildir) = self.find(path, now) {
+        if let Some(maildir) = self.find(path) {
             return Ok(maildir);
         }
-        let maildir = Arc::new(open()?);
+        let (now, maildir) = (Instant::now(), Arc::new(open()?));
         let mut maildirs = self.maildirs.lock().unwrap_or_else(PoisonError::into_inner);
         if maildirs.len() >= OPEN_MAX {
             maildirs.retain(|_, entry| now.duration_since(entry.since) < TRUST);
@@ -52,7 +51,9 @@ impl Known {
         Ok(maildir)
     }
 
-    fn find(&self, path: &Path, now: Instant) -> Option<Arc<Maildir>> {
+    /// The Maildir at `path`, if it is known.
+    pub(super) fn find(&self, path: &Path) -> Option<Arc<Maildir>> {
+        let now = Instant::now();
         let mut maildirs = self.maildirs.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = maildirs.get(path)?;
         if now.duration_since(entry.since) < TRUST {

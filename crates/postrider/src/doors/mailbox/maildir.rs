@@ -10,11 +10,11 @@ use std::time::UNIX_EPOCH;
 use engine::doors::MailboxError;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat, renameat2};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::disk::{self, Owner};
 use super::known::Known;
-use super::together::{Syncs, Together};
+use super::rounds::{Ended, FileSystems, Rounds};
 use super::{Belongs, Letter, quota};
 use crate::mailbox::text::LocalText;
 
@@ -23,7 +23,7 @@ pub(super) struct Maildir {
     owner: Owner,
     tmp: OwnedFd,
     new: OwnedFd,
-    syncs: Syncs,
+    rounds: Arc<Rounds>,
     /// All of it, where it has a quota.
     top: Option<OwnedFd>,
 }
@@ -32,38 +32,80 @@ pub(super) struct Maildir {
 #[derive(Default)]
 pub(super) struct Maildirs {
     known: Known,
-    together: Together,
+    file_systems: FileSystems,
 }
 
 impl Maildirs {
-    /// Delivers `letter`; gives the octets written.
-    pub(super) fn deliver(&self, mut letter: Letter) -> Result<u64, MailboxError> {
+    /// Delivers `letter`, all of whose content is at hand; gives the octets written.
+    pub(super) async fn deliver(self: &Arc<Self>, letter: Letter) -> Result<u64, MailboxError> {
         let path = letter.path.clone();
-        let name = name_of(&letter);
+        let mut letter = letter;
+        // Where it was removed while we held it open, it is looked for again.
+        for _ in 0..2 {
+            let (maildir, back) = self.at_hand(letter).await?;
+            let rounds = Arc::clone(&maildir.rounds);
+            letter = match rounds.deliver(maildir, back).await {
+                Ended::Stored(size) => return Ok(size),
+                Ended::Gone(letter) => *letter,
+                Ended::Failed(error) => {
+                    self.known.forget(&path);
+                    return Err(error);
+                }
+            };
+            self.known.forget(&path);
+        }
+        Err(disk::failure(&path, Errno::ENOENT))
+    }
+
+    /// The Maildir of `letter`, which is given back; only one that is not known is waited for.
+    async fn at_hand(
+        self: &Arc<Self>,
+        letter: Letter,
+    ) -> Result<(Arc<Maildir>, Letter), MailboxError> {
+        if letter.quota.is_none()
+            && letter.belongs.is_known()
+            && let Some(maildir) = self.known.find(&letter.path)
+        {
+            return Ok((maildir, letter));
+        }
+        let maildirs = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || {
+            maildirs.find(&letter).map(|maildir| (maildir, letter))
+        });
+        found.await.unwrap_or_else(|_| Err(MailboxError::Broken("the writer panicked".into())))
+    }
+
+    /// Delivers `letter` while its content comes, on this thread; gives the octets written.
+    pub(super) fn stream(&self, mut letter: Letter) -> Result<u64, MailboxError> {
+        let path = letter.path.clone();
         let fail = |errno| disk::failure(&path, errno);
-        let mut maildir = self.find(&letter)?;
-        let mut file = create(&maildir, &name);
-        if matches!(file, Err(Errno::ENOENT)) {
-            // It was removed while we held it open.
-            self.known.forget(&path);
-            maildir = self.find(&letter)?;
-            file = create(&maildir, &name);
+        let name = name_of(&letter);
+        // It may have been removed while it was held open.
+        self.known.forget(&path);
+        let maildir = self.find(&letter)?;
+        let mut file = maildir.create(&name).map_err(fail)?;
+        let written = maildir.write(&mut file, &mut letter).and_then(|size| {
+            fsync(&file).map_err(fail)?;
+            maildir.publish(&name, size).map_err(fail)?;
+            Ok(size)
+        });
+        match written {
+            // If this fails the letter is there but perhaps not for good: it comes again, which is
+            // better than not at all.
+            Ok(size) => fsync(&maildir.new).map_err(fail).map(|()| size),
+            Err(error) => {
+                maildir.remove(&name);
+                Err(error)
+            }
         }
-        let stored = deliver(&maildir, file.map_err(fail)?, &name, &mut letter);
-        if stored.is_err() {
-            self.known.forget(&path);
-        }
-        stored
     }
 
     /// The Maildir of `letter`, with room in it.
     fn find(&self, letter: &Letter) -> Result<Arc<Maildir>, MailboxError> {
         let maildir = match letter.belongs {
-            Belongs::User | Belongs::Ours => {
-                self.known.maildir(&letter.path, || self.open(letter))?
-            }
             // What one user could open is not for another.
-            Belongs::Found | Belongs::Writer => Arc::new(self.open(letter)?),
+            belongs if !belongs.is_known() => Arc::new(self.open(letter)?),
+            _ => self.known.maildir(&letter.path, || self.open(letter))?,
         };
         if let (Some(quota), Some(top)) = (&letter.quota, &maildir.top) {
             let fail = |errno| disk::failure(&letter.path, errno);
@@ -80,9 +122,50 @@ impl Maildirs {
         // `cur` is for readers, but a Maildir without it is none.
         inner("cur")?;
         let (tmp, new) = (inner("tmp")?, inner("new")?);
-        let syncs = self.together.group(&tmp).map_err(fail)?;
+        let rounds = self.file_systems.of(&tmp).map_err(fail)?;
         let top = letter.quota.is_some().then_some(top);
-        Ok(Maildir { owner, tmp, new, syncs, top })
+        Ok(Maildir { owner, tmp, new, rounds, top })
+    }
+}
+
+impl Maildir {
+    /// Where letters are named.
+    pub(super) fn new_letters(&self) -> &OwnedFd {
+        &self.new
+    }
+
+    /// A file in `tmp`.
+    pub(super) fn create(&self, name: &str) -> nix::Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        disk::open_file(&self.tmp, Path::new(name), flags)
+    }
+
+    /// Writes `letter`, and gives the file to its owner; tells the octets.
+    pub(super) fn write(&self, file: &mut File, letter: &mut Letter) -> Result<u64, MailboxError> {
+        let text = LocalText::plain();
+        let size =
+            disk::write_letter(file, &letter.path, b"", &letter.head, &mut letter.feed, text)?;
+        self.owner.take(&*file).map_err(|errno| disk::failure(&letter.path, errno))?;
+        Ok(size)
+    }
+
+    /// Names a finished file in `new`.
+    pub(super) fn publish(&self, name: &str, size: u64) -> nix::Result<()> {
+        let final_name = format!("{name},S={size}");
+        let (tmp, new) = (&self.tmp, &self.new);
+        // It never replaces a letter; where the file system cannot say so, names are unique enough.
+        match renameat2(tmp, name, new, final_name.as_str(), RenameFlags::RENAME_NOREPLACE) {
+            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+                renameat(tmp, name, new, final_name.as_str())
+            }
+            renamed => renamed,
+        }
+    }
+
+    /// Takes a file out of `tmp` that is not to be named; best effort, since readers sweep `tmp` of
+    /// files older than 36 hours anyway.
+    pub(super) fn remove(&self, name: &str) {
+        let _ = unlinkat(&self.tmp, name, UnlinkatFlags::NoRemoveDir);
     }
 }
 
@@ -107,56 +190,8 @@ fn open_top(letter: &Letter) -> Result<(OwnedFd, Owner), MailboxError> {
     Ok((top, owner))
 }
 
-fn create(maildir: &Maildir, name: &str) -> nix::Result<File> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    disk::open_file(&maildir.tmp, Path::new(name), flags)
-}
-
-fn deliver(
-    maildir: &Maildir,
-    mut file: File,
-    name: &str,
-    letter: &mut Letter,
-) -> Result<u64, MailboxError> {
-    let path = letter.path.clone();
-    let published = |size| {
-        publish(maildir, name, size).map_err(|errno| disk::failure(&path, errno)).map(|()| size)
-    };
-    let stored = store(&mut file, letter, maildir).and_then(published);
-    if stored.is_err() {
-        // Best effort: readers sweep `tmp` of files older than 36 hours anyway.
-        let _ = unlinkat(&maildir.tmp, name, UnlinkatFlags::NoRemoveDir);
-    }
-    stored
-}
-
-fn store(file: &mut File, letter: &mut Letter, maildir: &Maildir) -> Result<u64, MailboxError> {
-    let path = letter.path.clone();
-    let text = LocalText::plain();
-    let size = disk::write_letter(file, &path, b"", &letter.head, &mut letter.feed, text)?;
-    maildir.owner.take(&*file).map_err(|errno| disk::failure(&path, errno))?;
-    maildir.syncs.sync(&*file).map_err(|errno| disk::failure(&path, errno))?;
-    Ok(size)
-}
-
-/// Names the finished file in `new`.
-fn publish(maildir: &Maildir, name: &str, size: u64) -> nix::Result<()> {
-    let final_name = format!("{name},S={size}");
-    let (tmp, new) = (&maildir.tmp, &maildir.new);
-    // It never replaces a letter; where the file system cannot say so, names are unique enough.
-    match renameat2(tmp, name, new, final_name.as_str(), RenameFlags::RENAME_NOREPLACE) {
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
-            renameat(tmp, name, new, final_name.as_str())?;
-        }
-        renamed => renamed?,
-    }
-    // If this fails the letter is there but perhaps not for good: it comes again, which is better
-    // than not at all.
-    maildir.syncs.sync(new)
-}
-
 /// `seconds.M…P…Q….host`: time, process and delivery together never come twice.
-fn name_of(letter: &Letter) -> String {
+pub(super) fn name_of(letter: &Letter) -> String {
     let since = letter.time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (seconds, micros) = (since.as_secs(), since.subsec_micros());
     let unique = safe(&letter.unique);

@@ -1,8 +1,9 @@
 //! Mailboxes in the file system: Maildir and mbox.
 //!
 //! `Ok` is given when a crash cannot undo the delivery: the file is synced, and so is the directory
-//! that names it. The runtime never waits for a disk: each delivery is written by a thread of the
-//! blocking pool, which is fed in chunks, so that a large letter never sits in memory whole. Lines
+//! that names it. The runtime never waits for a disk: letters for Maildirs are written by a thread of
+//! each file system, in [`rounds`]; a letter that is large, for an mbox or for a file of a user by a
+//! thread of its own, which is fed in chunks, so that a large letter never sits in memory whole. Lines
 //! end with LF here, as programs that read local mail expect; the wire's CR LF comes back by turning
 //! each LF into CR LF (RFC 5321 §4.5.2: what is changed in storage can be changed back).
 //!
@@ -19,8 +20,8 @@ mod known;
 mod maildir;
 mod mbox;
 mod quota;
+mod rounds;
 mod template;
-mod together;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -37,12 +38,12 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::rights::Keeper;
 use disk::{AsUser, Owner, Way};
-use feed::Feed;
+use feed::{Feed, Pump};
 use maildir::Maildirs;
 use quota::{Counts, Quota};
 pub use template::{Form, MailboxTemplate, TemplateError, is_safe_user};
 
-/// Deliveries written at once: enough for a disk to join their syncs, and few threads.
+/// Deliveries that have a thread of their own, at once.
 const WRITERS_MAX: usize = 48;
 /// Locks that keep our own deliveries to one mbox in a row, so that they need not poll for it.
 const ROWS: usize = 64;
@@ -94,6 +95,14 @@ enum Belongs {
     Found,
     /// That of the account with whose rights it is written; it is made where it is missing.
     Writer,
+}
+
+impl Belongs {
+    /// Whether a mailbox that one letter has found is good for the next one of that path: what one
+    /// user could open is not for another.
+    fn is_known(self) -> bool {
+        matches!(self, Self::User | Self::Ours)
+    }
 }
 
 /// What a writer needs, free of the engine's lifetimes.
@@ -211,13 +220,7 @@ impl FileMailboxes {
         }
         let layout = self.layout();
         let aim = aim(&delivery, &layout.templates)?;
-        let row = match (aim.form, self.row_of(&aim.path)) {
-            (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
-            _ => None,
-        };
-        let closed = |_| MailboxError::Unavailable("the server is stopping".into());
-        let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
-        let has_quota = matches!(aim.belongs, Belongs::User | Belongs::Ours);
+        let has_quota = aim.belongs.is_known();
         let quota = layout.templates.quota.filter(|_| has_quota);
         let (feed, pump) = feed::open(delivery.body).await?;
         let letter = Letter {
@@ -235,6 +238,26 @@ impl FileMailboxes {
             head: delivery.head,
             feed,
         };
+        if letter.form == Form::Maildir
+            && letter.belongs != Belongs::Writer
+            && letter.feed.is_whole()
+        {
+            let (path, quota) = (letter.path.clone(), letter.quota.clone());
+            let octets = self.maildirs.deliver(letter).await?;
+            count(quota, &path, octets);
+            return Ok(());
+        }
+        self.write_beside(letter, pump).await
+    }
+
+    /// Writes `letter` on a thread of its own, which the pump feeds.
+    async fn write_beside(&self, letter: Letter, pump: Pump) -> Result<(), MailboxError> {
+        let row = match (letter.form, self.row_of(&letter.path)) {
+            (Form::Mbox, Some(row)) => Some(row.lock_owned().await),
+            _ => None,
+        };
+        let closed = |_| MailboxError::Unavailable("the server is stopping".into());
+        let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(closed)?;
         let (maildirs, lock_wait) = (Arc::clone(&self.maildirs), self.lock_wait);
         let writer = tokio::task::spawn_blocking(move || {
             // Both are held until the file is closed, even when nobody waits for the end any more.
@@ -246,6 +269,13 @@ impl FileMailboxes {
     }
 }
 
+/// What was written counts against the quota.
+fn count(quota: Option<Quota>, path: &Path, octets: u64) {
+    if let Some(quota) = quota {
+        quota.add(path, octets);
+    }
+}
+
 /// Writes `letter`, on a thread of its own.
 fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(), MailboxError> {
     let _rights = match letter.belongs {
@@ -254,12 +284,10 @@ fn deliver(letter: Letter, maildirs: &Maildirs, lock_wait: Duration) -> Result<(
     };
     let (path, quota) = (letter.path.clone(), letter.quota.clone());
     let written = match letter.form {
-        Form::Maildir => maildirs.deliver(letter)?,
+        Form::Maildir => maildirs.stream(letter)?,
         Form::Mbox => mbox::deliver(letter, lock_wait)?,
     };
-    if let Some(quota) = quota {
-        quota.add(&path, written);
-    }
+    count(quota, &path, written);
     Ok(())
 }
 

@@ -225,6 +225,34 @@ async fn many_at_once() {
     }
 }
 
+/// Of two letters that would have one name, one is there; nobody else hears of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_harms_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailboxes = Arc::new(open("maildir", &dir));
+    let tasks: Vec<_> = (0..40)
+        .map(|number| {
+            let mailboxes = Arc::clone(&mailboxes);
+            tokio::spawn(async move {
+                let unique = if number % 2 == 0 { "same".to_owned() } else { number.to_string() };
+                mailboxes.deliver(letter("ann", b"S: 1\r\n\r\n", &unique)).await
+            })
+        })
+        .collect();
+    let (mut stored, mut failed) = (0, Vec::new());
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(()) => stored += 1,
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    assert_eq!((stored, failed.len()), (21, 19), "{failed:?}");
+    assert!(failed.iter().all(|error| error.contains("File exists")), "{failed:?}");
+    let maildir = dir.path().join("mail/ann");
+    assert_eq!(names_in(&maildir.join("new")).len(), 21);
+    assert!(names_in(&maildir.join("tmp")).is_empty());
+}
+
 /// A body whose end never comes.
 struct Endless(usize);
 

@@ -22,7 +22,7 @@ use crate::config::{DatabaseTls, LdapScope};
 use crate::doors::secrets;
 
 /// Where the key goes in a filter.
-pub(crate) const KEY: &str = "{key}";
+const KEY: &str = "{key}";
 
 /// What a directory is asked with.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct LdapPlace {
     pub base: String,
     /// How deep.
     pub scope: LdapScope,
-    /// With [`KEY`] in it.
+    /// With `{key}` in it.
     pub filter: String,
     /// Whose values count.
     pub attributes: Vec<String>,

@@ -187,7 +187,8 @@ async fn access(
         }
     };
     let own = is_own(options, inquiry);
-    (sender, rewrite::at_session(&shared.world, options, to, recipient, own).await)
+    let recipient = rewrite::at_session(&shared.world, options, to, recipient, own).await;
+    (sender, queue::route::at_session(&options.routes, rules, recipient, to))
 }
 
 /// What becomes of the letter before it is in the spool.

@@ -57,7 +57,7 @@ pub fn trace(data_dir: &Path, arguments: &TraceArguments) -> ExitCode {
             return EX_NOINPUT.into();
         }
         let lines = timeline::lines(&entries, arguments.rcpt.as_deref());
-        if let Err(error) = drawing.draw(&lines, id) {
+        if let Err(error) = drawing.draw(&mut io::stdout().lock(), &lines, id) {
             return if error.kind() == io::ErrorKind::BrokenPipe { EX_OK } else { EX_IOERR }.into();
         }
         if !arguments.follow || told.down || timeline::is_over(&entries) {
@@ -106,8 +106,7 @@ struct Drawing {
 impl Drawing {
     /// Writes what is new. An attempt is told when it ends, so its lines may be older than some that
     /// were written before.
-    fn draw(&mut self, lines: &[Line], id: MessageId) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+    fn draw(&mut self, out: &mut impl Write, lines: &[Line], id: MessageId) -> io::Result<()> {
         for line in lines {
             if !self.shown.insert((line.at, format!("{}{}", line.place, line.text))) && !self.fresh
             {
@@ -307,4 +306,74 @@ fn wrapped(text: &str) -> String {
     }
     out.push('\n');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(seconds: u64, way: Way, text: &str) -> Line {
+        Line {
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000 + seconds),
+            id: None,
+            place: "outbound",
+            way,
+            text: text.to_owned(),
+            is_summary: false,
+        }
+    }
+
+    fn drawn(drawing: &mut Drawing, lines: &[Line]) -> String {
+        let mut out = Vec::new();
+        drawing.draw(&mut out, lines, MessageId::new(SystemTime::UNIX_EPOCH, 0, 7)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn drawing(colour: bool) -> Drawing {
+        let (shown, fresh) = (BTreeSet::new(), true);
+        Drawing { colour, json: false, shown, fresh, first: None, last: None }
+    }
+
+    /// Who follows sees each line once, those too that come late because an attempt is told at its end;
+    /// what was alike from the start is written as often as it is there.
+    #[test]
+    fn each_line_once() {
+        let mut drawing = drawing(false);
+        let first = [line(0, Way::In, "220 mx"), line(0, Way::In, "220 mx")];
+        assert_eq!(drawn(&mut drawing, &first).matches("220 mx").count(), 2);
+        assert_eq!(drawn(&mut drawing, &first), "", "nothing is new");
+        let more =
+            [line(0, Way::In, "220 mx"), line(2, Way::Out, "QUIT"), line(1, Way::In, "250 ok")];
+        let text = drawn(&mut drawing, &more);
+        let places = ["QUIT", "250 ok"].map(|part| text.find(part).unwrap());
+        assert!(places.is_sorted() && !text.contains("220"), "{text}");
+        assert!(text.contains("2.000000 (+2.000000)") && text.contains("(-1.000000)"), "{text}");
+        assert_eq!(drawn(&mut drawing, &more), "");
+    }
+
+    /// Colour is for terminals; and nothing that a peer has said controls one.
+    #[test]
+    fn colour_and_control() {
+        let lines = [line(0, Way::In, "550 \u{1b}[2Jno"), line(0, Way::In, "250 ok")];
+        let plain = drawn(&mut drawing(false), &lines);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        let coloured = drawn(&mut drawing(true), &lines);
+        assert!(coloured.contains("\u{1b}[31m") && coloured.contains("\u{1b}[32m"), "{coloured:?}");
+        assert!(!coloured.contains("\u{1b}[2J"), "{coloured:?}");
+        let json = drawn(&mut Drawing { json: true, ..drawing(false) }, &lines);
+        assert!(json.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+        assert!(!json.contains('\u{1b}'), "{json:?}");
+    }
+
+    /// A lock-out is told first, and is an answer by itself.
+    #[test]
+    fn lock_outs() {
+        let locked = told::Locked { seconds: 300, why: "20 failed logins as \"ann\"".to_owned() };
+        let told = Told { locked: Some(locked), ..Told::default() };
+        let said = answers(Path::new("/nonexistent"), "ann", None, &told);
+        let [only] = &said[..] else { panic!("{} answers", said.len()) };
+        assert_eq!(only.kind, "locked");
+        assert!(only.text.starts_with("Logins of ann are locked out until "), "{}", only.text);
+        assert!(only.text.contains("(in 5 min): 20 failed logins as \"ann\""), "{}", only.text);
+    }
 }

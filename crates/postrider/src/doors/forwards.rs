@@ -282,6 +282,15 @@ mod tests {
         if own != 0 {
             assert_eq!(said(&dir, own + 1), "the home belongs to another user");
         }
+        if own == 0 {
+            let give = |path: &Path, uid| std::os::unix::fs::chown(path, Some(uid), None).unwrap();
+            give(&file, 54_321);
+            assert_eq!(said(&dir, own), "it belongs to another user");
+            give(&file, 0);
+            give(&home, 54_321);
+            assert_eq!(said(&dir, own), "the home belongs to another user");
+            give(&home, 0);
+        }
         fs::write(&file, "x".repeat(20_000)).unwrap();
         assert_eq!(said(&dir, own), "it is larger than 16 KiB");
         fs::write(&file, [0xff, 0xfe]).unwrap();

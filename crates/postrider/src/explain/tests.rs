@@ -34,6 +34,8 @@ expire = \"3h\"
 \"ann@example.net\" = \"keep@far.example\"
 [srs]
 secret-file = \"srs\"
+[route.recipient]
+\"gone@example.net\" = \"error:5.1.6 She has moved\"
 ";
 
 fn zone() -> Zone {
@@ -92,6 +94,17 @@ fn every_step_and_its_line() {
     std::fs::write(&secret, "a secret of enough characters\n").unwrap();
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     let rows: &[(&str, &str, &str, &str, &[&str])] = &[
+        (
+            "x@far.example",
+            "gone@example.net",
+            "203.0.113.7",
+            "",
+            &[
+                "RCPT       refused with 550 5.1.6 She has moved",
+                "since the route of the recipient gone@example.net: error:5.1.6 She has moved (p.toml:27)",
+                "so it goes no further",
+            ],
+        ),
         (
             "x@old.example",
             "old@example.net",

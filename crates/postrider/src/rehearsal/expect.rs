@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
+use mail::content::Fields;
+use queue::copy::MARK;
 use serde::Serialize;
 
 use super::Happened;
@@ -135,10 +137,19 @@ fn report(copy: &Copy) -> Option<&'static str> {
     }
 }
 
+/// Whether it is a copy for an archive.
+fn is_archived(copy: &Copy) -> bool {
+    Fields::new(&copy.octets).any(|field| field.is(MARK))
+}
+
 fn copies(then: &Then, happened: &Happened, found: &mut Vec<Mismatch>) {
     let copies: Vec<&Copy> = happened.copies.iter().filter(|it| report(it).is_none()).collect();
     if let Some(want) = &then.delivered_to {
         found.extend(compare_sets("delivered-to", want, set(copies.iter().map(|copy| &copy.to))));
+    }
+    if let Some(want) = &then.copies {
+        let archived = copies.iter().filter(|copy| is_archived(copy)).map(|copy| &copy.to);
+        found.extend(compare_sets("copies", want, set(archived)));
     }
     for field in &then.headers {
         let has = |copy: &&&Copy| header(&copy.octets).iter().any(|it| it.contains(&field.value));

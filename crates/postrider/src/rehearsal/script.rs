@@ -107,6 +107,11 @@ const THEN: SectionDoc = SectionDoc {
         },
         OptionDoc { key: "delivered-to", default: Shown::Example("[]"), text: "Who has it then." },
         OptionDoc {
+            key: "copies",
+            default: Shown::Example("[]"),
+            text: "Who has a copy for an archive.",
+        },
+        OptionDoc {
             key: "noticed",
             default: Shown::Example("\"4h\""),
             text: "When the sender hears that it is late.",
@@ -199,6 +204,7 @@ pub(super) struct Then {
     pub(super) next_attempt: Option<Sourced<Duration>>,
     pub(super) delivered: Option<Sourced<Duration>>,
     pub(super) delivered_to: Option<Sourced<Vec<String>>>,
+    pub(super) copies: Option<Sourced<Vec<String>>>,
     pub(super) noticed: Option<Sourced<Duration>>,
     pub(super) returned: Option<Sourced<Duration>>,
     pub(super) report: Vec<Sourced<String>>,
@@ -398,6 +404,7 @@ fn then(section: &Section<'_>) -> Then {
         next_attempt: time("next-attempt"),
         delivered: time("delivered"),
         delivered_to: list("delivered-to"),
+        copies: list("copies"),
         noticed: time("noticed"),
         returned: time("returned"),
         report: texts(section, "report"),

@@ -58,6 +58,7 @@ fn what_is_not_as_expected() {
         ("next-attempt = \"30m\"", "next-attempt", "30m", "10m"),
         ("delivered = \"10m\"", "delivered", "10m", "after 40m"),
         ("delivered-to = [\"ann\"]", "delivered-to", "ann", "y@slow.example"),
+        ("copies = [\"keeper\"]", "copies", "keeper", "nobody"),
         ("noticed = \"4h\"", "noticed", "4h", "no such report"),
         ("returned = \"5d\"", "returned", "5d", "no such report"),
         ("report = [\"late\"]", "report", "late", "no report came"),
@@ -96,4 +97,30 @@ fn wrong_files() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|problem| problem.contains(said)), "{text}: {told:?}");
     }
+}
+
+/// What an operator does to addresses, and who keeps copies, can be stated.
+#[test]
+fn rewritten_addresses_and_copies() {
+    let config = "[local]\nusers = [\"ann\", \"keeper\"]\n[canonical.addresses]\n\
+        \"old@mx.example.net\" = \"ann@mx.example.net\"\n[copy]\nalways = [\"keeper@mx.example.net\"]\n\
+        [copy.recipient]\n\"ann@mx.example.net\" = [\"far@archive.example\"]\n";
+    let case = "[[case]]\nname = \"x\"\n[case.given]\nclient = \"127.0.0.1\"\n\
+        [case.given.dns]\n\"archive.example\" = \"MX 10 mx.archive.example\"\n\
+        \"mx.archive.example\" = \"A 198.51.100.1\"\n[case.when]\nfrom = \"a@far.example\"\n\
+        to = [\"old@mx.example.net\"]\nheaders = [\"From: old@mx.example.net\", \"To: old@mx.example.net\"]\n\
+        [case.then]\nreply = \"250\"\nheaders = [\"From: ann@mx\", \"To: ann@mx\"]\n\
+        copies = [\"keeper\", \"far@archive.example\"]\n\
+        delivered-to = [\"ann\", \"keeper\", \"far@archive.example\"]\n";
+    let script = script::parse(case, "cases.toml", Path::new("."));
+    let script = script.unwrap_or_else(|problems| panic!("{}", render(&problems, false)));
+    let surroundings = Surroundings {
+        hostname: "mx.example.net".parse().unwrap(),
+        user: "ann".into(),
+        directory: "/nowhere".into(),
+    };
+    let config = Config::parse_in(config, "p.toml", &surroundings);
+    let config = config.unwrap_or_else(|problems| panic!("{}", render(&problems, false)));
+    let outcomes = Cases(script).play(&config).unwrap();
+    assert!(outcomes[0].mismatches.is_empty(), "{:#?}", outcomes[0].mismatches);
 }

@@ -1,6 +1,7 @@
 //! A world in bad weather: three or four hosts of ours, a foreign one that fails in every phase,
 //! domains that are dead, gone or take no mail, crashes at any moment, disks that fail and fill up,
-//! clocks that are set back, name servers that do not answer. It runs for a week of its own time,
+//! clocks that are set back, name servers that do not answer, other options while all that
+//! goes on. It runs for a week of its own time,
 //! and then the laws are checked.
 
 use std::net::{IpAddr, SocketAddr};
@@ -168,6 +169,7 @@ impl Chaos {
                 }
             }
             18 => self.set_clock(place),
+            19 => self.hosts.get_mut(place).into_iter().for_each(Host::reload),
             _ => {
                 let burst = if self.chance.once_in(6) { 12 } else { 2 };
                 for _ in 0..1 + self.chance.below(burst) {
@@ -336,6 +338,7 @@ impl Chaos {
         vec![
             ("crashes", sum(|host| host.crashes)),
             ("restarts", sum(|host| host.stops)),
+            ("reloads", sum(|host| host.reloads)),
             ("disk faults", sum(|host| host.disk_faults)),
             ("clocks set back", self.clocks_set),
             ("connections reset", self.ground.net.figures().1),

@@ -80,6 +80,8 @@ pub struct Host {
     pub crashes: u64,
     /// How often it was stopped and started in good order.
     pub stops: u64,
+    /// How often it was told other options.
+    pub reloads: u64,
     /// How often its disk failed or was full.
     pub disk_faults: u64,
     /// What must not be and was seen while it lived.
@@ -113,6 +115,7 @@ impl Host {
             ails: None,
             crashes: 0,
             stops: 0,
+            reloads: 0,
             disk_faults: 0,
             broken: Vec::new(),
         }
@@ -226,6 +229,23 @@ impl Host {
     /// The spool, while the host is on.
     pub fn spool(&self) -> Option<Arc<Log>> {
         self.running.as_ref().map(|running| running.spool.clone())
+    }
+
+    /// The host is told other options while it runs: fewer connections or as many as before, content by
+    /// DATA or by BDAT. What it has promised it keeps.
+    pub fn reload(&mut self) {
+        let Some(running) = &self.running else { return };
+        self.reloads += 1;
+        let mut options = self.plan.options.clone();
+        let fewer = self.chance.below(options.connections.value as u64) as usize;
+        options.connections.value -= fewer;
+        options.chunking = self.chance.once_in(2);
+        let story = &self.ground.story;
+        story.tell(format_args!(
+            "{} is reloaded, {} connections",
+            self.plan.name, options.connections.value
+        ));
+        running.engine.reload(options, []);
     }
 
     /// Power is lost: tasks end where they stand, connections are reset, writes that were not synced

@@ -254,7 +254,7 @@ fn a_learnt_limit_lifts() {
 
 /// A report that cannot be delivered goes to the postmaster, once, and no further.
 ///
-/// Register: 5321-6.1-e, 5321-6.1-h.
+/// Register: 5321-6.1-e, 5321-6.1-h, 3461-5.2-b.
 #[test]
 fn double_bounces() {
     let refuse = |from: &str| {

@@ -11,9 +11,10 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// Octets of what is attached, as they travel.
-const ATTACHED: usize = 16 << 20;
-/// KiB that a deed may take beyond a process that does nothing: half of the letter.
-const MORE_MAX: u64 = 8 << 10;
+const ATTACHED: usize = 24 << 20;
+/// KiB that a deed may take beyond a process that does nothing: two thirds of the letter. The allocator
+/// takes memory in large pieces.
+const MORE_MAX: u64 = 16 << 10;
 const TEXT: &str = "This part is shown.\r\n";
 
 struct Place {

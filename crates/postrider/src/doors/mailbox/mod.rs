@@ -2,7 +2,7 @@
 //!
 //! `Ok` is given when a crash cannot undo the delivery: the file is synced, and so is the directory
 //! that names it. The runtime never waits for a disk: letters for Maildirs are written by a thread of
-//! each file system, in [`rounds`]; a letter that is large, for an mbox or for a file of a user by a
+//! each file system, in rounds; a letter that is large, for an mbox or for a file of a user by a
 //! thread of its own, which is fed in chunks, so that a large letter never sits in memory whole. Lines
 //! end with LF here, as programs that read local mail expect; the wire's CR LF comes back by turning
 //! each LF into CR LF (RFC 5321 §4.5.2: what is changed in storage can be changed back).

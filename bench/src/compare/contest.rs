@@ -472,6 +472,20 @@ fn beside(contender: &Contender, ground: &Ground<'_>, plan: &Plan, pid: u32) -> 
     rates.get(rates.len() / 2).copied().ok_or_else(|| io::Error::other("no letter arrived"))
 }
 
+/// Waits until a server has nothing to do, a minute at most.
+fn calm(pid: u32) {
+    let (look, busy) = (Duration::from_millis(500), Duration::from_millis(10));
+    let mut before = cost::of_tree(pid).cpu;
+    for _ in 0..120 {
+        std::thread::sleep(look);
+        let now = cost::of_tree(pid).cpu;
+        if now.saturating_sub(before) < busy {
+            return;
+        }
+        before = now;
+    }
+}
+
 fn deep(contender: &Contender, ground: &Ground<'_>) -> io::Result<Figures> {
     // Nobody listens there until the queue is to go.
     let down = free_address()?;
@@ -497,6 +511,8 @@ fn deep(contender: &Contender, ground: &Ground<'_>) -> io::Result<Figures> {
     let span = ledger.acceptance_span();
     let count = ledger.balance().accepted;
     let slope = slope(&ledger.acceptances());
+    // The letters are to be deferred, not on their way to it.
+    calm(running.pid());
     let with = beside(contender, ground, &plan, running.pid())?;
 
     let begin = Instant::now();

@@ -79,6 +79,26 @@ pub(crate) async fn fit(
     Ok(Fitted { body, utf8: false, size: plan.size(), content: content.converted(plan) })
 }
 
+/// `content`, that of `job` and not read yet, for a mailbox or a program of this host. They hold lines:
+/// what is binary would not come out as it went in (RFC 3030 §3, RFC 5321 §4.5.2).
+pub(crate) async fn for_lines(
+    shared: &Shared,
+    job: &Job,
+    content: Content,
+) -> Result<Content, Unfit> {
+    if job.stored.parameters.body != BodyType::Binary {
+        return Ok(content);
+    }
+    let options = Options { keep_signatures: false, ascii_headers: false };
+    match plan(&shared.world.spool, job, Target::EightBit, options).await? {
+        Ok(plan) => {
+            tell(job, &plan);
+            Ok(content.converted(plan))
+        }
+        Err(refusal) => Err(Unfit::Refused(unsendable(refusal, false))),
+    }
+}
+
 /// Whether `job` goes through a session without extensions only with losses, or not at all.
 pub(crate) fn asks_for_more(job: &Job) -> bool {
     let stored = &job.stored;

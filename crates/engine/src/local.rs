@@ -23,6 +23,7 @@ use tracing::{error, info};
 use crate::content::Content;
 use crate::dispatch::{Ending, Job};
 use crate::doors::{MailboxDelivery, MailboxError, Place};
+use crate::fit::{self, Unfit};
 use crate::{Options, Shared};
 use return_path::WithoutReturnPath;
 
@@ -125,9 +126,17 @@ impl Delivery<'_> {
     /// The content as it is written at the end of its way: without `Return-Path`, which is ours to put
     /// on top (RFC 5321 §4.4).
     async fn content(&self) -> Result<Box<dyn BodyReader>, Said> {
-        match Content::open(&self.shared.world.spool, self.job).await {
+        let opened = Content::open(&self.shared.world.spool, self.job).await;
+        let fitted = match opened {
+            Ok(body) => fit::for_lines(self.shared, self.job, body).await,
+            Err(error) => Err(error.into()),
+        };
+        match fitted {
             Ok(body) => Ok(Box::new(WithoutReturnPath::new(body))),
-            Err(error) => Err(Said::Ours(format!("the content cannot be read: {error}"))),
+            Err(Unfit::Refused(said)) => Err(said),
+            Err(Unfit::Unreadable(error)) => {
+                Err(Said::Ours(format!("the content cannot be read: {error}")))
+            }
         }
     }
 

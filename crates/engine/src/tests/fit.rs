@@ -131,6 +131,33 @@ fn binary_content() {
     }
 }
 
+/// A mailbox holds lines, whose ends its readers change: content that is not in lines is put into them.
+/// Register: 3030-3-b, 3030-3-e.
+#[test]
+fn binary_content_in_a_mailbox() {
+    play(async {
+        let scene = scene(options(), &[]);
+        let head = "MIME-Version: 1.0\r\nContent-Type: image/png\r\n";
+        for (body, encoding, content, want) in [
+            (
+                BodyType::Binary,
+                "binary",
+                "\0\r\n.\r\n\r\r\n\nü",
+                "base64\r\n\r\nAA0KLg0KDQ0KCsO8\r\n",
+            ),
+            (BodyType::EightBitMime, "8bit", "ü\r\n", "8bit\r\n\r\nü\r\n"),
+        ] {
+            let letter =
+                envelope("x@far.example", "ada@here.example", MailParameters { body, ..plain() });
+            let content = format!("{head}Content-Transfer-Encoding: {encoding}\r\n\r\n{content}");
+            scene.submit(letter, &content).await.unwrap();
+            scene.pass(60).await;
+            let got = scene.boxes.of("ada").pop().unwrap();
+            assert!(got.ends_with(&format!("Content-Transfer-Encoding: {want}")), "{got}");
+        }
+    });
+}
+
 /// Mail that said SMTPUTF8 goes on where all that needs it is a domain, or nothing; else it comes back.
 ///
 /// Register: 6531-3.2-b, 6531-3.2-d, 6531-3.2-e, 6531-3.2-f, 6531-3.4-b, 6533-3-b.

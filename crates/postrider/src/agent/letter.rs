@@ -183,6 +183,7 @@ pub struct Letter {
     body: SpooledTempFile,
     body_len: u64,
     eight_bit: bool,
+    binary: bool,
     utf8: bool,
 }
 
@@ -201,13 +202,19 @@ impl Letter {
         let eight_bit = eight_bit || !head.is_ascii();
         head.extend_from_slice(b"\r\n");
         body.rewind()?;
-        Ok(Self { head, head_read: 0, body, body_len, eight_bit, utf8: false })
+        Ok(Self { head, head_read: 0, body, body_len, eight_bit, binary: false, utf8: false })
     }
 
     /// The same, whose fields hold addresses in UTF-8 or do not.
     #[must_use]
     pub fn with_utf8(self, utf8: bool) -> Self {
         Self { utf8, ..self }
+    }
+
+    /// The same, that holds octets in no lines or does not.
+    #[must_use]
+    pub fn with_binary(self, binary: bool) -> Self {
+        Self { binary, ..self }
     }
 
     /// Whether only hosts with SMTPUTF8 may have it (RFC 6531 §3.1).
@@ -222,7 +229,11 @@ impl Letter {
 
     /// What the content needs of its transport.
     pub fn body_type(&self) -> BodyType {
-        if self.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit }
+        match (self.binary, self.eight_bit) {
+            (true, _) => BodyType::Binary,
+            (false, true) => BodyType::EightBitMime,
+            (false, false) => BodyType::SevenBit,
+        }
     }
 
     /// The header section with its empty line.
@@ -236,7 +247,21 @@ impl Letter {
     /// # Errors
     /// When a temporary file fails.
     pub fn in_seven_bits(&mut self) -> io::Result<Option<Self>> {
-        let mut survey = convert::Survey::new(Target::SevenBit, convert::Options::default());
+        self.in_lines(Target::SevenBit)
+    }
+
+    /// One that is binary in lines, for a host that takes no other, and for files (RFC 3030 §3).
+    ///
+    /// # Errors
+    /// When a temporary file fails, or it has no such form.
+    pub fn in_eight_bits(&mut self) -> io::Result<Self> {
+        let lines = self.in_lines(Target::EightBit)?;
+        let lines = lines.ok_or_else(|| io::Error::other("its octets cannot be put into lines"))?;
+        Ok(Self { eight_bit: self.eight_bit, utf8: self.utf8, ..lines })
+    }
+
+    fn in_lines(&mut self, target: Target) -> io::Result<Option<Self>> {
+        let mut survey = convert::Survey::new(target, convert::Options::default());
         self.each_piece(&mut |octets| {
             survey.feed(octets);
             Ok(())

@@ -31,6 +31,8 @@ pub struct Parcel {
     pub require_tls: bool,
     /// The letter.
     pub letter: Letter,
+    /// The same with octets as they are, for a server that takes them.
+    pub binary: Option<Letter>,
 }
 
 /// What became of the letter for one recipient.
@@ -99,28 +101,46 @@ pub fn send(
     }
 }
 
+/// Offers the letter in each of its forms, from the plainest octets to lines of ASCII, until the server
+/// does not lack what it needs.
 fn offer(
     client: &Client,
     parcel: &mut Parcel,
     dialogue: &mut dyn Dialogue,
 ) -> Result<Vec<RecipientResult>, SendError> {
-    let Parcel { reverse_path, recipients, require_tls, letter } = parcel;
-    let mut results = submit(client, reverse_path, recipients, *require_tls, letter, dialogue)?;
-    let lacks = |result: &RecipientResult| {
-        matches!(result, RecipientResult::Unsuitable(Lack::EightBitMime))
+    let Parcel { reverse_path, recipients, require_tls, letter, binary } = parcel;
+    let mut give = |to: &[ForwardPath], letter: &mut Letter| {
+        submit(client, reverse_path, to, *require_tls, letter, dialogue)
     };
-    let rest = recipients.iter().zip(&results).filter(|(_, result)| lacks(result));
-    let rest: Vec<ForwardPath> = rest.map(|(path, _)| path.clone()).collect();
-    if rest.is_empty() {
-        return Ok(results);
+    let mut results = give(recipients, binary.as_mut().unwrap_or(letter))?;
+    let rest = who_lacks(Lack::BinaryMime, recipients, &results);
+    if !rest.is_empty() {
+        merge(&mut results, Lack::BinaryMime, give(&rest, letter)?);
     }
+    let rest = who_lacks(Lack::EightBitMime, recipients, &results);
     // What takes no octets above 127 gets the letter in another encoding, where there is one.
-    let Ok(Some(mut letter)) = letter.in_seven_bits() else { return Ok(results) };
-    let again = submit(client, reverse_path, &rest, *require_tls, &mut letter, dialogue)?;
-    for (result, again) in results.iter_mut().filter(|result| lacks(result)).zip(again) {
-        *result = again;
+    if !rest.is_empty()
+        && let Ok(Some(mut letter)) = letter.in_seven_bits()
+    {
+        merge(&mut results, Lack::EightBitMime, give(&rest, &mut letter)?);
     }
     Ok(results)
+}
+
+fn lacks(lack: Lack, result: &RecipientResult) -> bool {
+    matches!(result, RecipientResult::Unsuitable(lacking) if *lacking == lack)
+}
+
+fn who_lacks(lack: Lack, all: &[ForwardPath], results: &[RecipientResult]) -> Vec<ForwardPath> {
+    let rest = all.iter().zip(results).filter(|(_, result)| lacks(lack, result));
+    rest.map(|(path, _)| path.clone()).collect()
+}
+
+/// Puts what came of another try in the place of what was lacking.
+fn merge(results: &mut [RecipientResult], lack: Lack, again: Vec<RecipientResult>) {
+    for (result, again) in results.iter_mut().filter(|result| lacks(lack, result)).zip(again) {
+        *result = again;
+    }
 }
 
 fn send_here(site: &Site, parcel: &mut Parcel, dialogue: &mut dyn Dialogue) -> Report {

@@ -70,6 +70,7 @@ fn parcel(recipients: &[&str]) -> Parcel {
     let mut text = Text::new();
     text.push(b"1, 2, 3.\n.\n").unwrap();
     Parcel {
+        binary: None,
         require_tls: false,
         reverse_path: "<ann@sun.tuc.example>".parse().unwrap(),
         recipients: recipients.iter().map(|path| format!("<{path}>").parse().unwrap()).collect(),
@@ -373,6 +374,44 @@ fn more_recipients_than_a_transaction_takes() {
     assert!(report.fates.iter().all(|(_, fate)| matches!(fate, Fate::Taken(_))));
     assert_eq!(server.join().unwrap().iter().sum::<i32>(), 250);
     assert!(waiting(&site).is_empty());
+}
+
+/// A server that does not take octets as they are gets the letter in lines.
+#[test]
+fn a_server_of_lines() {
+    let (address, server) = scripted(
+        "S: 220 sun.tuc.example ESMTP ready
+         C: EHLO sun.tuc.example
+         S: 250-sun.tuc.example hello
+         S: 250 CHUNKING
+         C: QUIT
+         S: 221 2.0.0 bye
+         AGAIN
+         S: 220 sun.tuc.example ESMTP ready
+         C: EHLO sun.tuc.example
+         S: 250 sun.tuc.example hello
+         C: MAIL FROM:<ann@sun.tuc.example>
+         S: 250 2.1.0 ok
+         C: RCPT TO:<bob@noao.example>
+         S: 250 2.1.5 ok
+         C: DATA
+         S: 354 go on
+         DATA
+         S: 250 2.0.0 queued as 01k
+         C: QUIT
+         S: 221 2.0.0 bye",
+    );
+    let room = tempfile::tempdir().unwrap();
+    let site = site(room.path(), address);
+    let mut parcel = parcel(&["bob@noao.example"]);
+    let mut text = Text::new();
+    text.push(b"octets").unwrap();
+    let letter = text.into_letter(b"Subject: y\r\n".to_vec()).unwrap();
+    parcel.binary = Some(letter.with_binary(true));
+    let report = send(&site, None, &mut parcel, &mut Heard::default());
+    assert_eq!(report.exit(), EX_OK, "{report:?}");
+    let heard = server.join().unwrap();
+    assert!(heard.iter().any(|one| one.starts_with("Subject: x")), "{heard:?}");
 }
 
 /// Octets above 127 go out as they are where the server takes them, and encoded where it does not.

@@ -52,6 +52,8 @@ pub struct Settings {
     pub ask_bcc: bool,
     /// Write text that other programs may fit to their windows (format=flowed).
     pub flowed: bool,
+    /// Send octets as they are where the server takes them (RFC 3030).
+    pub binary: bool,
     /// Send letters only where every host on the way is reached over TLS (REQUIRETLS).
     pub require_tls: bool,
     /// Send a letter larger than this, in octets, in parts. Default: 0, never.
@@ -172,6 +174,7 @@ impl Default for Settings {
             ask_cc: true,
             ask_bcc: false,
             flowed: false,
+            binary: false,
             require_tls: false,
             part_size: 0,
             editor: None,
@@ -341,11 +344,12 @@ impl Settings {
             Order::Arrival => "arrival",
             Order::Threads => "threads",
         };
-        let rows: [(&str, String); 31] = [
+        let rows: [(&str, String); 32] = [
             ("ask-bcc", self.ask_bcc.to_string()),
             ("ask-cc", self.ask_cc.to_string()),
             ("ask-subject", self.ask_subject.to_string()),
             ("attribution", toml_text(&self.attribution)),
+            ("binary", self.binary.to_string()),
             ("dead-letter", toml_text(&self.dead_letter)),
             ("drafts", toml_text(&self.drafts)),
             ("editor", text(&self.editor)),
@@ -393,6 +397,7 @@ impl Settings {
             "ask-cc" => self.ask_cc = given.ask_cc,
             "ask-bcc" => self.ask_bcc = given.ask_bcc,
             "flowed" => self.flowed = given.flowed,
+            "binary" => self.binary = given.binary,
             "require-tls" => self.require_tls = given.require_tls,
             "part-size" => self.part_size = given.part_size,
             "editor" => self.editor = given.editor,
@@ -464,12 +469,13 @@ impl Settings {
 }
 
 fn is_switch(key: &str) -> bool {
-    const SWITCHES: [&str; 12] = [
+    const SWITCHES: [&str; 13] = [
         "user-agent",
         "ask-subject",
         "ask-cc",
         "ask-bcc",
         "flowed",
+        "binary",
         "require-tls",
         "quote-answers",
         "forward-inline",

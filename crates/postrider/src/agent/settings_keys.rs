@@ -4,7 +4,7 @@
 pub type Key = (&'static str, &'static str, &'static str);
 
 /// All keys at the top of the file.
-pub const KEYS: [Key; 33] = [
+pub const KEYS: [Key; 34] = [
     (
         "from",
         "\"Ann Archer <ann@example.net>\"",
@@ -27,6 +27,11 @@ pub const KEYS: [Key; 33] = [
     ("ask-cc", "true", "Ask for copies at the end."),
     ("ask-bcc", "false", "Ask for blind copies at the end."),
     ("flowed", "false", "Write text that others may fit to their windows (format=flowed)."),
+    (
+        "binary",
+        "false",
+        "Send files as the octets they are, a quarter shorter, where the server takes them (BINARYMIME); elsewhere, and in files of yours, as base64.",
+    ),
     (
         "require-tls",
         "false",

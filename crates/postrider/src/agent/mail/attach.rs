@@ -48,8 +48,10 @@ enum Travel {
     EightBitLines,
     /// As lines too long for the wire.
     QuotedLines,
-    /// As octets.
+    /// As octets in lines of ASCII.
     Base64,
+    /// As octets.
+    Binary,
 }
 
 impl Travel {
@@ -59,6 +61,7 @@ impl Travel {
             Self::EightBitLines => "8bit",
             Self::QuotedLines => "quoted-printable",
             Self::Base64 => "base64",
+            Self::Binary => "binary",
         }
     }
 }
@@ -141,6 +144,18 @@ impl Attachment {
         }
     }
 
+    /// Makes octets travel as they are.
+    pub fn make_binary(&mut self) {
+        if self.travel == Travel::Base64 {
+            self.travel = Travel::Binary;
+        }
+    }
+
+    /// Whether it goes out as octets that are in no lines.
+    pub fn is_binary(&self) -> bool {
+        self.travel == Travel::Binary
+    }
+
     /// The fields of its part.
     pub fn write_fields(&self, out: &mut HeadWriter) {
         out.parameters("Content-Type", &self.media.to_string(), &self.media.parameters);
@@ -215,6 +230,7 @@ fn write_travelling(
                 quoted.feed(&lines, &mut wire);
             }
             Travel::Lines | Travel::EightBitLines => canonical.push(octets, &mut wire),
+            Travel::Binary => wire.extend_from_slice(octets),
         }
         lines.clear();
         if n == 0 {
@@ -227,7 +243,7 @@ fn write_travelling(
     match travel {
         Travel::Base64 => base64.finish(&mut wire),
         Travel::QuotedLines => quoted.finish(&mut wire),
-        Travel::Lines | Travel::EightBitLines => {}
+        Travel::Lines | Travel::EightBitLines | Travel::Binary => {}
     }
     out(&wire)?;
     Ok(read)

@@ -11,6 +11,7 @@ use mail::content::compose::HeadWriter;
 use mail::content::{Address, MediaType, flowed};
 use tempfile::SpooledTempFile;
 
+use super::attach::Attachment;
 use super::draft::Draft;
 use crate::agent::addresses::Entry;
 use crate::agent::fields::{not_written, write_addresses, writer_of};
@@ -39,7 +40,9 @@ pub fn compose(draft: &mut Draft, stamp: &Stamp, host: &DomainName) -> io::Resul
     body.finish()?;
     let encoding = Encoding::of(body.survey(), draft.seven_bit);
     if draft.seven_bit {
-        draft.attachments.iter_mut().for_each(super::attach::Attachment::make_seven_bit);
+        draft.attachments.iter_mut().for_each(Attachment::make_seven_bit);
+    } else if draft.binary {
+        draft.attachments.iter_mut().for_each(Attachment::make_binary);
     }
     if draft.attachments.is_empty() {
         let is_plain = draft.body_type.is_none() && !draft.flowed;
@@ -123,10 +126,14 @@ fn multipart(
     let mixed = mixed.with("boundary", &boundary);
     head.parameters("Content-Type", &mixed.to_string(), &mixed.parameters);
     let encoding = Encoding::of(body.survey(), draft.seven_bit);
-    let letters = draft.attachments.iter().any(super::attach::Attachment::is_eight_bit);
+    let letters = draft.attachments.iter().any(Attachment::is_eight_bit);
+    let binary = draft.attachments.iter().any(Attachment::is_binary);
     let eight_bit = encoding == Encoding::EightBit || letters;
-    if eight_bit {
-        head.raw("Content-Transfer-Encoding", "8bit");
+    // What is in it is no less than what its parts are (RFC 2045 §6.4).
+    match (binary, eight_bit) {
+        (true, _) => head.raw("Content-Transfer-Encoding", "binary"),
+        (false, true) => head.raw("Content-Transfer-Encoding", "8bit"),
+        (false, false) => {}
     }
     let mut out = Counted { store: tempfile::spooled_tempfile(IN_MEMORY), len: 0 };
     if !body.is_empty() {
@@ -150,7 +157,7 @@ fn multipart(
         attachment.write_body(&mut |octets| out.write_all(octets))?;
     }
     write!(out, "\r\n--{boundary}--\r\n")?;
-    Letter::of(head.finish(), out.store, out.len, eight_bit)
+    Ok(Letter::of(head.finish(), out.store, out.len, eight_bit)?.with_binary(binary))
 }
 
 /// A line that stands in no part: quoted-printable and base64 have no `=_`, and text of ours has not

@@ -195,3 +195,47 @@ fn a_flowed_text() {
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(body.lines().count() > 2 && body.lines().all(|line| line.len() < 79), "{body}");
 }
+
+/// Octets go as they are where that is asked for, and what holds them says so; in lines they come back the
+/// same. Register: 2045-6.4-b, 3030-3-b
+#[test]
+fn octets_as_they_are() {
+    let room = tempfile::tempdir().unwrap();
+    let octets = b"\0\r\n.\r\n\r\r\n\n\xff--=_1.2.3_=";
+    fs::write(room.path().join("a.bin"), octets).unwrap();
+    fs::write(room.path().join("a.txt"), "Gr\u{fc}\u{df}e\n").unwrap();
+    for (binary, seven_bit, encodings) in [
+        (true, false, ["binary", "binary", "8bit"]),
+        (false, false, ["8bit", "base64", "8bit"]),
+        (true, true, ["", "base64", "quoted-printable"]),
+    ] {
+        let mut draft = draft("bob", "", "x", b"See this.\n");
+        (draft.binary, draft.seven_bit) = (binary, seven_bit);
+        for name in ["a.bin", "a.txt"] {
+            draft.attachments.push(Attachment::file(&room.path().join(name)).unwrap());
+        }
+        let mut letter = composed(draft);
+        let all = content(&mut letter);
+        let heads = String::from_utf8_lossy(&all);
+        let [whole, file, text] = encodings;
+        for (after, encoding) in
+            [("multipart/mixed", whole), ("octet-stream", file), ("plain; charset=utf-8", text)]
+        {
+            let field = heads.split(after).nth(1).unwrap();
+            let field = field.split("\r\n\r\n").next().unwrap();
+            let said = field.split("Encoding: ").nth(1).and_then(|rest| rest.lines().next());
+            assert_eq!(said.unwrap_or_default(), encoding, "{heads}");
+        }
+        let is_binary = binary && !seven_bit;
+        assert_eq!(letter.body_type() == mail::BodyType::Binary, is_binary);
+        assert_eq!(memchr::memmem::find(&all, octets).is_some(), is_binary);
+        if is_binary {
+            let mut lines = letter.in_eight_bits().unwrap();
+            assert_eq!(lines.body_type(), mail::BodyType::EightBitMime);
+            let all = content(&mut lines);
+            assert!(all.split(|octet| *octet == b'\n').all(|line| line.len() < 80), "in lines");
+            let parsed = Parsed::read(&all);
+            assert_eq!(parsed.root().children().nth(1).unwrap().body().0.as_ref(), octets);
+        }
+    }
+}

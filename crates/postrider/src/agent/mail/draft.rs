@@ -39,6 +39,8 @@ pub struct Draft {
     pub flowed: bool,
     /// Whether all of it must be lines of ASCII: pieces of letters are (RFC 2046 §5.2.2).
     pub seven_bit: bool,
+    /// Whether octets may go as they are, to a host that takes them (RFC 3030 §3).
+    pub binary: bool,
     /// What goes with it.
     pub attachments: Vec<Attachment>,
     /// The letters of the folder it answers or passes on, to be marked when it is sent.

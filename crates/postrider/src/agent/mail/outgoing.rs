@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use mail::{ForwardPath, ReversePath};
+use mail::{BodyType, ForwardPath, ReversePath};
 
 use super::compose::compose;
 use super::dialogue::Shown;
@@ -70,8 +70,10 @@ impl Sending<'_> {
         let first = draft.to.first().or(draft.cc.first()).or(bcc.first()).cloned();
         let stamp = Stamp::now();
         draft.seven_bit |= self.is_to_be_split(&draft);
-        let letter = match compose(&mut draft, &stamp, &self.site.hostname) {
-            Ok(letter) => letter,
+        draft.binary = self.settings.binary;
+        let composed = compose(&mut draft, &stamp, &self.site.hostname).and_then(in_forms);
+        let (letter, binary) = match composed {
+            Ok(forms) => forms,
             Err(error) => {
                 console.complain("mail", &format!("the letter cannot be finished: {error}"));
                 // What cannot be read any more is left out of what is kept.
@@ -82,7 +84,7 @@ impl Sending<'_> {
         };
         let require_tls = self.settings.require_tls;
         let reverse_path = ReversePath::Mailbox(author.clone());
-        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
+        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter, binary };
         let report = match self.pieces(&mut parcel.letter, &stamp, console) {
             Some(pieces) => self.send_pieces(&pieces, &mut parcel, console),
             None => self.hand_over(&mut parcel, console),
@@ -105,7 +107,7 @@ impl Sending<'_> {
         console: &mut Console<'_>,
     ) -> Sent {
         let require_tls = self.settings.require_tls;
-        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
+        let mut parcel = Parcel { reverse_path, recipients, require_tls, letter, binary: None };
         let report = self.hand_over(&mut parcel, console);
         tell("mail", &report, self.verbose, console);
         Sent { exit: report.exit(), safe: !report.is_hopeless() }
@@ -160,6 +162,7 @@ impl Sending<'_> {
                 recipients: parcel.recipients.clone(),
                 require_tls: parcel.require_tls,
                 letter,
+                binary: None,
             };
             last = self.hand_over(&mut piece, console);
             if last.is_hopeless() {
@@ -301,6 +304,14 @@ impl Sending<'_> {
                 console.complain("mail", &line);
             }
         }
+    }
+}
+
+/// A letter in lines, as files hold it, and in octets as they are where it is such a one.
+fn in_forms(mut letter: Letter) -> io::Result<(Letter, Option<Letter>)> {
+    match letter.body_type() {
+        BodyType::Binary => Ok((letter.in_eight_bits()?, Some(letter))),
+        BodyType::SevenBit | BodyType::EightBitMime => Ok((letter, None)),
     }
 }
 

@@ -148,7 +148,7 @@ fn letter(call: &Call, site: &Site, console: &mut Console<'_>) -> Result<Exit, S
         return Err(Stop(reason.to_owned(), EX_DATAERR));
     }
     let require_tls = settings.require_tls;
-    let mut parcel = Parcel { reverse_path, recipients, require_tls, letter };
+    let mut parcel = Parcel { reverse_path, recipients, require_tls, letter, binary: None };
     let remote = settings.submission.as_ref();
     let _ending = remote.map(|_| Ending::awaited());
     let report = if call.verbose {

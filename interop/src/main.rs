@@ -116,8 +116,8 @@ enum Play {
     Stop,
     /// Every way that a route can name; as root.
     Transports,
-    /// Tables in files, SQLite, a real PostgreSQL and a real OpenLDAP; as root, and with a program that
-    /// was built with `--features postgres,ldap`.
+    /// Tables in files, SQLite, a real PostgreSQL and a real OpenLDAP; as root. Left out with a program that
+    /// was not built with `--features postgres,ldap`.
     Tables,
     /// Ours and the peers, asked by `postrider conformance`.
     Conformance,

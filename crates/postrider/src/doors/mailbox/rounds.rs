@@ -4,7 +4,8 @@
 //!
 //! Nobody waits for company: a letter that finds no round under way begins one, and is synced alone.
 //! A busy host has few threads awake and few syncs, however many letters come at once. A file system
-//! that hangs holds up its own mailboxes only.
+//! that hangs holds up no round of another, though letters for it may come to take every place that
+//! the queue of this host's mailboxes has.
 
 use std::collections::BTreeMap;
 use std::fs::File;
